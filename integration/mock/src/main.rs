@@ -1,0 +1,2 @@
+//! Mock providers.
+fn main() {}

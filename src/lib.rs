@@ -1,0 +1,1 @@
+//! modelgate: a multi-model LLM gateway as one proxy-wasm filter for Envoy.
