@@ -1,1 +1,20 @@
 //! modelgate: a multi-model LLM gateway as one proxy-wasm filter for Envoy.
+
+// A panic traps the VM under every request of a worker, so nothing outside of tests may be able to.
+#![deny(unsafe_code)]
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::string_slice,
+        clippy::todo,
+        clippy::unimplemented,
+        clippy::unreachable,
+        clippy::unwrap_used
+    )
+)]
+
+pub mod config;
+pub mod names;
