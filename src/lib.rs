@@ -26,4 +26,5 @@ pub mod error;
 pub mod json;
 pub mod names;
 pub mod provider;
+pub mod route;
 pub mod sse;

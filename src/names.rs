@@ -151,15 +151,15 @@ fn printable(text: &str, limit: usize, allowed: impl Fn(char) -> bool) -> Result
 
 /// The candidates that `wanted` was probably meant to be, best first, at most three.
 ///
-/// A candidate is near when few edits make it of `wanted` (never more than three, fewer for short names, in which three
-/// edits would make anything of anything), or when one of the two begins with the other: `claude-sonnet` was meant to be
+/// A candidate is near when few edits make it of `wanted` (never more than three nor half of it: that would make anything of
+/// anything), or when one of the two begins with the other: `claude-sonnet` was meant to be
 /// `claude-sonnet-4-5`. Case does not count.
 pub fn nearest<'a>(wanted: &str, candidates: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
     if wanted.is_empty() || wanted.len() > MAX_NAME {
         return Vec::new();
     }
     let wanted = wanted.to_lowercase();
-    let limit = (wanted.chars().count() / 3).clamp(1, MAX_DISTANCE);
+    let limit = (wanted.chars().count() / 2).clamp(1, MAX_DISTANCE);
     let mut near: Vec<(usize, &str)> = candidates
         .into_iter()
         .filter_map(|candidate| {

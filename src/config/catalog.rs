@@ -83,9 +83,10 @@ impl Offer {
             return None;
         }
         let upstream = ModelName::parse(name).ok()?;
+        // Together they may be too long for a name; then it goes by the provider's.
+        let qualified = ModelName::parse(&format!("{}/{name}", self.provider.name));
         Some(Rc::new(Model {
-            name: ModelName::parse(&format!("{}/{name}", self.provider.name))
-                .unwrap_or_else(|_| upstream.clone()),
+            name: qualified.unwrap_or_else(|_| upstream.clone()),
             provider: Rc::clone(&self.provider),
             upstream,
             aliases: Vec::new(),

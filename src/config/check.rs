@@ -22,6 +22,7 @@ pub(super) struct Check<'a> {
     pub warnings: Vec<String>,
     /// The paths of entries that were refused.
     refused: BTreeSet<String>,
+    route_names: BTreeSet<String>,
 }
 
 /// The configuration `document` describes, with the environment that the keys are read from.
@@ -29,8 +30,13 @@ pub(super) fn check(
     document: raw::Document,
     env: &dyn Fn(&str) -> Option<String>,
 ) -> Result<Config, Problems> {
-    let mut check =
-        Check { env, problems: Problems::default(), warnings: Vec::new(), refused: BTreeSet::new() };
+    let mut check = Check {
+        env,
+        problems: Problems::default(),
+        warnings: Vec::new(),
+        refused: BTreeSet::new(),
+        route_names: BTreeSet::new(),
+    };
     let mut catalog = Catalog::default();
     check.providers(&mut catalog, document.providers);
     check.models(&mut catalog, document.models);
@@ -44,7 +50,7 @@ pub(super) fn check(
 }
 
 impl Check<'_> {
-    fn providers(&mut self, catalog: &mut Catalog, raw: raw::Named<raw::Provider>) {
+    fn providers(&mut self, catalog: &mut Catalog, raw: raw::Entries<raw::Provider>) {
         if raw.0.is_empty() {
             self.problems.add("providers", "there is none", "at least one provider");
         }
@@ -59,7 +65,7 @@ impl Check<'_> {
         }
     }
 
-    fn models(&mut self, catalog: &mut Catalog, raw: raw::Named<raw::Model>) {
+    fn models(&mut self, catalog: &mut Catalog, raw: raw::Entries<raw::Model>) {
         for (name, raw) in raw.0 {
             let path = format!("models.{name}");
             let aliases = raw.aliases.clone();
@@ -124,7 +130,8 @@ impl Check<'_> {
         })
     }
 
-    fn routes(&mut self, catalog: &mut Catalog, raw: raw::Named<raw::Route>) {
+    fn routes(&mut self, catalog: &mut Catalog, raw: raw::Entries<raw::Route>) {
+        self.route_names = raw.0.keys().cloned().collect();
         for (name, raw) in raw.0 {
             let path = format!("routes.{name}");
             if raw.targets.is_empty() {
@@ -138,13 +145,10 @@ impl Check<'_> {
                 })
                 .collect();
             if let (Some(name), Some(targets)) = (parsed, targets.into_iter().collect()) {
-                catalog.routes.push(Rc::new(Route { name, targets }));
+                let route = Rc::new(Route { name, targets });
+                self.claim(catalog, route.name.as_str(), &path, &Named::Route(Rc::clone(&route)));
+                catalog.routes.push(route);
             }
-        }
-        // Only now, so that a target that names a route is told so whatever the two are called.
-        for route in catalog.routes.clone() {
-            let path = format!("routes.{}", route.name);
-            self.claim(catalog, route.name.as_str(), &path, &Named::Route(Rc::clone(&route)));
         }
     }
 
@@ -168,14 +172,19 @@ impl Check<'_> {
         if self.is_refused("models", asked) || self.is_refused("providers", provider) {
             return;
         }
-        let nearest = names::nearest(asked, catalog.names.keys().map(|name| &**name));
+        let found = match self.route_names.contains(asked) {
+            true => format!("{asked:?} is a route"),
+            false => format!("unknown model {asked:?}"),
+        };
         let expected = match catalog.offer(asked) {
             Some((offer, _)) if !offer.provider.allow_unlisted => {
                 format!("a model of the catalog, or allow_unlisted: true for {provider}")
             }
             _ => "a model, an alias or provider/model".to_owned(),
         };
-        self.problems.add_with_nearest(path, format!("unknown model {asked:?}"), expected, nearest);
+        let models = catalog.names.iter().filter(|(_, named)| matches!(named, Named::Model(_)));
+        let nearest = names::nearest(asked, models.map(|(name, _)| &**name));
+        self.problems.add_with_nearest(path, found, expected, nearest);
     }
 
     fn default_provider(&mut self, catalog: &Catalog, name: &str) -> Option<Offer> {
@@ -237,11 +246,7 @@ impl Check<'_> {
 
     /// The name, or nothing and a problem.
     pub(super) fn name<T>(&mut self, parsed: Result<T, BadName>, path: &str, text: &str) -> Option<T> {
-        parsed
-            .map_err(|why| {
-                self.problems.add(path, format!("{text:?} cannot be a name"), format!("another: {why}"))
-            })
-            .ok()
+        parsed.map_err(|why| self.problems.add(path, format!("{text:?} cannot be a name: {why}"), "")).ok()
     }
 
     fn refuse(&mut self, path: String) {

@@ -77,7 +77,7 @@ fn entry_of(bytes: &[u8], depth: u32) -> Result<(String, Value), Malformed> {
     for field in Fields(bytes) {
         match field? {
             (1, Payload::Bytes(text)) => key = string(text)?,
-            (2, Payload::Bytes(bytes)) => value = Some(any(bytes, depth)?),
+            (2, Payload::Bytes(bytes)) => value = Some(value_of(bytes, depth)?),
             _ => return Err(Malformed::Field),
         }
     }
@@ -89,13 +89,13 @@ fn list(bytes: &[u8], depth: u32) -> Result<Value, Malformed> {
     let mut values = Vec::new();
     for field in Fields(bytes) {
         let (1, Payload::Bytes(value)) = field? else { return Err(Malformed::Field) };
-        values.push(any(value, depth)?);
+        values.push(value_of(value, depth)?);
     }
     Ok(Value::Array(values))
 }
 
 /// `message Value`: a `oneof` of null = 1, number = 2, string = 3, bool = 4, struct = 5, list = 6; the last one counts.
-fn any(bytes: &[u8], depth: u32) -> Result<Value, Malformed> {
+fn value_of(bytes: &[u8], depth: u32) -> Result<Value, Malformed> {
     let depth = depth.checked_sub(1).ok_or(Malformed::Depth)?;
     let mut value = Err(Malformed::NoValue);
     for field in Fields(bytes) {

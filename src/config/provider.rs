@@ -91,15 +91,13 @@ impl Check<'_> {
         let vendor = Vendor::named(raw.unwrap_or(name));
         if vendor.is_none() {
             let known = Vendor::ALL.iter().map(|vendor| vendor.as_str());
-            let (found, expected) = match raw {
-                Some(raw) => (format!("unknown vendor {raw:?}"), "one of the vendors".to_owned()),
-                None => (
-                    "missing key \"vendor\"".to_owned(),
-                    format!(
-                        "one of {}, unless the provider has the name of one",
-                        known.clone().collect::<Vec<_>>().join(", ")
-                    ),
-                ),
+            let mut expected = format!("one of {}", known.clone().collect::<Vec<_>>().join(", "));
+            let found = match raw {
+                Some(raw) => format!("unknown vendor {raw:?}"),
+                None => {
+                    expected.push_str(" (by default the provider's name, where it is one of them)");
+                    "missing key `vendor`".to_owned()
+                }
             };
             let nearest = names::nearest(raw.unwrap_or(name), known);
             self.problems.add_with_nearest(format!("{path}.vendor"), found, expected, nearest);
@@ -112,7 +110,7 @@ impl Check<'_> {
         let Some(text) = raw.or(vendor.default_base_url()) else {
             self.problems.add(
                 path,
-                "missing key \"base_url\"",
+                "missing key `base_url`",
                 format!("the address of this {vendor} server: {URL}"),
             );
             return None;
@@ -179,7 +177,7 @@ impl Check<'_> {
     fn headers(
         &mut self,
         path: &str,
-        raw: raw::Named<String>,
+        raw: raw::Entries<String>,
         may_authorize: bool,
     ) -> Option<Vec<(String, String)>> {
         let before = self.problems.iter().len();

@@ -15,11 +15,11 @@ use std::marker::PhantomData;
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields, expecting = "a map with the keys providers, models, routes, …")]
 pub(super) struct Document {
-    pub providers: Named<Provider>,
+    pub providers: Entries<Provider>,
     #[serde(default)]
-    pub models: Named<Model>,
+    pub models: Entries<Model>,
     #[serde(default)]
-    pub routes: Named<Route>,
+    pub routes: Entries<Route>,
     pub default_provider: Option<String>,
     #[serde(default)]
     pub bounds: Bounds,
@@ -33,7 +33,7 @@ pub(super) struct Provider {
     pub cluster: Option<String>,
     pub api_key: Option<ApiKey>,
     #[serde(default)]
-    pub headers: Named<String>,
+    pub headers: Entries<String>,
     #[serde(default)]
     pub allow_unlisted: bool,
 }
@@ -79,28 +79,28 @@ pub(super) struct Bounds {
     pub held_bytes: Option<u64>,
 }
 
-/// Entries by name, sorted: protobuf's maps have no order, so none may matter. A name given twice is refused, where
+/// Read by name, sorted: protobuf's maps have no order, so none may matter. A name given twice is refused, where
 /// serde's own maps would let the last one win.
-pub(super) struct Named<T>(pub BTreeMap<String, T>);
+pub(super) struct Entries<T>(pub BTreeMap<String, T>);
 
-impl<T> Default for Named<T> {
+impl<T> Default for Entries<T> {
     fn default() -> Self {
         Self(BTreeMap::new())
     }
 }
 
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Named<T> {
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Entries<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Entries<T>(PhantomData<T>);
+        struct Read<T>(PhantomData<T>);
 
-        impl<'de, T: Deserialize<'de>> Visitor<'de> for Entries<T> {
-            type Value = Named<T>;
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Read<T> {
+            type Value = Entries<T>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a map from names")
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Named<T>, A::Error> {
+            fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Entries<T>, A::Error> {
                 let mut entries = BTreeMap::new();
                 while let Some((name, entry)) = access.next_entry::<String, T>()? {
                     if entries.contains_key(&name) {
@@ -108,16 +108,16 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Named<T> {
                     }
                     entries.insert(name, entry);
                 }
-                Ok(Named(entries))
+                Ok(Entries(entries))
             }
 
             /// In YAML, a key with nothing after it.
-            fn visit_unit<E: Error>(self) -> Result<Named<T>, E> {
-                Ok(Named::default())
+            fn visit_unit<E: Error>(self) -> Result<Entries<T>, E> {
+                Ok(Entries::default())
             }
         }
 
-        deserializer.deserialize_any(Entries(PhantomData))
+        deserializer.deserialize_any(Read(PhantomData))
     }
 }
 
@@ -168,7 +168,14 @@ fn problem(error: serde_path_to_error::Error<serde_json::Error>) -> Problem {
         return not_json(error);
     }
     let message = error.to_string();
-    let (found, expected) = message.split_once(", expected ").unwrap_or((&message, ""));
+    // JSON text has lines and columns, a `Struct` has none.
+    let place = if error.line() > 0 {
+        format!(" at line {} column {}", error.line(), error.column())
+    } else {
+        String::new()
+    };
+    let message = message.strip_suffix(&place).unwrap_or(&message);
+    let (found, expected) = message.split_once(", expected ").unwrap_or((message, ""));
     let mut quoted = message.split('`').skip(1).step_by(2);
     let nearest = match quoted.next() {
         Some(wanted) if found.starts_with("unknown field") => names::nearest(wanted, quoted),
@@ -176,7 +183,7 @@ fn problem(error: serde_path_to_error::Error<serde_json::Error>) -> Problem {
     };
     Problem {
         path,
-        found: found.replace("unknown field", "unknown key").replace("missing field", "missing key"),
+        found: found.replace("unknown field", "unknown key").replace("missing field", "missing key") + &place,
         expected: expected.replace("u64", "a whole number").replace("a boolean", "true or false"),
         nearest: nearest.into_iter().map(str::to_owned).collect(),
     }
