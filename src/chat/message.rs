@@ -1,0 +1,271 @@
+//! The messages of a chat request, read and checked.
+//!
+//! Only what translation and routing act on is typed; a message keeps its [`Value`], so that what
+//! nobody acts on can be passed on as it stands.
+
+use super::request::Reader;
+use crate::error::ApiError;
+use crate::json::{Kind, Text, Value};
+
+/// Who speaks.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[expect(missing_docs, reason = "OpenAI's roles")]
+pub enum Role {
+    System,
+    Developer,
+    User,
+    Assistant,
+    Tool,
+    Function,
+}
+
+/// One message.
+#[derive(Clone, Debug)]
+pub struct Message<'d> {
+    /// Who speaks.
+    pub role: Role,
+    /// What is said.
+    pub content: Content<'d>,
+    /// The calls an assistant made (`tool_calls`, or the legacy `function_call` as a call whose id
+    /// is the function's name).
+    pub tool_calls: Vec<ToolCall<'d>>,
+    /// Which call a tool message answers; of a legacy function message, the function's name.
+    pub tool_call_id: Option<Text<'d>>,
+    /// The speaker's name.
+    pub name: Option<Text<'d>>,
+    /// An assistant's refusal, echoed.
+    pub refusal: Option<Text<'d>>,
+    /// An assistant's reasoning, echoed (`reasoning_content` or `reasoning`).
+    pub reasoning: Option<Text<'d>>,
+    /// Anthropic's thinking blocks, echoed: `extra_content.anthropic.thinking_blocks` as this
+    /// gateway writes them, or `thinking_blocks` as others do. Objects of `type` `thinking`
+    /// (`thinking`, `signature`) or `redacted_thinking` (`data`).
+    pub thinking_blocks: Vec<Value<'d>>,
+    /// Gemini's signature of the text, echoed (`extra_content.google.thought_signature`).
+    pub signature: Option<Text<'d>>,
+    /// `cache_control` on the message itself, an extension for Anthropic.
+    pub cache_control: Option<Value<'d>>,
+    /// The whole message.
+    pub value: Value<'d>,
+}
+
+/// What a message says.
+#[derive(Clone, Debug)]
+pub enum Content<'d> {
+    /// Nothing (`null` or absent).
+    None,
+    /// A string.
+    Text(Text<'d>),
+    /// A list of parts.
+    Parts(Vec<(Part<'d>, Value<'d>)>),
+}
+
+/// A part of a message's content.
+#[derive(Clone, Debug)]
+pub enum Part<'d> {
+    /// `text`.
+    Text(Text<'d>),
+    /// `image_url`: an address or a data URL.
+    Image {
+        /// `url`.
+        url: Text<'d>,
+        /// `detail`.
+        detail: Option<Text<'d>>,
+    },
+    /// `input_audio`.
+    Audio {
+        /// Base64.
+        data: Text<'d>,
+        /// `wav` or `mp3`.
+        format: Text<'d>,
+    },
+    /// `file`.
+    File {
+        /// `file_data`: a data URL.
+        data: Option<Text<'d>>,
+        /// `file_id`: a file of the provider's own store.
+        id: Option<Text<'d>>,
+        /// `filename`.
+        name: Option<Text<'d>>,
+    },
+    /// `refusal`, of an assistant.
+    Refusal(Text<'d>),
+    /// A type that is not OpenAI's, as `video_url`.
+    Other(Text<'d>),
+}
+
+/// A call an assistant made.
+#[derive(Clone, Debug)]
+pub struct ToolCall<'d> {
+    /// `id`.
+    pub id: Text<'d>,
+    /// The tool's name.
+    pub name: Text<'d>,
+    /// The arguments: JSON text as a string; of a custom tool, free text.
+    pub arguments: Text<'d>,
+    /// Whether it is of a custom tool.
+    pub custom: bool,
+    /// Gemini's signature of the call, echoed (`extra_content.google.thought_signature`).
+    pub signature: Option<Text<'d>>,
+}
+
+impl<'d> Message<'d> {
+    /// Reads `messages[index]`.
+    pub(super) fn read(value: Value<'d>, index: usize) -> Result<Self, ApiError> {
+        let at = Reader::new(value, format!("messages[{index}]"))?;
+        let role = match at.text("role")? {
+            Some(role) => role_named(&role).ok_or_else(|| {
+                at.wrong(
+                    "role",
+                    format!(
+                        "unknown role '{}'; expected 'system', 'developer', 'user', 'assistant' or 'tool'",
+                        role.decode()
+                    ),
+                )
+            })?,
+            None => return Err(at.missing("role")),
+        };
+        let content = content(&at)?;
+        let name = at.text("name")?;
+        let mut tool_calls = tool_calls(&at)?;
+        if let Some(call) = at.object("function_call")?.filter(|_| role == Role::Assistant) {
+            let name = call.require_text("name")?;
+            let arguments = call.text("arguments")?.unwrap_or_default();
+            tool_calls.push(ToolCall { id: name.clone(), name, arguments, custom: false, signature: None });
+        }
+        let tool_call_id = match role {
+            Role::Tool => Some(at.require_text("tool_call_id")?),
+            Role::Function => Some(name.clone().ok_or_else(|| at.missing("name"))?),
+            _ => None,
+        };
+        let says_nothing = matches!(content, Content::None) && tool_calls.is_empty();
+        if says_nothing && !matches!(role, Role::Assistant) {
+            return Err(at.missing("content"));
+        }
+        let extra = |provider: &str| value.get("extra_content").and_then(|extra| extra.get(provider));
+        let blocks = extra("anthropic").and_then(|anthropic| anthropic.get("thinking_blocks"));
+        let blocks = blocks.or_else(|| value.get("thinking_blocks"));
+        Ok(Self {
+            role,
+            content,
+            tool_calls,
+            tool_call_id,
+            name,
+            refusal: at.text("refusal")?,
+            reasoning: ["reasoning_content", "reasoning"].iter().find_map(|key| value.get(key)?.text()),
+            thinking_blocks: blocks.map(|blocks| blocks.items().collect()).unwrap_or_default(),
+            signature: google_signature(value),
+            cache_control: value.get("cache_control"),
+            value,
+        })
+    }
+
+    /// Whether the message holds what only its own provider may see: echoed reasoning, signatures.
+    #[must_use]
+    pub fn echoes(&self) -> bool {
+        let keys = [
+            "extra_content",
+            "thinking_blocks",
+            "reasoning_content",
+            "reasoning",
+            "reasoning_details",
+            "cache_control",
+        ];
+        let call_echoes = || {
+            self.value
+                .get("tool_calls")
+                .is_some_and(|calls| calls.items().any(|call| call.get("extra_content").is_some()))
+        };
+        self.value
+            .entries()
+            .any(|(key, _)| key.text().is_some_and(|key| keys.iter().any(|echo| key == *echo)))
+            || call_echoes()
+    }
+}
+
+impl<'d> Content<'d> {
+    /// Every part; a string is one part of text.
+    pub fn parts(&self) -> impl Iterator<Item = (Part<'d>, Option<Value<'d>>)> {
+        let (text, parts) = match self {
+            Self::None => (None, &[][..]),
+            Self::Text(text) => (Some((Part::Text(text.clone()), None)), &[][..]),
+            Self::Parts(parts) => (None, parts.as_slice()),
+        };
+        text.into_iter().chain(parts.iter().map(|(part, value)| (part.clone(), Some(*value))))
+    }
+}
+
+fn role_named(name: &Text<'_>) -> Option<Role> {
+    let roles = [
+        ("system", Role::System),
+        ("developer", Role::Developer),
+        ("user", Role::User),
+        ("assistant", Role::Assistant),
+        ("tool", Role::Tool),
+        ("function", Role::Function),
+    ];
+    roles.into_iter().find(|(word, _)| name == word).map(|(_, role)| role)
+}
+
+fn content<'d>(message: &Reader<'d>) -> Result<Content<'d>, ApiError> {
+    let Some(value) = message.value("content") else { return Ok(Content::None) };
+    match value.kind() {
+        Kind::String => Ok(value.text().map_or(Content::None, Content::Text)),
+        Kind::Array => {
+            let parts = value.items().enumerate();
+            let read =
+                |(index, part)| Ok((self::part(part, format!("{}.content[{index}]", message.path()))?, part));
+            parts.map(read).collect::<Result<_, _>>().map(Content::Parts)
+        }
+        kind => Err(message.expected("content", "a string or an array of parts", kind)),
+    }
+}
+
+fn part<'d>(value: Value<'d>, path: String) -> Result<Part<'d>, ApiError> {
+    let at = Reader::new(value, path)?;
+    let kind = at.require_text("type")?;
+    let inner = |name: &str| at.object(name)?.ok_or_else(|| at.missing(name));
+    Ok(match kind.decode().as_ref() {
+        "text" => Part::Text(at.require_text("text")?),
+        "refusal" => Part::Refusal(at.require_text("refusal")?),
+        "image_url" => {
+            let image = inner("image_url")?;
+            Part::Image { url: image.require_text("url")?, detail: image.text("detail")? }
+        }
+        "input_audio" => {
+            let audio = inner("input_audio")?;
+            Part::Audio { data: audio.require_text("data")?, format: audio.require_text("format")? }
+        }
+        "file" => {
+            let file = inner("file")?;
+            Part::File {
+                data: file.text("file_data")?,
+                id: file.text("file_id")?,
+                name: file.text("filename")?,
+            }
+        }
+        _ => Part::Other(kind),
+    })
+}
+
+fn tool_calls<'d>(message: &Reader<'d>) -> Result<Vec<ToolCall<'d>>, ApiError> {
+    let Some(calls) = message.array("tool_calls")? else { return Ok(Vec::new()) };
+    let read = |(index, call)| {
+        let call = Reader::new(call, format!("{}.tool_calls[{index}]", message.path()))?;
+        let custom = call.text("type")?.is_some_and(|kind| kind == "custom");
+        let (kind, input) = if custom { ("custom", "input") } else { ("function", "arguments") };
+        let body = call.object(kind)?.ok_or_else(|| call.missing(kind))?;
+        Ok(ToolCall {
+            id: call.require_text("id")?,
+            name: body.require_text("name")?,
+            arguments: body.text(input)?.unwrap_or_default(),
+            custom,
+            signature: google_signature(call.inner()),
+        })
+    };
+    calls.items().enumerate().map(read).collect()
+}
+
+fn google_signature<'d>(value: Value<'d>) -> Option<Text<'d>> {
+    value.get("extra_content")?.get("google")?.get("thought_signature")?.text()
+}

@@ -1,0 +1,20 @@
+//! The canonical words of a chat: what every dialect is read into and written from.
+//!
+//! A [`Request`] is a checked view of the client's body. An answer, streamed or whole, is a
+//! sequence of [`Event`]s: readers of the providers' dialects make them, writers ([`ChunkWriter`],
+//! [`CompletionWriter`]) put them into the client's. So a dialect is one reader and one writer, and
+//! what must hold for every answer (one role, one finish per choice, arguments that are JSON) is
+//! seen to once, in the writers.
+
+mod answer;
+mod chunks;
+mod completion;
+mod event;
+mod message;
+mod request;
+
+pub use chunks::ChunkWriter;
+pub use completion::CompletionWriter;
+pub use event::{Delta, Event, FinishReason, Thinking, Usage};
+pub use message::{Content, Message, Part, Role, ToolCall};
+pub use request::{Effort, Request, ResponseFormat, Tool, ToolChoice, ToolKind};

@@ -1,0 +1,162 @@
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+use super::*;
+use proptest::prelude::*;
+use serde_json::Value as Tree;
+
+/// Rebuilds a tree through every accessor, to compare with an independent parser.
+fn tree(value: Value<'_>) -> Tree {
+    match value.kind() {
+        Kind::Null => Tree::Null,
+        Kind::Bool => Tree::Bool(value.bool().unwrap()),
+        Kind::Number => serde_json::from_slice(value.raw()).unwrap(),
+        Kind::String => Tree::String(value.text().unwrap().decode().into_owned()),
+        Kind::Array => value.items().map(tree).collect(),
+        Kind::Object => Tree::Object(
+            value.entries().map(|(k, v)| (k.text().unwrap().decode().into_owned(), tree(v))).collect(),
+        ),
+    }
+}
+
+fn parse(text: &[u8]) -> Result<Tree, Error> {
+    Document::parse(text, Surrogates::Paired).map(|document| tree(document.root()))
+}
+
+#[test]
+fn every_departure_from_the_grammar_is_found_where_it_is() {
+    use Fault::*;
+    for (text, at, path, fault) in [
+        ("", 0, "", UnexpectedEnd),
+        ("  ", 2, "", UnexpectedEnd),
+        ("{", 1, "", UnexpectedEnd),
+        ("{\"a\"}", 4, "a", Expected("':'")),
+        ("{\"a\":}", 5, "a", Expected("a value")),
+        ("{\"a\":1,}", 7, "a", Expected("a key in double quotes")),
+        ("{a:1}", 1, "", Expected("a key in double quotes")),
+        ("[1,]", 3, "[1]", Expected("a value")),
+        ("[,1]", 1, "[0]", Expected("a value")),
+        ("[1 2]", 3, "[1]", Expected("',' or ']'")),
+        ("{\"a\":1 \"b\":2}", 7, "a", Expected("',' or '}'")),
+        ("1 1", 2, "", Expected("the end of the text")),
+        ("NaN", 0, "", Expected("a value")),
+        ("nul", 0, "", Expected("a value")),
+        ("-", 1, "", BadNumber),
+        ("1.", 2, "", BadNumber),
+        ("1e", 2, "", BadNumber),
+        ("01", 1, "", Expected("the end of the text")),
+        ("\"a", 2, "", UnexpectedEnd),
+        ("\"\\x\"", 1, "", BadEscape),
+        ("\"\\u12g4\"", 1, "", BadEscape),
+        ("\"\\ud800\"", 1, "", LoneSurrogate),
+        ("\"\\udc00\"", 1, "", LoneSurrogate),
+        ("\"a\nb\"", 2, "", ControlCharacter),
+        ("{\"m\":[{\"x\":1},{\"content\":\"\\ud83d!\"}]}", 26, "m[1].content", LoneSurrogate),
+    ] {
+        let error = Document::parse(text.as_bytes(), Surrogates::Paired).expect_err(text);
+        assert_eq!((error.at, error.path.as_str(), error.fault), (at, path, fault), "{text}");
+    }
+    let error = Document::parse(b"[\"ab\xff\"]", Surrogates::Paired).unwrap_err();
+    assert_eq!((error.at, error.fault), (4, NotUtf8));
+}
+
+#[test]
+fn nesting_is_limited_without_touching_the_call_stack() {
+    let deep = |depth: usize| [vec![b'['; depth], vec![b']'; depth]].concat();
+    assert!(Document::parse(&deep(MAX_DEPTH), Surrogates::Paired).is_ok());
+    let error = Document::parse(&deep(100_000), Surrogates::Paired).unwrap_err();
+    assert_eq!(error.fault, Fault::TooDeep);
+}
+
+#[test]
+fn a_lone_surrogate_of_a_provider_is_passed_on_and_decodes_to_a_replacement() {
+    let document = Document::parse(br#""\ud83d\n""#, Surrogates::Lone).unwrap();
+    assert_eq!(document.root().text().unwrap().decode(), "\u{FFFD}\n");
+    assert_eq!(document.root().raw(), br#""\ud83d\n""#);
+}
+
+#[test]
+fn members_are_found_by_meaning_and_null_is_absent() {
+    let text = br#"{"\u0061":1,"b":null,"c":{"d":[1,{"e":true}]},"c2":"x","n":2.0,"big":1e400}"#;
+    let document = Document::parse(text, Surrogates::Paired).unwrap();
+    let root = document.root();
+    assert_eq!(root.get("a").and_then(Value::u64), Some(1));
+    assert!(root.get("b").is_none());
+    assert_eq!(root.get("c").unwrap().raw(), br#"{"d":[1,{"e":true}]}"#);
+    let inner = root.get("c").unwrap().get("d").unwrap().items().last().unwrap();
+    assert_eq!(inner.get("e").and_then(Value::bool), Some(true));
+    assert_eq!(root.get("n").and_then(Value::i64), Some(2));
+    assert_eq!(root.get("big").and_then(Value::f64), None);
+    assert_eq!(root.duplicate(), None);
+    let twice = Document::parse(br#"{"model":1,"x":2,"mod\u0065l":3}"#, Surrogates::Paired).unwrap();
+    assert_eq!(twice.root().duplicate().unwrap().decode(), "model");
+    assert_eq!(twice.root().get("model").and_then(Value::u64), Some(3));
+}
+
+#[test]
+fn edits_leave_every_other_byte() {
+    let text = br#"{ "model" : "a", "n":[ 1, 2 ] }"#;
+    let document = Document::parse(text, Surrogates::Paired).unwrap();
+    let root = document.root();
+    let edits = vec![
+        Edit::replace(root.get("n").unwrap(), "3"),
+        Edit::insert(root, "stream", b"true"),
+        Edit::replace(root.get("model").unwrap(), "\"bb\""),
+    ];
+    assert_eq!(splice(text, edits), br#"{"stream":true, "model" : "bb", "n":3 }"#);
+    let empty = Document::parse(b"{}", Surrogates::Paired).unwrap();
+    assert_eq!(splice(b"{}", vec![Edit::insert(empty.root(), "a", b"1")]), b"{\"a\":1}");
+}
+
+fn trees() -> impl Strategy<Value = Tree> {
+    let leaf = prop_oneof![
+        Just(Tree::Null),
+        any::<bool>().prop_map(Tree::from),
+        any::<i64>().prop_map(Tree::from),
+        any::<f64>().prop_filter("finite", |x| x.is_finite()).prop_map(Tree::from),
+        any::<String>().prop_map(Tree::from),
+        "[ -~]{0,80}".prop_map(Tree::from),
+    ];
+    leaf.prop_recursive(5, 48, 6, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..6).prop_map(Tree::from),
+            prop::collection::btree_map(any::<String>(), inner, 0..6)
+                .prop_map(|map| Tree::Object(map.into_iter().collect())),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn a_text_means_what_an_independent_parser_reads(tree in trees(), pretty: bool) {
+        let text = if pretty { serde_json::to_vec_pretty(&tree) } else { serde_json::to_vec(&tree) }.unwrap();
+        prop_assert_eq!(parse(&text).unwrap(), serde_json::from_slice::<Tree>(&text).unwrap());
+    }
+
+    #[test]
+    fn a_damaged_text_is_accepted_exactly_when_an_independent_parser_accepts_it(
+        tree in trees(), at: prop::sample::Index, byte: u8, cut: bool,
+    ) {
+        let mut text = serde_json::to_vec(&tree).unwrap();
+        let at = at.index(text.len());
+        if cut { text.truncate(at) } else { text[at] = byte }
+        let theirs = serde_json::from_slice::<Tree>(&text);
+        // The independent parser refuses numbers beyond f64, which are valid JSON.
+        if !theirs.as_ref().is_err_and(|error| error.to_string().contains("out of range")) {
+            prop_assert_eq!(parse(&text).is_ok(), theirs.is_ok(), "{}", String::from_utf8_lossy(&text));
+        }
+    }
+
+    #[test]
+    fn any_string_survives_writing_and_reading(plain: String, fragment: String) {
+        let mut out = Vec::new();
+        object(&mut out, |o| {
+            o.string("plain", &plain);
+            let mut text = Text::of(&plain).into_owned();
+            text.push(&Text::of(&fragment));
+            o.text("joined", &text);
+        });
+        let document = Document::parse(&out, Surrogates::Paired).unwrap();
+        let read = |key: &str| document.root().get(key).unwrap().text().unwrap().decode().into_owned();
+        prop_assert_eq!(read("plain"), plain.as_str());
+        prop_assert_eq!(read("joined"), plain.clone() + &fragment);
+    }
+}

@@ -1,0 +1,154 @@
+//! The inside of a JSON string, still escaped.
+//!
+//! Escaped fragments can be joined and copied into other JSON strings byte for byte: most text a
+//! gateway carries is never decoded at all.
+
+use super::scan;
+use std::borrow::Cow;
+
+/// The bytes between the quotes of a JSON string: valid UTF-8 with valid escapes.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Text<'a>(Cow<'a, [u8]>);
+
+impl<'a> Text<'a> {
+    /// Takes bytes that are already the inside of a checked JSON string.
+    pub(super) fn escaped(inner: &'a [u8]) -> Self {
+        Self(Cow::Borrowed(inner))
+    }
+
+    /// Escapes `plain`; borrows where there is nothing to escape.
+    #[must_use]
+    pub fn of(plain: &'a str) -> Self {
+        let needs = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..0x20);
+        if plain.as_bytes().iter().any(needs) {
+            let mut out = Vec::with_capacity(plain.len().saturating_add(16));
+            escape(&mut out, plain);
+            Self(Cow::Owned(out))
+        } else {
+            Self(Cow::Borrowed(plain.as_bytes()))
+        }
+    }
+
+    /// The escaped bytes, without quotes.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// Whether the string has no characters.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether the string is empty or nothing but white space.
+    #[must_use]
+    pub fn is_blank(&self) -> bool {
+        self.is_empty() || self.decode().trim().is_empty()
+    }
+
+    /// The plain string; a lone surrogate becomes U+FFFD. Borrows where nothing was escaped.
+    #[must_use]
+    pub fn decode(&self) -> Cow<'_, str> {
+        decode(&self.0)
+    }
+
+    /// The same text, no longer tied to where it was read.
+    #[must_use]
+    pub fn into_owned(self) -> Text<'static> {
+        Text(Cow::Owned(self.0.into_owned()))
+    }
+
+    /// The same text, borrowed.
+    #[must_use]
+    pub fn borrow(&self) -> Text<'_> {
+        Text(Cow::Borrowed(&self.0))
+    }
+
+    /// Whether two strings are the same once unescaped: `"a"` and `"\u0061"` are.
+    #[must_use]
+    pub fn means(&self, other: &Text<'_>) -> bool {
+        let escaped = self.0.contains(&b'\\') || other.0.contains(&b'\\');
+        self.0 == other.0 || escaped && self.decode() == other.decode()
+    }
+
+    /// Appends another fragment of the same string.
+    pub fn push(&mut self, more: &Text<'_>) {
+        self.0.to_mut().extend_from_slice(&more.0);
+    }
+}
+
+impl PartialEq<str> for Text<'_> {
+    fn eq(&self, plain: &str) -> bool {
+        if self.0.contains(&b'\\') { self.decode() == plain } else { *self.0 == *plain.as_bytes() }
+    }
+}
+
+impl PartialEq<&str> for Text<'_> {
+    fn eq(&self, plain: &&str) -> bool {
+        *self == **plain
+    }
+}
+
+/// Writes `plain` with what JSON requires escaped, without quotes.
+pub(super) fn escape(out: &mut Vec<u8>, plain: &str) {
+    const HEX: &[u8; 16] = b"0123456789abcdef";
+    for byte in plain.bytes() {
+        match byte {
+            b'"' => out.extend_from_slice(br#"\""#),
+            b'\\' => out.extend_from_slice(br"\\"),
+            b'\n' => out.extend_from_slice(br"\n"),
+            b'\r' => out.extend_from_slice(br"\r"),
+            b'\t' => out.extend_from_slice(br"\t"),
+            0..0x20 => {
+                out.extend_from_slice(br"\u00");
+                for nibble in [byte >> 4, byte & 15] {
+                    out.extend(HEX.get(usize::from(nibble)));
+                }
+            }
+            _ => out.push(byte),
+        }
+    }
+}
+
+/// Undoes the escapes of a checked string.
+fn decode(bytes: &[u8]) -> Cow<'_, str> {
+    if !bytes.contains(&b'\\') {
+        return String::from_utf8_lossy(bytes);
+    }
+    let mut out = String::with_capacity(bytes.len());
+    let mut rest = bytes;
+    while let Some(escape) = rest.iter().position(|byte| *byte == b'\\') {
+        let (plain, escaped) = rest.split_at_checked(escape).unwrap_or((rest, &[]));
+        out.push_str(&String::from_utf8_lossy(plain));
+        let (character, len) = unescape(escaped);
+        out.push(character);
+        rest = escaped.get(len..).unwrap_or_default();
+    }
+    out.push_str(&String::from_utf8_lossy(rest));
+    Cow::Owned(out)
+}
+
+/// The character of the escape sequence at the front, and how many bytes it takes.
+fn unescape(escaped: &[u8]) -> (char, usize) {
+    let simple = |character| (character, 2);
+    match escaped.get(1) {
+        Some(b'n') => simple('\n'),
+        Some(b't') => simple('\t'),
+        Some(b'r') => simple('\r'),
+        Some(b'b') => simple('\u{8}'),
+        Some(b'f') => simple('\u{c}'),
+        Some(b'u') => {
+            let unit = scan::code_unit(escaped, 2).unwrap_or(0xFFFD);
+            match (unit, scan::low_surrogate(escaped, 6)) {
+                (0xD800..0xDC00, Some(low)) => {
+                    let code = ((unit & 0x3FF) << 10 | (low & 0x3FF)).saturating_add(0x10000);
+                    (char::from_u32(code).unwrap_or('\u{FFFD}'), 12)
+                }
+                _ => (char::from_u32(unit).unwrap_or('\u{FFFD}'), 6),
+            }
+        }
+        Some(other) => simple(char::from(*other)),
+        None => ('\u{FFFD}', 1),
+    }
+}

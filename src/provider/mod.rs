@@ -1,0 +1,83 @@
+//! How is it said over there? One adapter per dialect, chosen by vendor.
+//!
+//! An adapter turns the canonical request into a provider's and the provider's answer into
+//! canonical [`Event`]s. It never sees credentials, clocks or connections; it keeps no state but
+//! that of one stream.
+
+use crate::chat::{Event, Request};
+use crate::error::ApiError;
+use crate::json::Value;
+use std::borrow::Cow;
+
+/// The model a request is put to.
+#[derive(Clone, Copy, Debug)]
+pub struct Target<'t> {
+    /// The provider's own name of the model.
+    pub model: &'t str,
+    /// The most tokens it can answer with, where the catalog says.
+    pub max_output_tokens: Option<u64>,
+}
+
+/// A request in a provider's words.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Outgoing {
+    /// The body.
+    pub body: Vec<u8>,
+    /// Headers that this request needs beyond the fixed ones, as `anthropic-beta`.
+    pub headers: Vec<(&'static str, String)>,
+    /// Parameters that had to be left out and whose loss is harmless.
+    pub dropped: Vec<Cow<'static, str>>,
+}
+
+/// Takes the events of an answer.
+pub type Emit<'e> = &'e mut dyn FnMut(Event<'_>);
+
+/// One provider dialect. Its methods take what is to be sent or was received, whole.
+pub trait Adapter {
+    /// Whether the dialect is the canonical one to the letter, so that bodies can pass untouched in
+    /// both directions.
+    fn is_canonical(&self) -> bool {
+        false
+    }
+
+    /// Whether the target can serve the request without breaking what it asks for.
+    ///
+    /// # Errors
+    /// 400 `unsupported_parameter` naming the parameter that it cannot honour.
+    fn fits(&self, request: &Request<'_>, target: Target<'_>) -> Result<(), ApiError>;
+
+    /// The path below the provider's base URL, with its query, as `/messages`.
+    fn path(&self, target: Target<'_>, stream: bool) -> String;
+
+    /// The header that carries the provider's key.
+    fn credential(&self, key: &str) -> (&'static str, String);
+
+    /// Headers that every request to this provider has, as `anthropic-version`.
+    fn headers(&self) -> &'static [(&'static str, &'static str)] {
+        &[]
+    }
+
+    /// Says the request in the provider's words.
+    ///
+    /// # Errors
+    /// As [`fits`](Self::fits), or 400 for what cannot be translated, as arguments that are not JSON.
+    fn request(&self, request: &Request<'_>, target: Target<'_>) -> Result<Outgoing, ApiError>;
+
+    /// Reads a whole answer of status 200.
+    fn answer(&self, body: Value<'_>, emit: Emit<'_>);
+
+    /// A reader for one streamed answer.
+    fn stream(&self) -> Box<dyn StreamReader>;
+
+    /// Reads the body of a status that is not 200; it may be anything, also empty or HTML.
+    fn error(&self, status: u16, body: &[u8]) -> ApiError;
+}
+
+/// Reads one streamed answer, event by event.
+pub trait StreamReader {
+    /// Reads one server-sent event. Data that makes no sense becomes [`Event::Error`].
+    fn read(&mut self, name: &[u8], data: &[u8], emit: Emit<'_>);
+
+    /// The stream is over; `stray` is what stood in it outside of any event.
+    fn finish(&mut self, stray: &[u8], emit: Emit<'_>);
+}
