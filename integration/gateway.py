@@ -31,7 +31,9 @@ class Gateway:
             edit(config)
         path = os.path.join(directory, "envoy.yaml")
         render.save(config, path)
-        self.envoy = process.Envoy(path, str(directory), concurrency=concurrency, environment=environment, log_level="info")
+        self.envoy = process.Envoy(
+            path, str(directory), concurrency=concurrency, environment=environment, components="wasm:info"
+        )
         self.origin = self.envoy.origin
         self.http = httpx2.Client(base_url=self.origin, timeout=30)
         self._mark = 0

@@ -23,6 +23,7 @@ MODELS = {
 }
 KINDS = list(MODELS)
 DIALECTS = ["openai", "anthropic", "gemini", "deepseek"]  # one of each wire format, and one compatible vendor
+NOBODY = "http://127.0.0.1:1/v1"  # a port that refuses connections
 
 assert KINDS == list(lanes.PATHS)
 
@@ -33,16 +34,22 @@ def name_of(kind):
 
 
 def document(lane):
-    """One provider of each kind in this lane; a route for each pair of dialects, the first to be tried first."""
+    """One provider of each kind in this lane, and one of each dialect where nobody listens; a route for each pair of
+    dialects, the first to be tried first."""
+    providers = {kind: lane.provider(kind) for kind in KINDS}
     routes = {}
+    for dialect in DIALECTS:
+        providers[f"dead-{dialect}"] = {**lane.provider(dialect), "base_url": NOBODY}
     for first in DIALECTS:
         for second in DIALECTS:
             if first != second:
                 routes[f"{first}-then-{second}"] = {"targets": [{"model": name_of(first)}, {"model": name_of(second)}]}
+                dead = {"model": f"dead-{first}/{MODELS[first]}"}
+                routes[f"dead-{first}-then-{second}"] = {"targets": [dead, {"model": name_of(second)}]}
     routes["all"] = {"targets": [{"model": name_of(kind)} for kind in DIALECTS]}
     routes["twice"] = {"targets": [{"model": name_of("openai"), "tries": 2}, {"model": name_of("anthropic")}]}
     return {
-        "providers": {kind: lane.provider(kind) for kind in KINDS},
+        "providers": providers,
         "models": {
             "gpt": {"provider": "openai", "model": "gpt-5.6-luna", "context_window": 1050000, "max_output_tokens": 128000},
             "claude": {"provider": "anthropic", "model": "claude-sonnet-5-5", "aliases": ["sonnet"], "max_output_tokens": 64000},

@@ -89,8 +89,6 @@ def assert_serves(gateway):
 @pytest.mark.parametrize("why", BODIES)
 def test_a_bad_body_is_refused(gateway, lane, why):
     body, field = BODIES[why]
-    if b'"gpt"' not in body:
-        pass
     answer = gateway.post(body)
     assert_refused(answer, field, (400, 404) if field == "model" else (400,))
     assert lane.received() == []

@@ -1,6 +1,7 @@
 """Streams that break after content: the client is told in band, never by a clean end."""
 
 import json
+import time
 
 import openai
 import pytest
@@ -60,8 +61,6 @@ def test_a_stream_without_its_end_mark_but_with_its_reason_to_end_is_whole(gatew
 
 @each_dialect
 def test_a_client_that_leaves_ends_the_providers_work(gateway, lane, kind):
-    import time
-
     lane.script(kind, chunks=500, delay_chunk=20)
     stream = gateway.client().chat.completions.create(model=name_of(kind), messages=user("hello"), stream=True)
     for _, _ in zip(range(3), stream):

@@ -6,7 +6,9 @@ import openai
 import pytest
 
 import gateway as gateways
+import kinds
 from gateway import user
+from lanes import Lane
 from kinds import DIALECTS, MODELS, name_of
 
 streamed_or_not = pytest.mark.parametrize("stream", [False, True])
@@ -128,16 +130,13 @@ def test_a_bad_request_is_nobody_elses_to_answer(gateway, lane, kind, stream):
     assert lane.order() == [kind]
 
 
-@pytest.mark.parametrize("first, second", PAIRS)
-def test_a_refused_connection_is_passed_over(start_gateway, own_lane, first, second):
-    providers = {first: own_lane.provider(first), second: own_lane.provider(second)}
-    providers[first]["base_url"] = "http://127.0.0.1:1/v1"
-    routes = {"pair": gateways.route(name_of(first), name_of(second))}
-    gateway = start_gateway({"providers": providers, "routes": routes})
-    for stream in (False, True):
-        text, headers = answer_of(gateway, model="pair", stream=stream)
-        assert headers["x-modelgate-provider"] == second and headers["x-modelgate-attempts"] == "2"
-    assert own_lane.order() == [second, second]
+@each_pair
+@streamed_or_not
+def test_a_refused_connection_is_passed_over(gateway, lane, first, second, stream):
+    text, headers = answer_of(gateway, model=f"dead-{first}-then-{second}", stream=stream)
+    assert text.endswith("You said: hello there")
+    assert headers["x-modelgate-provider"] == second and headers["x-modelgate-attempts"] == "2"
+    assert lane.order() == [second]
 
 
 def short_limit(config):
@@ -148,9 +147,6 @@ def short_limit(config):
 
 @pytest.fixture(scope="module")
 def impatient_gateway(mock_server, tmp_path_factory):
-    import kinds
-    from lanes import Lane
-
     lane = Lane(mock_server.origin, "impatient")
     started = gateways.Gateway(kinds.document(lane), tmp_path_factory.mktemp("gateway"), edit=short_limit)
     started.lane = lane

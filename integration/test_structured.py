@@ -3,6 +3,7 @@
 import enum
 import json
 
+import openai
 import pydantic
 import pytest
 
@@ -68,8 +69,6 @@ class Weather(pydantic.BaseModel):
 
 @each_dialect
 def test_pydantic_tools_are_parsed(gateway, kind):
-    import openai
-
     answer = gateway.client().chat.completions.parse(
         model=name_of(kind),
         messages=user('call tool Weather with {"city":"Oslo"}'),

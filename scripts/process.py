@@ -80,13 +80,14 @@ class Process:
 class Envoy(Process):
     """An Envoy running the configuration at `config_path`; its files are put into `directory`."""
 
-    def __init__(self, config_path, directory, concurrency=2, binary=None, environment=None, log_level="warning", **options):
+    def __init__(self, config_path, directory, concurrency=2, binary=None, environment=None, log_level="warning", components="", **options):
         admin_path = os.path.join(directory, "admin-address.txt")
         command = [
             binary or os.environ["ENVOY"],
             *("-c", config_path),
             *("--concurrency", str(concurrency)),
             *("--log-level", log_level),
+            *(["--component-log-level", components] if components else []),
             *("--admin-address-path", admin_path),
             "--disable-hot-restart",  # else two Envoys on a machine need different base ids
         ]

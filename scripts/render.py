@@ -117,12 +117,21 @@ def at(cluster, base_url, tls):
     options.pop("auto_config", None)
     options.pop("explicit_http_config", None)
     if secure:
-        cluster["transport_socket"] = tls
+        cluster["transport_socket"] = for_address(tls, url.hostname) if is_ip(url.hostname) else tls
         options["auto_config"] = {"http_protocol_options": {}, "http2_protocol_options": {}}
     else:
         options["explicit_http_config"] = {"http_protocol_options": {}}
     cluster["typed_extension_protocol_options"] = {HTTP_OPTIONS: options}
     return cluster
+
+
+def for_address(tls, address):
+    """TLS to a bare address: there is no name to send, so it is the address that the certificate must carry."""
+    tls = copy.deepcopy(tls)
+    context = tls["typed_config"]["common_tls_context"]
+    wanted = {"san_type": "IP_ADDRESS", "matcher": {"exact": address}}
+    context["validation_context"]["match_typed_subject_alt_names"] = [wanted]
+    return tls
 
 
 def use_system_authorities(tls):
