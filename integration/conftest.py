@@ -3,7 +3,6 @@
 The environment says what to run: WASM, MOCK and ENVOY (scripts/test sets them)."""
 
 import os
-import pathlib
 
 import pytest
 
@@ -11,6 +10,7 @@ import gateway as gateways
 import kinds
 from lanes import Lane
 import process
+import recordings
 
 REQUIRED = ("WASM", "MOCK", "ENVOY")
 
@@ -23,15 +23,8 @@ def pytest_configure(config):
 
 @pytest.fixture(scope="session")
 def mock_server(tmp_path_factory):
-    fixtures = os.environ.get("FIXTURES") or fixtures_beside_the_project()
-    with process.Mock(str(tmp_path_factory.mktemp("mock")), fixtures=fixtures) as server:
+    with process.Mock(str(tmp_path_factory.mktemp("mock")), fixtures=recordings.folder()) as server:
         yield server
-
-
-def fixtures_beside_the_project():
-    """Recorded traffic to replay: the folder `shared/fixtures` beside the checkout, where there is one."""
-    found = pathlib.Path(__file__).parent.parent.parent / "shared" / "fixtures"
-    return found if found.is_dir() else None
 
 
 @pytest.fixture(scope="session")
