@@ -126,7 +126,7 @@ def test_a_base_url_alone_makes_a_provider(start_run, own_lane):
     client = openai.OpenAI(base_url=f"http://127.0.0.1:{run.port}/v1", api_key="any", max_retries=0)
     client.chat.completions.create(model="gpt-5-mini", messages=user("hello"))
     assert own_lane.only().provider == "openai"
-    assert "authorization" not in own_lane.only().headers
+    assert own_lane.only().headers["authorization"] == "Bearer no-key"
     assert {model.id.split("/")[0] for model in client.models.list()}.isdisjoint({"claude-opus-5-5", "gemini-3.8-flash"})
 
 

@@ -17,6 +17,8 @@ HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 CLUSTER_ACTION = "type.googleapis.com/envoy.extensions.router.cluster_specifiers.matcher.v3.ClusterAction"
 PLACEHOLDER = "YOUR-"  # a base URL that carries this waits to be filled in
 
+NO_KEY = "no-key"  # what is sent where a base URL was given without a key: some servers insist on one, whatever it is
+
 # Vendors whose own SDKs take a base URL without the API's version, as <PROVIDER>_BASE_URL is therefore often set.
 VERSION = {"anthropic": "/v1", "gemini": "/v1beta"}
 
@@ -196,8 +198,8 @@ def real_providers(document, environment):
         provider = {**provider, "base_url": base_url or provider["base_url"]}
         if PLACEHOLDER in provider["base_url"]:
             raise SystemExit(f"error: {key_variable(provider)} is set; set {name.upper()}_BASE_URL too")
-        if not has_key:
-            provider["api_key"] = "none"
+        if not has_key and key_variable(provider):
+            provider["api_key"] = {"value": NO_KEY}
         chosen[name] = provider
     return without_missing({**document, "providers": chosen}) if chosen else None
 
