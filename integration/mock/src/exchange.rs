@@ -169,7 +169,7 @@ fn reply(
             Some((_, ErrorBody::Vendor(kind))) => kind,
             _ => Kind::Overloaded,
         };
-        let error = dialect.error(&Failure::of(kind), model).body;
+        let error = dialect.error(route.provider, &Failure::of(kind), model).body;
         break_off(&mut events, after, |first| dialect.error_event(form, &error, first));
     }
     let mut headers = usual_headers(route);
@@ -229,9 +229,9 @@ fn replayed(shared: &Shared, id: &str) -> Result<Reply, Failure> {
 }
 
 fn failed(route: &Route, failure: &Failure, status: Option<u16>, model: &str) -> Reply {
-    let mut error = route.dialect.error(failure, model);
+    let mut error = route.dialect.error(route.provider, failure, model);
     let mut headers = usual_headers(route);
-    if error.body.get("type").is_some() {
+    if route.dialect == Dialect::Anthropic && error.body.get("type").is_some() {
         let id = headers.iter().find(|(name, _)| name == "request-id").map(|(_, id)| id.as_str());
         error.body["request_id"] = json!(id);
     }

@@ -1,5 +1,6 @@
 //! Anthropic Messages: headers, credentials and errors.
 pub mod check;
+mod messages;
 pub mod request;
 pub mod response;
 
