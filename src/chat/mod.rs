@@ -20,3 +20,6 @@ pub use event::{Delta, Event, FinishReason, Thinking, Usage};
 pub use glance::{Glance, glance};
 pub use message::{Content, Message, Part, Role, ToolCall};
 pub use request::{Effort, Request, ResponseFormat, Tool, ToolChoice, ToolKind};
+
+#[cfg(test)]
+mod tests;
