@@ -3,26 +3,21 @@
 //! Its bytes go on as they came. Only the usage that this gateway asked for and the client did not
 //! is taken out, which is the one case in which an event cut in two is held back until it is whole.
 
-use super::Header;
 use super::response::Piece;
 use crate::chat::{Usage, glance};
 use crate::error::ApiError;
+use crate::provider::Adapter;
 use crate::sse::{Frame, Splitter};
 
 pub(super) struct Canonical {
-    /// Headers of the provider's that go on with the answer.
-    pub kept: Vec<Header>,
     splitter: Splitter,
     hide_usage: bool,
     seen: Seen,
-    /// What came before the stream was let go.
-    held: Vec<u8>,
-    released: bool,
 }
 
 /// What the stream has shown so far.
-#[derive(Default)]
 struct Seen {
+    adapter: &'static dyn Adapter,
     content: bool,
     finish: bool,
     /// The end mark or an error was seen.
@@ -32,23 +27,25 @@ struct Seen {
 }
 
 impl Canonical {
-    pub fn new(kept: Vec<Header>, hide_usage: bool, frame_limit: usize) -> Self {
-        let splitter = Splitter::new(frame_limit);
-        Self { kept, splitter, hide_usage, seen: Seen::default(), held: Vec::new(), released: false }
+    pub fn new(adapter: &'static dyn Adapter, hide_usage: bool, frame_limit: usize) -> Self {
+        let seen =
+            Seen { adapter, content: false, finish: false, over: false, usage: None, early_error: None };
+        Self { splitter: Splitter::new(frame_limit), hide_usage, seen }
     }
 
     pub fn push(&mut self, bytes: &[u8], ends: bool) -> Piece {
-        let Self { splitter, seen, hide_usage, .. } = self;
+        let Self { splitter, seen, hide_usage } = self;
+        let hide_usage = *hide_usage;
         // Written to only where the bytes cannot pass as they are.
-        let mut kept = Vec::new();
+        let mut shown = Vec::new();
         let mut hidden = false;
         let cut_before = splitter.held() > 0;
         let mut each = |frame: Frame<'_>| {
-            let hide = frame.data.as_deref().is_some_and(|data| seen.take(data)) && *hide_usage;
-            if hide {
-                hidden = true
-            } else if *hide_usage {
-                kept.extend_from_slice(frame.raw)
+            let only_usage = frame.data.as_deref().is_some_and(|data| seen.take(data));
+            if hide_usage && only_usage {
+                hidden = true;
+            } else if hide_usage {
+                shown.extend_from_slice(frame.raw);
             }
         };
         let too_long = splitter.push(bytes, &mut each).is_err();
@@ -56,50 +53,22 @@ impl Canonical {
         if ends {
             splitter.finish(&mut each);
         }
-        let rewritten = *hide_usage && (hidden || cut_before || cut_after);
-        let mut tail = Vec::new();
-        if too_long {
-            seen.fail(ApiError::bad_answer("an event of the provider's stream is too long"), &mut tail);
-        } else if ends && !seen.over {
-            if seen.finish {
-                tail.extend_from_slice(b"data: [DONE]\n\n");
-            } else {
-                let message = "the provider's stream ended before the answer was complete";
-                let error = ApiError::new(502, "server_error", message).coded("stream_interrupted");
-                seen.fail(error, &mut tail);
-            }
-        }
+        let rewritten = hide_usage && (hidden || cut_before || cut_after);
+        let tail = seen.end(too_long, ends);
         match (rewritten, tail.is_empty()) {
-            (false, true) => Piece::Pass,
+            (true, _) => Piece::Write([shown, tail].concat()),
             (false, false) => Piece::Write([bytes, &tail].concat()),
-            (true, _) => {
-                kept.append(&mut tail);
-                Piece::Write(kept)
-            }
+            (false, true) => Piece::Pass,
         }
     }
 
-    pub fn is_released(&self) -> bool {
-        self.released
+    /// Whether content has been seen.
+    pub fn begun(&self) -> bool {
+        self.seen.content
     }
 
     pub fn take_early_error(&mut self) -> Option<ApiError> {
         self.seen.early_error.take()
-    }
-
-    /// What may be let go now that `piece`, made of `bytes`, is ready: nothing before the first
-    /// content, unless more than `bound` bytes are held.
-    pub fn release(&mut self, piece: Piece, bytes: &[u8], bound: usize) -> Option<Piece> {
-        let ready = self.seen.content || self.held.len().saturating_add(bytes.len()) > bound;
-        self.released = ready;
-        if ready && self.held.is_empty() {
-            return Some(piece);
-        }
-        match piece {
-            Piece::Write(rewritten) => self.held.extend(rewritten),
-            _ => self.held.extend_from_slice(bytes),
-        }
-        ready.then(|| Piece::Write(std::mem::take(&mut self.held)))
     }
 
     pub fn usage(&self) -> Option<Usage> {
@@ -111,13 +80,12 @@ impl Seen {
     /// Takes note of an event; returns whether it is there for its usage alone.
     fn take(&mut self, data: &[u8]) -> bool {
         let glance = glance(data, self.content);
-        if let Some(error) = glance.error {
-            if self.content {
-                // The provider's event is what the client expects, and goes on as it is.
-                self.over = true;
-            } else {
-                self.early_error = self.early_error.take().or(Some(error));
-            }
+        if glance.error && self.content {
+            // The provider's event is what the client expects, and goes on as it is.
+            self.over = true;
+        } else if glance.error {
+            // An error in a stream has no status of its own.
+            self.fail(self.adapter.error(500, data));
         }
         self.content |= glance.content || glance.finish;
         self.finish |= glance.finish;
@@ -126,15 +94,28 @@ impl Seen {
         glance.only_usage
     }
 
-    /// The stream cannot go on: unseen, that is an early error; else it is said in band.
-    fn fail(&mut self, error: ApiError, out: &mut Vec<u8>) {
-        if self.content {
-            out.extend_from_slice(b"data: ");
-            error.write(out);
-            out.extend_from_slice(b"\n\n");
-            self.over = true;
+    /// What has to be said where the provider has stopped talking.
+    fn end(&mut self, too_long: bool, ends: bool) -> Vec<u8> {
+        let error = if too_long {
+            ApiError::bad_answer("an event of the provider's stream is too long")
+        } else if !ends || self.over {
+            return Vec::new();
+        } else if self.finish {
+            return b"data: [DONE]\n\n".to_vec();
         } else {
-            self.early_error = self.early_error.take().or(Some(error));
+            let message = "the provider's stream ended before the answer was complete";
+            ApiError::new(502, "server_error", message).coded("stream_interrupted")
+        };
+        if !self.content {
+            self.fail(error);
+            return Vec::new();
         }
+        self.over = true;
+        [b"data: ", error.to_json().as_slice(), b"\n\n"].concat()
+    }
+
+    /// The stream has failed unseen.
+    fn fail(&mut self, error: ApiError) {
+        self.early_error = self.early_error.take().or(Some(error));
     }
 }

@@ -7,6 +7,7 @@
 
 mod canonical;
 mod response;
+mod stream;
 mod translated;
 
 use crate::chat::{Request, Usage};

@@ -1,6 +1,7 @@
 //! What becomes of a provider's response: passed on, translated, or given up for the next target.
 
 use super::canonical::Canonical;
+use super::stream::{Progress, Source, Stream};
 use super::translated::Translated;
 use super::{Attempt, Header};
 use crate::chat::{ChunkWriter, CompletionWriter, Event, Usage};
@@ -68,10 +69,8 @@ pub(super) enum Reception {
     Pending,
     /// A body that only makes sense as a whole: JSON, or an error.
     Whole(Whole),
-    /// A stream in the canonical dialect.
-    Canonical(Box<Canonical>),
-    /// A stream in the provider's dialect.
-    Translated(Box<Translated>),
+    /// A stream.
+    Stream(Box<Stream>),
     /// All is said; what still comes is nobody's.
     Over {
         /// What was used.
@@ -92,12 +91,14 @@ impl Reception {
     pub fn usage(&self) -> Option<Usage> {
         match self {
             Self::Pending | Self::Whole(_) => None,
-            Self::Canonical(stream) => stream.usage(),
-            Self::Translated(stream) => stream.usage(),
+            Self::Stream(stream) => stream.usage(),
             Self::Over { usage, .. } => *usage,
         }
     }
 }
+
+const JSON: &str = "application/json";
+const EVENT_STREAM: &str = "text/event-stream; charset=utf-8";
 
 /// Statuses whose body tells whose fault it is; all other errors are the target's.
 const DOUBTFUL: [u16; 4] = [400, 409, 413, 422];
@@ -109,26 +110,14 @@ impl Attempt {
         if (200..300).contains(&head.status) {
             let content_type = find(head.headers, "content-type").unwrap_or_default();
             let is_json = content_type.to_ascii_lowercase().starts_with(b"application/json");
-            let frame_limit = self.bounds.response_bytes;
             self.reception = if !self.stream || is_json {
                 Reception::Whole(Whole { status: head.status, headers: kept, retry_after: false })
-            } else if self.adapter.is_canonical() {
-                let hide_usage = !self.include_usage;
-                Reception::Canonical(Box::new(Canonical::new(kept, hide_usage, frame_limit)))
             } else {
-                let reader = self.adapter.stream();
-                Reception::Translated(Box::new(Translated::new(
-                    kept,
-                    reader,
-                    self.chunk_writer(),
-                    frame_limit,
-                )))
+                Reception::Stream(Box::new(Stream::new(kept, self.source())))
             };
             if head.ends {
-                return Some(self.fail(
-                    &ApiError::bad_answer(format!("{} sent an empty answer", self.target.provider)),
-                    Vec::new(),
-                ));
+                let error = ApiError::bad_answer(format!("{} sent an empty answer", self.target.provider));
+                return Some(self.fail(error, Vec::new()));
             }
             return None;
         }
@@ -136,7 +125,7 @@ impl Attempt {
         let known = self.next.is_some() && !DOUBTFUL.contains(&head.status);
         if known || head.ends {
             let error = self.adapter.error(head.status, b"");
-            return Some(self.fail(&error, kept));
+            return Some(self.fail(error, kept));
         }
         let retry_after = find(head.headers, "retry-after").is_some();
         self.reception = Reception::Whole(Whole { status: head.status, headers: kept, retry_after });
@@ -150,59 +139,29 @@ impl Attempt {
             Reception::Over { body, .. } => (None, Piece::Write(std::mem::take(body))),
             Reception::Whole(_) if !ends => (None, Piece::Wait),
             Reception::Whole(_) => self.whole(bytes),
-            Reception::Canonical(stream) => {
-                let piece = stream.push(bytes, ends);
-                let (released, error) = (stream.is_released(), stream.take_early_error());
-                self.stream_step(released, error, piece, bytes)
-            }
-            Reception::Translated(stream) => {
-                let piece = stream.push(bytes, ends);
-                let (released, error) = (stream.is_released(), stream.take_early_error());
-                self.stream_step(released, error, piece, bytes)
-            }
+            Reception::Stream(stream) => match stream.push(bytes, ends, self.bounds.held_bytes) {
+                Progress::Held => (None, Piece::Take),
+                Progress::Goes(piece) => (None, piece),
+                Progress::Begins(piece) => {
+                    let kept = std::mem::take(&mut stream.kept);
+                    let mut headers = self.head(200, EVENT_STREAM, None, kept);
+                    headers.push(("cache-control".into(), b"no-cache".to_vec()));
+                    (Some(Release { headers, outcome: Outcome::Answer, failure: None }), piece)
+                }
+                Progress::Failed(error) => {
+                    let kept = std::mem::take(&mut stream.kept);
+                    self.fail_here(error, kept)
+                }
+            },
         }
     }
 
-    /// Lets a stream go as soon as it has content, is held too long, or failed before either.
-    fn stream_step(
-        &mut self,
-        released: bool,
-        error: Option<ApiError>,
-        piece: Piece,
-        bytes: &[u8],
-    ) -> (Option<Release>, Piece) {
-        if released {
-            return (None, piece);
-        }
-        if let Some(error) = error {
-            let kept = self.take_kept();
-            return self.fail_here(&error, kept);
-        }
-        let bound = self.bounds.held_bytes;
-        let (piece, kept) = match &mut self.reception {
-            Reception::Canonical(stream) => (stream.release(piece, bytes, bound), &mut stream.kept),
-            Reception::Translated(stream) => (stream.release(piece, bytes, bound), &mut stream.kept),
-            _ => return (None, piece),
-        };
-        match piece {
-            None => (None, Piece::Take),
-            Some(piece) => {
-                let mut headers = vec![(":status".into(), b"200".to_vec())];
-                headers.push(("content-type".into(), b"text/event-stream; charset=utf-8".to_vec()));
-                headers.push(("cache-control".into(), b"no-cache".to_vec()));
-                headers.append(kept);
-                headers.extend(self.marks());
-                (Some(Release { headers, outcome: Outcome::Answer, failure: None }), piece)
-            }
-        }
-    }
-
-    fn take_kept(&mut self) -> Vec<Header> {
-        match &mut self.reception {
-            Reception::Canonical(stream) => std::mem::take(&mut stream.kept),
-            Reception::Translated(stream) => std::mem::take(&mut stream.kept),
-            Reception::Whole(whole) => std::mem::take(&mut whole.headers),
-            Reception::Pending | Reception::Over { .. } => Vec::new(),
+    fn source(&self) -> Source {
+        let frame_limit = self.bounds.response_bytes;
+        if self.adapter.is_canonical() {
+            Source::Canonical(Canonical::new(self.adapter, !self.include_usage, frame_limit))
+        } else {
+            Source::Translated(Translated::new(self.adapter.stream(), self.chunk_writer(), frame_limit))
         }
     }
 
@@ -216,7 +175,7 @@ impl Attempt {
             if whole.retry_after {
                 error.retry_after = None;
             }
-            return self.fail_here(&error, whole.headers);
+            return self.fail_here(error, whole.headers);
         }
         match self.answer(body) {
             Ok(piece) => {
@@ -224,16 +183,11 @@ impl Attempt {
                     Piece::Write(body) => body.len(),
                     _ => body.len(),
                 };
-                let content_type =
-                    if self.stream { "text/event-stream; charset=utf-8" } else { "application/json" };
-                let mut headers =
-                    vec![(":status".into(), b"200".to_vec()), ("content-type".into(), content_type.into())];
-                headers.push(("content-length".into(), length.to_string().into_bytes()));
-                headers.extend(whole.headers);
-                headers.extend(self.marks());
+                let content_type = if self.stream { EVENT_STREAM } else { JSON };
+                let headers = self.head(200, content_type, Some(length), whole.headers);
                 (Some(Release { headers, outcome: Outcome::Answer, failure: None }), piece)
             }
-            Err(error) => self.fail_here(&error, whole.headers),
+            Err(error) => self.fail_here(error, whole.headers),
         }
     }
 
@@ -300,22 +254,20 @@ impl Attempt {
     }
 
     /// Gives up: for good, or so that Envoy tries the next target.
-    fn fail(&mut self, error: &ApiError, kept: Vec<Header>) -> Release {
+    fn fail(&mut self, mut error: ApiError, kept: Vec<Header>) -> Release {
+        // An error within a 200 has no status of its own.
+        if error.status < 400 {
+            error.status = 502;
+        }
         let retry = self.next.is_some() && error.blame == Blame::Target;
         // Of these statuses Envoy is configured to retry; an attempt is given up as one of them.
         let retriable = matches!(error.status, 408 | 429 | 500..=599);
         let status = if retry && !retriable { 503 } else { error.status };
         let body = error.to_json();
-        let mut headers = vec![
-            (":status".into(), status.to_string().into_bytes()),
-            ("content-type".into(), b"application/json".to_vec()),
-            ("content-length".into(), body.len().to_string().into_bytes()),
-        ];
+        let mut headers = self.head(status, JSON, Some(body.len()), kept);
         if let Some(seconds) = error.retry_after {
             headers.push(("retry-after".into(), seconds.to_string().into_bytes()));
         }
-        headers.extend(kept);
-        headers.extend(self.marks());
         let outcome = if retry { Outcome::Retry } else { Outcome::Error };
         self.reception = Reception::Over { usage: None, body };
         let what = error
@@ -326,23 +278,35 @@ impl Attempt {
     }
 
     /// Gives up while bytes of the body are at hand, which the error's then replace.
-    fn fail_here(&mut self, error: &ApiError, kept: Vec<Header>) -> (Option<Release>, Piece) {
+    fn fail_here(&mut self, error: ApiError, kept: Vec<Header>) -> (Option<Release>, Piece) {
         let release = self.fail(error, kept);
         let (_, piece) = self.on_response_body(b"", true);
         (Some(release), piece)
     }
 
-    /// How the answer came.
-    fn marks(&self) -> Vec<Header> {
-        let mut marks = vec![
-            ("x-modelgate-provider".into(), self.target.provider.clone().into_bytes()),
-            ("x-modelgate-model".into(), self.target.name.clone().into_bytes()),
-            ("x-modelgate-attempts".into(), self.scene.number.to_string().into_bytes()),
-        ];
-        if !self.dropped.is_empty() {
-            marks.push(("x-modelgate-dropped".into(), self.dropped.join(",").into_bytes()));
+    /// The headers of an answer: what it is, what is kept of the provider's, and how it came.
+    fn head(
+        &self,
+        status: u16,
+        content_type: &'static str,
+        length: Option<usize>,
+        kept: Vec<Header>,
+    ) -> Vec<Header> {
+        let mut headers: Vec<Header> = Vec::with_capacity(12);
+        headers.push((":status".into(), status.to_string().into_bytes()));
+        headers.push(("content-type".into(), content_type.into()));
+        headers.extend(length.map(|length| ("content-length".into(), length.to_string().into_bytes())));
+        if !kept.iter().any(|(name, _)| name == "x-request-id") && !self.scene.request_id.is_empty() {
+            headers.push(("x-request-id".into(), self.scene.request_id.clone().into_bytes()));
         }
-        marks
+        headers.extend(kept);
+        headers.push(("x-modelgate-provider".into(), self.target.provider.clone().into_bytes()));
+        headers.push(("x-modelgate-model".into(), self.target.name.clone().into_bytes()));
+        headers.push(("x-modelgate-attempts".into(), self.scene.number.to_string().into_bytes()));
+        if !self.dropped.is_empty() {
+            headers.push(("x-modelgate-dropped".into(), self.dropped.join(",").into_bytes()));
+        }
+        headers
     }
 
     fn answer_id(&self) -> String {

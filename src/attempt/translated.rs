@@ -1,6 +1,5 @@
 //! A stream in a provider's own dialect, put into the client's as it comes.
 
-use super::Header;
 use super::response::Piece;
 use crate::chat::{ChunkWriter, Event, Usage};
 use crate::error::ApiError;
@@ -11,40 +10,21 @@ use crate::sse::{Frame, Splitter};
 const STRAY_LIMIT: usize = 16 * 1024;
 
 pub(super) struct Translated {
-    /// Headers of the provider's that go on with the answer.
-    pub kept: Vec<Header>,
     splitter: Splitter,
     reader: Box<dyn StreamReader>,
     writer: ChunkWriter,
     stray: Vec<u8>,
-    /// How many bytes came while nothing could be let go.
-    held: usize,
     early_error: Option<ApiError>,
-    released: bool,
 }
 
 impl Translated {
-    pub fn new(
-        kept: Vec<Header>,
-        reader: Box<dyn StreamReader>,
-        writer: ChunkWriter,
-        frame_limit: usize,
-    ) -> Self {
-        Self {
-            kept,
-            splitter: Splitter::new(frame_limit),
-            reader,
-            writer,
-            stray: Vec::new(),
-            held: 0,
-            early_error: None,
-            released: false,
-        }
+    pub fn new(reader: Box<dyn StreamReader>, writer: ChunkWriter, frame_limit: usize) -> Self {
+        Self { splitter: Splitter::new(frame_limit), reader, writer, stray: Vec::new(), early_error: None }
     }
 
     pub fn push(&mut self, bytes: &[u8], ends: bool) -> Piece {
         let mut out = Vec::new();
-        let Self { splitter, reader, writer, stray, early_error, .. } = self;
+        let Self { splitter, reader, writer, stray, early_error } = self;
         let mut take = |event: Event<'_>| match event {
             Event::Error(error) if !writer.begun() => *early_error = early_error.take().or(Some(error)),
             // Nothing of an attempt that has failed unseen is shown.
@@ -72,23 +52,16 @@ impl Translated {
                 *early_error = Some(error.coded("stream_interrupted"));
             }
         }
-        self.held = self.held.saturating_add(bytes.len());
         Piece::Write(out)
     }
 
-    pub fn is_released(&self) -> bool {
-        self.released
+    /// Whether anything of the answer has been written.
+    pub fn begun(&self) -> bool {
+        self.writer.begun()
     }
 
     pub fn take_early_error(&mut self) -> Option<ApiError> {
         self.early_error.take()
-    }
-
-    /// What may be let go now that `piece` is ready: nothing before the first content, unless the
-    /// stream has been held for more than `bound` bytes.
-    pub fn release(&mut self, piece: Piece, _: &[u8], bound: usize) -> Option<Piece> {
-        self.released = self.writer.begun() || self.held > bound;
-        self.released.then_some(piece)
     }
 
     pub fn usage(&self) -> Option<Usage> {

@@ -5,7 +5,6 @@
 //! string its quotes would be escaped.
 
 use super::event::Usage;
-use crate::error::ApiError;
 use crate::json::{Document, Surrogates, Value};
 use memchr::memmem;
 
@@ -22,8 +21,8 @@ pub struct Glance {
     pub usage: Option<Usage>,
     /// It is there for nothing but its usage.
     pub only_usage: bool,
-    /// The provider failed.
-    pub error: Option<ApiError>,
+    /// The provider failed, or what it sent makes no sense.
+    pub error: bool,
 }
 
 /// Looks at the data of one event; `begun` is whether content was seen before.
@@ -38,22 +37,11 @@ pub fn glance(data: &[u8], begun: bool) -> Glance {
     if begun && !usage && !error {
         return Glance { finish, ..Glance::default() };
     }
-    let document = match Document::parse(data, Surrogates::Lone) {
-        Ok(document) => document,
-        Err(error) => {
-            let error =
-                ApiError::bad_answer(format!("the provider's stream holds what is not JSON: {error}"));
-            return Glance { error: Some(error), ..Glance::default() };
-        }
+    let Ok(document) = Document::parse(data, Surrogates::Lone) else {
+        return Glance { error: true, ..Glance::default() };
     };
     let root = document.root();
-    let mut seen = Glance { finish, ..Glance::default() };
-    if let Some(error) = root.get("error") {
-        let message = error.get("message").and_then(Value::text);
-        let message =
-            message.map_or_else(|| "the provider failed".to_string(), |text| text.decode().into_owned());
-        seen.error = Some(ApiError::new(502, "server_error", message).coded("provider_error"));
-    }
+    let mut seen = Glance { finish, error: root.get("error").is_some(), ..Glance::default() };
     let choices = || root.get("choices").into_iter().flat_map(Value::items);
     seen.content = choices().any(|choice| choice.get("delta").is_some_and(has_content));
     seen.usage = root.get("usage").map(Usage::read);
@@ -97,7 +85,7 @@ mod tests {
                 glance.finish,
                 glance.usage.is_some(),
                 glance.only_usage,
-                glance.error.is_some(),
+                glance.error,
             )
         };
         let nothing = (false, false, false, false, false, false);
