@@ -3,6 +3,7 @@ pub mod check;
 mod messages;
 pub mod request;
 pub mod response;
+mod tools;
 
 use hyper::HeaderMap;
 use serde_json::{Value, json};
