@@ -118,9 +118,7 @@ fn reply(
     }
     let form = match &route.target {
         Target::Models if entry.method == Method::GET => {
-            let anthropic = entry.headers.contains_key("anthropic-version");
-            let models = if anthropic { Dialect::Anthropic.models() } else { dialect.models() };
-            return Ok(one_piece(route, 200, Form::Whole, models.to_string()));
+            return Ok(one_piece(route, 200, Form::Whole, dialect.models().to_string()));
         }
         Target::Chat { form, .. } if entry.method == Method::POST => *form,
         _ => return Err(Failure::of(Kind::NotFound)),

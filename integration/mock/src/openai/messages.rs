@@ -53,7 +53,7 @@ fn one(provider: &str, model: &str, n: usize, message: &Value) -> Result<(), Fai
             format!("Unsupported value: 'messages[{n}].role' does not support '{role}' with this model.");
         return Err(Failure::bad(words).about(format!("messages[{n}].role"), "unsupported_value"));
     }
-    content(n, role, message)?;
+    content(provider, n, role, message)?;
     if role == "tool" && text_of(message, "tool_call_id").is_empty() {
         let at = format!("messages[{n}].tool_call_id");
         return Err(Failure::bad(format!("Missing required parameter: '{at}'."))
@@ -66,7 +66,7 @@ fn one(provider: &str, model: &str, n: usize, message: &Value) -> Result<(), Fai
     }
 }
 
-fn content(n: usize, role: &str, message: &Value) -> Result<(), Failure> {
+fn content(provider: &str, n: usize, role: &str, message: &Value) -> Result<(), Failure> {
     let at = format!("messages[{n}].content");
     match &message["content"] {
         Value::String(_) => Ok(()),
@@ -83,7 +83,7 @@ fn content(n: usize, role: &str, message: &Value) -> Result<(), Failure> {
         Value::Null => {
             Err(Failure::bad("Invalid value for 'content': expected a string, got null.").about(at, ""))
         }
-        Value::Array(parts) if parts.is_empty() => {
+        Value::Array(parts) if parts.is_empty() && provider != "mistral" => {
             let words = format!(
                 "Invalid '{at}': empty array. Expected an array with minimum length 1, but got an empty array instead."
             );
