@@ -57,7 +57,6 @@ class Gateway:
         """A request byte by byte as given, over a connection of its own; what came until the server closed it."""
         with socket.create_connection(("127.0.0.1", self.envoy.port), timeout=20) as connection:
             connection.sendall(request)
-            connection.shutdown(socket.SHUT_WR)
             answer = b""
             while piece := connection.recv(65536):
                 answer += piece

@@ -33,6 +33,11 @@ def name_of(kind):
     return f"{kind}/{MODELS[kind]}"
 
 
+def known_as(kind):
+    """How the gateway names the kind's model: as the catalog does, where it is listed."""
+    return {"openai": "gpt", "anthropic": "claude", "gemini": "flash"}.get(kind, name_of(kind))
+
+
 def document(lane):
     """One provider of each kind in this lane, and one of each dialect where nobody listens; a route for each pair of
     dialects, the first to be tried first."""

@@ -9,7 +9,7 @@ import gateway as gateways
 import kinds
 from gateway import user
 from lanes import Lane
-from kinds import DIALECTS, MODELS, name_of
+from kinds import DIALECTS, known_as
 
 streamed_or_not = pytest.mark.parametrize("stream", [False, True])
 PAIRS = [(a, b) for a in DIALECTS for b in DIALECTS if a != b]
@@ -58,7 +58,7 @@ def assert_second_answered(gateway, lane, first, second, text, headers):
     assert lane.order() == [first, second]
     assert lane.received()[1].refused is None
     assert headers["x-modelgate-provider"] == second
-    assert headers["x-modelgate-model"] == MODELS[second]
+    assert headers["x-modelgate-model"] == known_as(second)
     assert headers["x-modelgate-attempts"] == "2"
 
 
