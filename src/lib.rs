@@ -20,11 +20,21 @@
     )
 )]
 
+pub mod attempt;
 pub mod chat;
 pub mod config;
 pub mod error;
+pub mod exchange;
+pub mod filter;
 pub mod json;
 pub mod names;
+pub mod plan;
 pub mod provider;
 pub mod route;
 pub mod sse;
+
+#[cfg(target_family = "wasm")]
+proxy_wasm::main! {{
+    proxy_wasm::set_log_level(proxy_wasm::types::LogLevel::Info);
+    proxy_wasm::set_root_context(filter::root);
+}}

@@ -292,10 +292,10 @@ pub(crate) mod tests {
     fn values() -> impl Strategy<Value = Value> {
         let leaf = prop_oneof![
             Just(Value::Null),
-            proptest::prelude::any::<bool>().prop_map(Value::from),
-            proptest::prelude::any::<i32>().prop_map(Value::from),
-            (proptest::prelude::any::<i32>(), 1..4).prop_map(|(n, d)| number(f64::from(n) / f64::from(d)).unwrap()),
-            proptest::prelude::any::<String>().prop_map(Value::from),
+            any::<bool>().prop_map(Value::from),
+            any::<i32>().prop_map(Value::from),
+            (any::<i32>(), 1..4).prop_map(|(n, d)| number(f64::from(n) / f64::from(d)).unwrap()),
+            any::<String>().prop_map(Value::from),
         ];
         leaf.prop_recursive(6, 64, 6, |inner| {
             prop_oneof![
@@ -306,7 +306,7 @@ pub(crate) mod tests {
     }
 
     fn objects(inner: impl Strategy<Value = Value>) -> impl Strategy<Value = Map<String, Value>> {
-        prop::collection::btree_map(proptest::prelude::any::<String>(), inner, 0..6).prop_map(|map| map.into_iter().collect())
+        prop::collection::btree_map(any::<String>(), inner, 0..6).prop_map(|map| map.into_iter().collect())
     }
 
     proptest! {
@@ -317,12 +317,12 @@ pub(crate) mod tests {
         }
 
         #[test]
-        fn arbitrary_bytes_never_panic(bytes in prop::collection::vec(proptest::prelude::any::<u8>(), 0..256)) {
+        fn arbitrary_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..256)) {
             let _ = decode(&bytes);
         }
 
         #[test]
-        fn a_damaged_struct_never_panics(map in objects(values()), at in proptest::prelude::any::<prop::sample::Index>(), with in any::<u8>()) {
+        fn a_damaged_struct_never_panics(map in objects(values()), at in any::<prop::sample::Index>(), with in any::<u8>()) {
             let mut bytes = encode(&Value::Object(map));
             if !bytes.is_empty() {
                 let at = at.index(bytes.len());

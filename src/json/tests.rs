@@ -92,6 +92,15 @@ fn members_are_found_by_meaning_and_null_is_absent() {
 }
 
 #[test]
+fn a_text_is_split_with_its_escapes_left_alone() {
+    let document = Document::parse(br#""data:image\/png;base64,\/9j,4=""#, Surrogates::Paired).unwrap();
+    let text = document.root().text().unwrap();
+    let (head, rest) = text.split_once(b',').unwrap();
+    assert_eq!((head.decode().as_ref(), rest.as_bytes()), ("data:image/png;base64", &br"\/9j,4="[..]));
+    assert!(rest.split_once(b';').is_none());
+}
+
+#[test]
 fn edits_leave_every_other_byte() {
     let text = br#"{ "model" : "a", "n":[ 1, 2 ] }"#;
     let document = Document::parse(text, Surrogates::Paired).unwrap();

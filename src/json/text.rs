@@ -72,6 +72,15 @@ impl<'a> Text<'a> {
         self.0 == other.0 || escaped && self.decode() == other.decode()
     }
 
+    /// The text before and after the first `mark`, which must not be a character that escapes are
+    /// written with (a backslash, a quote, a slash, a letter or a digit).
+    #[must_use]
+    pub fn split_once(&self, mark: u8) -> Option<(Text<'_>, Text<'_>)> {
+        let at = memchr::memchr(mark, &self.0)?;
+        let (before, rest) = self.0.split_at_checked(at)?;
+        Some((Text::escaped(before), Text::escaped(rest.get(1..)?)))
+    }
+
     /// Appends another fragment of the same string.
     pub fn push(&mut self, more: &Text<'_>) {
         self.0.to_mut().extend_from_slice(&more.0);

@@ -247,10 +247,10 @@ fn call_of(tool: &Tool, arguments: Option<Value>) -> ToolCall {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    fn ask(text: &str) -> Ask {
+    pub(crate) fn ask(text: &str) -> Ask {
         let tool = |name: &str| Tool {
             name: name.into(),
             schema: Some(json!({"type": "object", "properties": {"city": {"type": "string"}}})),
@@ -261,7 +261,7 @@ mod tests {
         ask
     }
 
-    fn said(ask: &Ask, told: &str) -> Answer {
+    pub(crate) fn said(ask: &Ask, told: &str) -> Answer {
         Answer::to(ask, "openai", &Directives::of_model(&format!("m+{told}")).1.unwrap())
     }
 

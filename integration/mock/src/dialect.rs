@@ -73,9 +73,9 @@ impl Dialect {
     }
 
     /// A failure in the provider's words.
-    pub fn error(self, failure: &Failure, model: &str) -> WireError {
+    pub fn error(self, provider: &str, failure: &Failure, model: &str) -> WireError {
         match self {
-            Dialect::OpenAi => openai::error(failure, model),
+            Dialect::OpenAi => openai::error(provider, failure, model),
             Dialect::Anthropic => anthropic::error(failure, model),
             Dialect::Gemini => gemini::error(failure, model),
         }

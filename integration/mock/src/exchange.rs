@@ -118,9 +118,7 @@ fn reply(
     }
     let form = match &route.target {
         Target::Models if entry.method == Method::GET => {
-            let anthropic = entry.headers.contains_key("anthropic-version");
-            let models = if anthropic { Dialect::Anthropic.models() } else { dialect.models() };
-            return Ok(one_piece(route, 200, Form::Whole, models.to_string()));
+            return Ok(one_piece(route, 200, Form::Whole, dialect.models().to_string()));
         }
         Target::Chat { form, .. } if entry.method == Method::POST => *form,
         _ => return Err(Failure::of(Kind::NotFound)),
@@ -169,7 +167,7 @@ fn reply(
             Some((_, ErrorBody::Vendor(kind))) => kind,
             _ => Kind::Overloaded,
         };
-        let error = dialect.error(&Failure::of(kind), model).body;
+        let error = dialect.error(route.provider, &Failure::of(kind), model).body;
         break_off(&mut events, after, |first| dialect.error_event(form, &error, first));
     }
     let mut headers = usual_headers(route);
@@ -229,9 +227,9 @@ fn replayed(shared: &Shared, id: &str) -> Result<Reply, Failure> {
 }
 
 fn failed(route: &Route, failure: &Failure, status: Option<u16>, model: &str) -> Reply {
-    let mut error = route.dialect.error(failure, model);
+    let mut error = route.dialect.error(route.provider, failure, model);
     let mut headers = usual_headers(route);
-    if error.body.get("type").is_some() {
+    if route.dialect == Dialect::Anthropic && error.body.get("type").is_some() {
         let id = headers.iter().find(|(name, _)| name == "request-id").map(|(_, id)| id.as_str());
         error.body["request_id"] = json!(id);
     }

@@ -1,5 +1,7 @@
 //! Which provider a path means: `[/lane/<name>][/<vendor>]<the provider's real path>`.
 
+use hyper::HeaderMap;
+
 /// The three wire formats.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dialect {
@@ -102,6 +104,18 @@ impl Route {
         };
         let target = if path.ends_with("/models") { Target::Models } else { Target::Unknown };
         route(provider, dialect, target)
+    }
+
+    /// The list of models has the same path everywhere: the headers tell whose is meant.
+    pub fn told_by(mut self, headers: &HeaderMap) -> Route {
+        if self.target == Target::Models && self.provider == "openai" {
+            (self.provider, self.dialect) = match () {
+                () if headers.contains_key("anthropic-version") => ("anthropic", Dialect::Anthropic),
+                () if headers.contains_key("x-goog-api-key") => ("gemini", Dialect::Gemini),
+                () => (self.provider, self.dialect),
+            };
+        }
+        self
     }
 }
 

@@ -99,7 +99,7 @@ async fn answer(shared: &Shared, link: &Link, request: Request<Incoming>) -> io:
         let (status, value) = control(shared, &parts.method, parts.uri.path(), parts.uri.query(), &body);
         return Ok(plain(status, &value));
     }
-    let route = Route::of(parts.uri.path(), parts.uri.query());
+    let route = Route::of(parts.uri.path(), parts.uri.query()).told_by(&parts.headers);
     let entry = |order| Entry::new(order, route.provider, (parts.method, parts.uri, parts.headers), body);
     let entry = shared.lanes.remember(&route.lane, entry);
     exchange(shared, link, &route, entry).await.map_err(|_| io::Error::other("reset as told"))

@@ -1,7 +1,9 @@
 //! Anthropic Messages: headers, credentials and errors.
 pub mod check;
+mod messages;
 pub mod request;
 pub mod response;
+mod tools;
 
 use hyper::HeaderMap;
 use serde_json::{Value, json};
@@ -20,20 +22,27 @@ pub fn headers() -> Vec<(&'static str, String)> {
     ]
 }
 
-/// Refuses a request without a usable key or version.
+/// Refuses a request without a usable key or version. With the newest version, which its SDK sends, the key comes as
+/// a bearer token; with the older ones that would be another provider's key.
 pub fn admit(headers: &HeaderMap) -> Result<(), Failure> {
     let header = |name: &str| headers.get(name).and_then(|v| v.to_str().ok()).map(str::trim);
-    match header("x-api-key") {
+    let version = header("anthropic-version");
+    let bearer =
+        header("authorization").and_then(|v| v.strip_prefix("Bearer ")).filter(|_| version == Some(NEWEST));
+    match header("x-api-key").or(bearer) {
         None | Some("") => return Err(Failure::of(Kind::NoKey)),
         Some(key) if key.contains("bad") || key.contains("invalid") => return Err(Failure::of(Kind::BadKey)),
         Some(_) => {}
     }
-    match header("anthropic-version") {
-        Some("2023-06-01" | "2023-01-01") => Ok(()),
+    match version {
+        Some("2023-01-01" | "2023-06-01" | NEWEST) => Ok(()),
         None => Err(Failure::bad("anthropic-version: header is required")),
         Some(other) => Err(Failure::bad(format!("anthropic-version: \"{other}\" is not a valid version"))),
     }
 }
+
+/// What anthropic-sdk-python 2.11 sends.
+const NEWEST: &str = "2026-10-21";
 
 /// A failure in Anthropic's words.
 pub fn error(failure: &Failure, model: &str) -> WireError {

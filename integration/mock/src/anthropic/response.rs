@@ -141,3 +141,63 @@ fn event(data: &Value, content: bool) -> Event {
 pub fn error_event(error: &Value) -> Event {
     Event { bytes: format!("event: error\ndata: {error}\n\n").into(), content: false }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::answer::tests::{ask, said};
+
+    #[test]
+    fn events_come_in_order_with_blocks_closed() {
+        let mut ask = ask("call tools weather and time");
+        (ask.thinks, ask.shows_thoughts) = (true, true);
+        let events = events(&ask, &said(&ask, "lax"), false);
+        let names: Vec<String> = events
+            .iter()
+            .map(|e| {
+                let text = std::str::from_utf8(&e.bytes).unwrap();
+                let (name, data) = text.strip_prefix("event: ").unwrap().split_once("\ndata: ").unwrap();
+                let data: Value = serde_json::from_str(data.strip_suffix("\n\n").unwrap()).unwrap();
+                assert_eq!(data["type"], name);
+                name.trim_start_matches("content_block_").to_owned()
+            })
+            .collect();
+        let mut short = names.clone();
+        short.dedup();
+        let expected = [
+            "message_start",
+            "start",
+            "ping",
+            "delta",
+            "stop",
+            "start",
+            "delta",
+            "stop",
+            "start",
+            "delta",
+            "stop",
+            "message_delta",
+            "message_stop",
+        ];
+        assert_eq!(short, expected);
+    }
+
+    #[test]
+    fn cached_tokens_are_counted_apart_from_the_input() {
+        let ask = ask("hello");
+        let whole = whole(&ask, &said(&ask, "cached=8"));
+        assert_eq!(
+            (&whole["usage"]["input_tokens"], &whole["usage"]["cache_read_input_tokens"]),
+            (&json!(2), &json!(8))
+        );
+    }
+
+    #[test]
+    fn thoughts_that_are_not_shown_are_signed_all_the_same() {
+        let mut ask = ask("hello");
+        ask.thinks = true;
+        let whole = whole(&ask, &said(&ask, "lax"));
+        assert_eq!(whole["content"][0]["thinking"], "");
+        assert_eq!(whole["content"][0]["signature"], ids::signature("anthropic", ""));
+    }
+}

@@ -1,5 +1,7 @@
 //! Gemini generateContent: headers, credentials and errors.
 pub mod check;
+mod contents;
+mod fields;
 pub mod request;
 pub mod response;
 

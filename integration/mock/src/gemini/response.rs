@@ -192,3 +192,59 @@ pub fn error_event(error: &Value, form: Form, first: bool) -> Event {
     };
     Event { bytes: bytes.into(), content: false }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::answer::tests::{ask, said};
+
+    fn body(events: &[Event]) -> String {
+        events.iter().map(|e| std::str::from_utf8(&e.bytes).unwrap()).collect()
+    }
+
+    #[test]
+    fn usage_grows_on_every_chunk_and_the_finish_comes_last() {
+        let ask = ask("hello");
+        let body = body(&events(&ask, &said(&ask, "lax"), Form::Events));
+        let chunks: Vec<Value> = body
+            .split_terminator("\r\n\r\n")
+            .map(|frame| serde_json::from_str(frame.strip_prefix("data: ").unwrap()).unwrap())
+            .collect();
+        let totals: Vec<u64> =
+            chunks.iter().map(|c| c["usageMetadata"]["totalTokenCount"].as_u64().unwrap()).collect();
+        assert!(totals.is_sorted() && totals.len() > 2, "{totals:?}");
+        let finished: Vec<bool> =
+            chunks.iter().map(|c| c["candidates"][0].get("finishReason").is_some()).collect();
+        assert_eq!(finished.iter().position(|f| *f), Some(chunks.len() - 1));
+    }
+
+    #[test]
+    fn an_array_is_one_json_document_also_when_it_ends_in_an_error() {
+        let ask = ask("hello");
+        let mut all = events(&ask, &said(&ask, "lax"), Form::Array);
+        let whole: Value = serde_json::from_str(&body(&all)).unwrap();
+        assert_eq!(whole.as_array().unwrap().len(), all.len());
+        all.truncate(2);
+        all.push(error_event(&json!({"error": {"code": 503}}), Form::Array, false));
+        let broken: Value = serde_json::from_str(&body(&all)).unwrap();
+        assert_eq!(broken[2]["error"]["code"], 503);
+    }
+
+    #[test]
+    fn calls_come_whole_with_stop_and_the_first_is_signed() {
+        let mut ask = ask("call tools weather and time");
+        ask.model = "gemini-3-pro-preview".into();
+        let whole = whole(&ask, &said(&ask, "lax"));
+        let candidate = &whole["candidates"][0];
+        assert_eq!(candidate["finishReason"], "STOP");
+        assert_eq!(candidate["content"]["parts"][0]["thoughtSignature"], ids::signature("gemini", "weather"));
+        assert!(candidate["content"]["parts"][1].get("thoughtSignature").is_none());
+    }
+
+    #[test]
+    fn a_refusal_blocks_the_prompt() {
+        let ask = ask("hello");
+        let whole = whole(&ask, &said(&ask, "refusal=no"));
+        assert!(whole.get("candidates").is_none() && whole["promptFeedback"]["blockReason"].is_string());
+    }
+}

@@ -1,7 +1,10 @@
 //! OpenAI chat completions: headers, credentials and errors as OpenAI and its followers write them.
 pub mod check;
+mod messages;
 pub mod request;
 pub mod response;
+pub mod tools;
+mod vendors;
 
 use hyper::HeaderMap;
 use serde_json::{Value, json};
@@ -44,8 +47,8 @@ pub fn admit(provider: &str, headers: &HeaderMap) -> Result<(), Failure> {
     }
 }
 
-/// A failure in OpenAI's words.
-pub fn error(failure: &Failure, model: &str) -> WireError {
+/// A failure in OpenAI's words, or its follower's.
+pub fn error(provider: &str, failure: &Failure, model: &str) -> WireError {
     let (status, kind, code, usual) = match failure.kind {
         Kind::BadRequest => (400, "invalid_request_error", None, "Invalid request.".into()),
         Kind::NoKey => (
@@ -122,7 +125,9 @@ pub fn error(failure: &Failure, model: &str) -> WireError {
     let message = if failure.message.is_empty() { usual } else { failure.message.clone() };
     let code = failure.code.or(code);
     let body = json!({"error": {"message": message, "type": kind, "param": param, "code": code}});
-    WireError { status, headers: Vec::new(), body }
+    let mut error = WireError { status, headers: Vec::new(), body };
+    vendors::reword(provider, failure, &mut error);
+    error
 }
 
 /// The list of models.

@@ -225,3 +225,61 @@ fn call_deltas(ask: &Ask, n: usize, name: &str, arguments: &Value) -> Vec<Value>
 pub fn error_event(error: &Value) -> Event {
     Event { bytes: format!("data: {error}\n\n").into(), content: false }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::answer::tests::{ask, said};
+
+    fn chunks(events: &[Event]) -> Vec<Value> {
+        let texts = events.iter().map(|e| std::str::from_utf8(&e.bytes).unwrap());
+        texts.filter_map(|t| serde_json::from_str(t.strip_prefix("data: ")?.trim_end()).ok()).collect()
+    }
+
+    #[test]
+    fn a_stream_begins_with_the_role_and_ends_with_finish_usage_and_done() {
+        let mut ask = ask("hello");
+        ask.include_usage = true;
+        let events = events(&ask, &said(&ask, "lax"), "openai", false);
+        let chunks = chunks(&events);
+        assert_eq!(chunks[0]["choices"][0]["delta"]["role"], "assistant");
+        assert!(chunks.iter().skip(1).all(|c| c["choices"][0]["delta"].get("role").is_none()));
+        let [.., finish, usage] = &chunks[..] else { panic!("too few") };
+        assert_eq!(
+            (&finish["choices"][0]["finish_reason"], &finish["usage"]),
+            (&json!("stop"), &Value::Null)
+        );
+        assert_eq!(usage["choices"], json!([]));
+        assert_eq!(
+            usage["usage"]["total_tokens"],
+            usage["usage"]["prompt_tokens"].as_u64().unwrap()
+                + usage["usage"]["completion_tokens"].as_u64().unwrap()
+        );
+        assert_eq!(events.last().unwrap().bytes, "data: [DONE]\n\n");
+    }
+
+    #[test]
+    fn parallel_calls_stream_under_contiguous_indices_and_join_to_json() {
+        let ask = ask(r#"call tools weather with {"city":"Oslo"} and time"#);
+        let mut arguments = [String::new(), String::new()];
+        for chunk in chunks(&events(&ask, &said(&ask, "lax"), "openai", false)) {
+            if let Some(call) = chunk["choices"][0]["delta"]["tool_calls"].get(0) {
+                arguments[call["index"].as_u64().unwrap() as usize] +=
+                    call["function"]["arguments"].as_str().unwrap();
+            }
+        }
+        assert_eq!(arguments, [r#"{"city":"Oslo"}"#, r#"{"city":"example city"}"#]);
+    }
+
+    #[test]
+    fn choices_say_which_they_are_and_only_followers_show_their_thoughts() {
+        let mut ask = ask("hello");
+        (ask.candidates, ask.thinks) = (2, true);
+        let answer = said(&ask, "lax");
+        let own = whole(&ask, &answer, "openai");
+        assert!(own["choices"][1]["message"]["content"].as_str().unwrap().ends_with("(choice 1)"));
+        assert!(own["choices"][0]["message"].get("reasoning_content").is_none());
+        assert!(own["usage"]["completion_tokens_details"]["reasoning_tokens"].as_u64() > Some(0));
+        assert!(whole(&ask, &answer, "deepseek")["choices"][0]["message"]["reasoning_content"].is_string());
+    }
+}
