@@ -33,6 +33,11 @@ def name_of(kind):
     return f"{kind}/{MODELS[kind]}"
 
 
+def obedient(kind):
+    """A model of the kind that can be made to call a tool; Anthropic's newest refuse to be."""
+    return {"anthropic": "anthropic/claude-sonnet-4-6"}.get(kind, name_of(kind))
+
+
 def known_as(kind):
     """How the gateway names the kind's model: as the catalog does, where it is listed."""
     return {"openai": "gpt", "anthropic": "claude", "gemini": "flash"}.get(kind, name_of(kind))

@@ -49,7 +49,6 @@ BODIES = {
     "a message without role": (with_(messages=[{"content": "hello"}]), "messages"),
     "an unknown role": (with_(messages=[{"role": "wizard", "content": "hello"}]), "messages"),
     "content is a number": (with_(messages=[{"role": "user", "content": 5}]), "messages"),
-    "an unknown part": (with_(messages=[{"role": "user", "content": [{"type": "smell"}]}]), "messages"),
     "stream is a string": (with_(stream="yes"), "stream"),
     "stream_options is a list": (with_(stream=True, stream_options=[]), "stream_options"),
     "tools is an object": (with_(tools={}), "tools"),
@@ -66,6 +65,7 @@ TRANSLATED_BODIES = {
     "tool_choice is a number": (with_(tool_choice=5, tools=[]), "tool_choice"),
     "response_format is a string": (with_(response_format="json"), "response_format"),
     "an image without URL": (with_(messages=[{"role": "user", "content": [{"type": "image_url"}]}]), "messages"),
+    "an unknown part": (with_(messages=[{"role": "user", "content": [{"type": "smell"}]}]), "messages"),
     "a tool result without id": (with_(messages=[{"role": "tool", "content": "rain"}]), "messages"),
 }
 

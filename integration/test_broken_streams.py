@@ -3,6 +3,7 @@
 import json
 import time
 
+import httpx2
 import openai
 import pytest
 
@@ -11,12 +12,18 @@ from kinds import DIALECTS, name_of
 
 each_dialect = pytest.mark.parametrize("kind", DIALECTS)
 
-BREAKS = {
-    "cut": {"chunks": 20, "cut": 900},
-    "reset": {"chunks": 20, "cut": 900, "reset": True},
-    "ends early but cleanly": {"chunks": 20, "end": 900},
+# Those that the filter sees, between events and within one.
+SEEN = {
+    "ends early but cleanly": {"chunks": 20, "end": 1500},
+    "ends early within an event": {"chunks": 20, "end": 1537},
     "error event": {"chunks": 20, "error_after": 5},
 }
+# Those that Envoy passes on as they are, without asking any filter: the connection to the client breaks likewise.
+UNSEEN = {
+    "cut": {"chunks": 20, "cut": 1500},
+    "reset": {"chunks": 20, "cut": 1500, "reset": True},
+}
+BREAKS = {**SEEN, **UNSEEN}
 
 
 def events_of(gateway, kind):
@@ -27,7 +34,7 @@ def events_of(gateway, kind):
 
 
 @each_dialect
-@pytest.mark.parametrize("how", BREAKS)
+@pytest.mark.parametrize("how", SEEN)
 def test_a_broken_stream_ends_with_an_error_in_band(gateway, lane, kind, how):
     lane.script(kind, BREAKS[how])
     *chunks, last = events_of(gateway, kind)
@@ -36,6 +43,17 @@ def test_a_broken_stream_ends_with_an_error_in_band(gateway, lane, kind, how):
     assert error["message"] and error["type"]
     assert not any(c["finish_reason"] for chunk in chunks for c in json.loads(chunk)["choices"])
     assert any(c["delta"].get("content") for chunk in chunks for c in json.loads(chunk)["choices"])
+
+
+@each_dialect
+@pytest.mark.parametrize("how", UNSEEN)
+def test_a_broken_connection_is_never_a_clean_end(gateway, lane, kind, how):
+    lane.script(kind, UNSEEN[how])
+    body = {"model": name_of(kind), "messages": user("hello"), "stream": True}
+    with pytest.raises(httpx2.TransportError):
+        with gateway.http.stream("POST", "/v1/chat/completions", json=body) as answer:
+            for line in answer.iter_lines():
+                assert line != "data: [DONE]" and '"finish_reason":"' not in line
 
 
 @each_dialect
@@ -72,7 +90,7 @@ def test_a_client_that_leaves_ends_the_providers_work(gateway, lane, kind):
     assert lane.only().ended == "client_closed"
 
 
-@each_dialect
+@pytest.mark.parametrize("kind", ["anthropic", "gemini", "deepseek"])
 def test_an_unknown_reason_to_finish_is_never_passed_on(gateway, lane, kind):
     """SDKs know five reasons and fail on others."""
     known = {"stop", "length", "tool_calls", "content_filter", "function_call"}

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from gateway import user
-from kinds import DIALECTS, KINDS, name_of
+from kinds import DIALECTS, KINDS, name_of, obedient
 
 each_kind = pytest.mark.parametrize("kind", KINDS)
 each_dialect = pytest.mark.parametrize("kind", DIALECTS)
@@ -106,7 +106,7 @@ def test_a_forced_tool_is_called(gateway, kind):
     create = gateway.client().chat.completions.create
     named = {"type": "function", "function": {"name": "clock"}}
     for choice, expected in ((named, "clock"), ("required", "weather")):
-        answer = create(model=name_of(kind), messages=user("hello"), tools=[WEATHER, CLOCK], tool_choice=choice)
+        answer = create(model=obedient(kind), messages=user("hello"), tools=[WEATHER, CLOCK], tool_choice=choice)
         assert [call.function.name for call in answer.choices[0].message.tool_calls] == [expected]
 
 
