@@ -4,6 +4,9 @@
 //! canonical [`Event`]s. It never sees credentials, clocks or connections; it keeps no state but
 //! that of one stream.
 
+mod error;
+pub mod openai;
+
 use crate::chat::{Event, Request};
 use crate::error::ApiError;
 use crate::json::Value;
