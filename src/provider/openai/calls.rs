@@ -26,6 +26,7 @@ struct Call {
     known_as: Text<'static>,
     /// The client's number of it, once it has a name.
     number: Option<u32>,
+    name: Text<'static>,
     custom: bool,
     /// Arguments that came before the name.
     early: Text<'static>,
@@ -74,16 +75,26 @@ impl Calls {
         if let Some(at) = self.calls.iter().position(|call| same_id(call) && agrees(call)) {
             return Some(at);
         }
+        let last = self.calls.len().checked_sub(1)?;
         let at = match fragment.index {
-            Some(_) => self.calls.iter().rposition(|call| call.index == fragment.index)?,
-            None => self.calls.len().checked_sub(1)?,
+            Some(_) => {
+                let bare = fragment.id.is_none() && fragment.name.is_none();
+                let numbered = self.calls.iter().rposition(|call| call.index == fragment.index);
+                numbered.or(Some(last).filter(|_| bare))?
+            }
+            None => last,
         };
-        let call = self.calls.get(at)?;
+        let call = self.calls.get(at).filter(|call| call.number.is_some());
         // Another id is another call, and so is a name after a call that is complete.
-        let other_id = fragment.id.is_some() && !call.id.is_empty();
-        let late_id = fragment.id.is_some() && fragment.index.is_none() && call.number.is_some();
-        let named_again = fragment.name.is_some() && call.number.is_some() && call.arguments.complete();
-        (!other_id && !late_id && !named_again).then_some(at)
+        let another = call.is_some_and(|call| {
+            let other_id = fragment.id.is_some() && !call.id.is_empty();
+            let unnumbered = fragment.index.is_none() && fragment.id.is_some();
+            let other = |name: &Text<'_>| {
+                other_id || unnumbered || call.arguments.complete() || !call.name.means(name)
+            };
+            fragment.name.as_ref().map_or(other_id, other)
+        });
+        (!another).then_some(at)
     }
 
     /// A call that has a name now is told of, once.
@@ -104,6 +115,7 @@ impl Calls {
         let Some(call) = self.calls.get_mut(at).filter(|call| call.number.is_none()) else { return };
         call.number = Some(number);
         call.known_as = id.clone();
+        call.name = name.clone().into_owned();
         self.announced = number.saturating_add(1);
         let delta = Delta::Call {
             index: number,
@@ -135,6 +147,8 @@ struct Arguments {
     /// follow, and made up for where they do not.
     none: bool,
     begun: bool,
+    /// An object was opened.
+    opened: bool,
     depth: u32,
     in_string: bool,
     escaped: bool,
@@ -143,7 +157,7 @@ struct Arguments {
 impl Arguments {
     /// Whether they are a whole JSON object.
     fn complete(&self) -> bool {
-        if self.begun { self.depth == 0 } else { self.none }
+        if self.begun { self.opened && self.depth == 0 } else { self.none }
     }
 
     /// Whether the fragment goes on.
@@ -158,8 +172,8 @@ impl Arguments {
                 }
                 _ => {}
             }
-        } else if self.depth == 0 {
-            // They were complete: this is the same again.
+        } else if self.complete() {
+            // The same again, or white space.
             return false;
         }
         self.begun = true;
@@ -168,7 +182,10 @@ impl Arguments {
                 _ if std::mem::take(&mut self.escaped) => {}
                 b'\\' if self.in_string => self.escaped = true,
                 b'"' => self.in_string = !self.in_string,
-                b'{' | b'[' if !self.in_string => self.depth = self.depth.saturating_add(1),
+                b'{' | b'[' if !self.in_string => {
+                    self.opened = true;
+                    self.depth = self.depth.saturating_add(1);
+                }
                 b'}' | b']' if !self.in_string => self.depth = self.depth.saturating_sub(1),
                 _ => {}
             }

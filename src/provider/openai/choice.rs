@@ -119,8 +119,8 @@ impl Choice {
     /// A member of the message that is not typed.
     fn member(&mut self, key: Text<'_>, value: Value<'_>, place: &Place<'_>, emit: Emit<'_>) {
         let choice = place.choice;
-        let name = key.decode().into_owned();
-        let delta = match name.as_str() {
+        let name = key.decode();
+        let delta = match name.as_ref() {
             "role" | "content" | "refusal" | "reasoning" | "reasoning_content" | "index" => return,
             "extra_content" => {
                 let signature =
@@ -131,14 +131,14 @@ impl Choice {
             "annotations" | "images" if !place.whole && value.kind() == Kind::Array => {
                 let list = self.numbered(value);
                 if value.items().next().is_some() {
-                    emit(Event::Delta { choice, delta: Delta::Member { key, value: &list } });
+                    emit(Event::Delta { choice, delta: Delta::Member { key: key.borrow(), value: &list } });
                 }
                 return;
             }
-            "function_call" | "audio" => Delta::Member { key, value: value.raw() },
+            "function_call" | "audio" => Delta::Member { key: key.borrow(), value: value.raw() },
             // Joined, unknown strings are doubled and lists without an index are an error.
             _ if !place.whole => return,
-            _ => Delta::Member { key, value: value.raw() },
+            _ => Delta::Member { key: key.borrow(), value: value.raw() },
         };
         emit(Event::Delta { choice, delta });
     }

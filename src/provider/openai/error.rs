@@ -19,7 +19,8 @@ pub(super) fn read(status: u16, body: &[u8]) -> ApiError {
 /// Whether a body or chunk of status 200 is an error.
 pub(super) fn is_one(body: Value<'_>) -> bool {
     let body = body.items().next().unwrap_or(body);
-    if body.get("error").is_some_and(|error| error.bool() != Some(false)) {
+    let empty: [&[u8]; 4] = [b"false", b"0", br#""""#, b"{}"];
+    if body.get("error").is_some_and(|error| !empty.contains(&error.raw())) {
         return true;
     }
     let says = |key: &str| body.get(key).is_some();
@@ -32,6 +33,11 @@ pub(super) fn in_band(body: Value<'_>) -> ApiError {
     let said = Said::read(body);
     let status = said.number.filter(|number| (400..600).contains(number)).unwrap_or(502);
     judged(status, &said)
+}
+
+/// As [`in_band`], of text that is not JSON.
+pub(super) fn in_band_text(text: &[u8]) -> ApiError {
+    judged(502, &Said { message: plain_text(text), ..Said::default() })
 }
 
 /// What an error says of itself.
@@ -66,8 +72,11 @@ impl Said {
         Self {
             message,
             kind: word("type"),
-            // A code that only repeats the HTTP status says nothing.
-            code: word("code").filter(|_| number.is_none_or(|number| number >= 600)),
+            // A code that only repeats the HTTP status, or the type, says nothing.
+            code: word("code").filter(|code| {
+                let status = code.parse().is_ok_and(|number: u16| number < 600);
+                !status && !code.ends_with("_error")
+            }),
             param: word("param").or(place),
             number,
             retry_after: error.get("details").and_then(|details| details.items().find_map(retry_delay)),
@@ -137,13 +146,16 @@ fn judged(status: u16, said: &Said) -> ApiError {
     let request = matches!(status, 400 | 413 | 422);
     let key = has(&["api key", "api_key"]) && has(&["incorrect", "invalid", "not valid", "expired"]);
     if request && (key || code == "invalid_api_key" || code == "InvalidApiKey") {
-        return described(401, String::new());
+        return described(401, said.message.clone());
     }
     let mut error = described(status, said.message.clone());
     if status == 401 {
         return error;
     }
     error.retry_after = said.retry_after;
+    if status == 402 {
+        return error;
+    }
     if let Some(kind) = &said.kind {
         error.kind = kind.clone().into();
     }

@@ -14,6 +14,8 @@ pub struct Model {
     pub completion_limit: bool,
     /// Members it rejects, and whose loss is harmless.
     pub drops: &'static [&'static str],
+    /// `stop` is rejected.
+    pub no_stop: bool,
     /// How `reasoning_effort` is said.
     pub thinking: Thinking,
 }
@@ -34,11 +36,15 @@ pub struct Thinking {
 impl Model {
     const fn new(prefix: &'static str, words: &'static [Effort]) -> Self {
         let thinking = Thinking { words, off: None, on: None, budget: None };
-        Self { prefix, completion_limit: false, drops: &[], thinking }
+        Self { prefix, completion_limit: false, drops: &[], no_stop: false, thinking }
     }
 
     const fn without(self, drops: &'static [&'static str]) -> Self {
         Self { drops, ..self }
+    }
+
+    const fn no_stop(self) -> Self {
+        Self { no_stop: true, ..self }
     }
 
     const fn off(mut self, key: &'static str, value: &'static str) -> Self {
@@ -101,22 +107,8 @@ pub(super) const ANY: &[Model] = &[Model::new("", ALL)];
 
 pub(super) const OPENAI: &[Model] = &[
     Model::new("o1", ALL).completion_limit().without(FIXED_SAMPLING),
-    Model::new("o3", ALL).completion_limit().without(&[
-        "temperature",
-        "top_p",
-        "presence_penalty",
-        "frequency_penalty",
-        "logit_bias",
-        "stop",
-    ]),
-    Model::new("o4", ALL).completion_limit().without(&[
-        "temperature",
-        "top_p",
-        "presence_penalty",
-        "frequency_penalty",
-        "logit_bias",
-        "stop",
-    ]),
+    Model::new("o3", ALL).completion_limit().without(FIXED_SAMPLING).no_stop(),
+    Model::new("o4", ALL).completion_limit().without(FIXED_SAMPLING).no_stop(),
     Model::new("gpt-5-chat", ALL).completion_limit(),
     Model::new("gpt-5.", ALL).completion_limit(),
     Model::new("gpt-5", ALL).completion_limit().without(FIXED_SAMPLING),
@@ -141,14 +133,14 @@ pub(super) const TOGETHER: &[Model] =
 
 pub(super) const OPENROUTER: &[Model] = &[Model::new("", &[Off, Minimal, Low, Medium, High, Xhigh])];
 
-/// Reasoning models reject these (<https://docs.x.ai/docs/guides/reasoning>), and most of them the
+/// Reasoning models reject these and `stop` (<https://docs.x.ai/docs/guides/reasoning>), and most of them the
 /// effort too.
-const XAI_REASONING: &[&str] = &["presence_penalty", "frequency_penalty", "stop"];
+const XAI_REASONING: &[&str] = &["presence_penalty", "frequency_penalty"];
 pub(super) const XAI: &[Model] = &[
-    Model::new("grok-3-mini", &[Low, High]).without(XAI_REASONING),
-    Model::new("grok-4.3", THREE_OR_OFF).without(XAI_REASONING),
-    Model::new("grok-4", &[]).without(XAI_REASONING),
-    Model::new("grok-code", &[]).without(XAI_REASONING),
+    Model::new("grok-3-mini", &[Low, High]).without(XAI_REASONING).no_stop(),
+    Model::new("grok-4.3", THREE_OR_OFF).without(XAI_REASONING).no_stop(),
+    Model::new("grok-4", &[]).without(XAI_REASONING).no_stop(),
+    Model::new("grok-code", &[]).without(XAI_REASONING).no_stop(),
     Model::new("", &[]),
 ];
 

@@ -15,6 +15,7 @@ use std::borrow::Cow;
 /// Whether the vendor can do what is asked.
 pub(super) fn fits(quirks: &Quirks, request: &Request<'_>, target: Target<'_>) -> Result<(), ApiError> {
     let lacks = quirks.lacks;
+    let family = models::of(quirks.models, target.model);
     let speaks = request.get("modalities").is_some_and(|modalities| {
         modalities.items().any(|modality| modality.text().is_some_and(|modality| modality == "audio"))
     });
@@ -33,6 +34,7 @@ pub(super) fn fits(quirks: &Quirks, request: &Request<'_>, target: Target<'_>) -
         (lacks.audio && speaks, "modalities", "audio answers"),
         (lacks.json_schema && schema, "response_format", "answers that follow a JSON schema"),
         (lacks.custom_tools && custom, "tools", "custom tools"),
+        (family.no_stop && !request.stop.is_empty(), "stop", "stop sequences"),
         (lacks.functions && legacy, "functions", "`functions` and `function_call`; use `tools`"),
     ];
     match refused.into_iter().find(|(refused, ..)| *refused) {

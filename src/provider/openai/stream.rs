@@ -4,7 +4,7 @@ use super::choice::Choices;
 use super::{answer, error, usage};
 use crate::chat::Event;
 use crate::error::ApiError;
-use crate::json::{Document, Nodes, Surrogates, Value};
+use crate::json::{Document, Kind, Nodes, Surrogates, Value};
 use crate::provider::{Emit, StreamReader};
 
 /// What is known of the stream so far.
@@ -27,13 +27,19 @@ impl StreamReader for Reader {
         }
         match Document::reusing(std::mem::take(&mut self.nodes), data, Surrogates::Lone) {
             Ok(document) => {
-                if name == b"error" || error::is_one(document.root()) {
-                    self.fail(error::in_band(document.root()), emit);
+                let root = document.root();
+                if name == b"error" || error::is_one(root) {
+                    self.fail(error::in_band(root), emit);
+                } else if root.kind() == Kind::Object {
+                    self.chunk(root, emit);
                 } else {
-                    self.chunk(document.root(), emit);
+                    let found = root.kind().as_str();
+                    let message = format!("expected a chunk of a chat completion, found {found}");
+                    self.fail(ApiError::bad_answer(message), emit);
                 }
                 self.nodes = document.into_nodes();
             }
+            Err(_) if name == b"error" => self.fail(error::in_band_text(data), emit),
             Err(fault) => {
                 let message = format!("expected a chunk of a chat completion, found bad JSON: {fault}");
                 self.fail(ApiError::bad_answer(message), emit);
