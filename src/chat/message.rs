@@ -160,7 +160,8 @@ impl<'d> Message<'d> {
         })
     }
 
-    /// Whether the message holds what only its own provider may see: echoed reasoning, signatures.
+    /// Whether the message holds what only its own provider may see: echoed reasoning, signatures,
+    /// marks for Anthropic's cache.
     #[must_use]
     pub fn echoes(&self) -> bool {
         let keys = [
@@ -176,10 +177,15 @@ impl<'d> Message<'d> {
                 .get("tool_calls")
                 .is_some_and(|calls| calls.items().any(|call| call.get("extra_content").is_some()))
         };
+        let part_echoes = || match &self.content {
+            Content::Parts(parts) => parts.iter().any(|(_, part)| part.get("cache_control").is_some()),
+            Content::None | Content::Text(_) => false,
+        };
         self.value
             .entries()
             .any(|(key, _)| key.text().is_some_and(|key| keys.iter().any(|echo| key == *echo)))
             || call_echoes()
+            || part_echoes()
     }
 }
 

@@ -196,10 +196,12 @@ impl<'d> Request<'d> {
         self.value.get(name)
     }
 
-    /// Whether the body holds what only its own provider may see: echoed reasoning, signatures.
+    /// Whether the body holds what only its own provider may see: echoed reasoning, signatures,
+    /// marks for Anthropic's cache.
     #[must_use]
     pub fn echoes(&self) -> bool {
         self.messages.iter().any(Message::echoes)
+            || self.tools.iter().any(|tool| tool.value.get("cache_control").is_some())
     }
 }
 

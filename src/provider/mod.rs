@@ -6,6 +6,8 @@
 
 pub mod anthropic;
 mod error;
+pub mod gemini;
+pub mod openai;
 
 use crate::chat::{Event, Request};
 use crate::error::ApiError;

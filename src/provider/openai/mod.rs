@@ -1,0 +1,78 @@
+//! OpenAI's dialect and those who claim to speak it.
+//!
+//! What vendors do differently is data ([`quirks`]). On the way back no vendor is trusted: whatever
+//! any of them was seen doing is understood from all of them.
+
+mod answer;
+mod calls;
+mod choice;
+mod error;
+mod glance;
+mod messages;
+mod models;
+pub mod quirks;
+mod request;
+mod stream;
+mod usage;
+mod vendors;
+
+#[cfg(test)]
+mod tests;
+
+pub use glance::{Glance, glance};
+pub use quirks::Quirks;
+
+use super::{Adapter, Emit, Outgoing, StreamReader, Target};
+use crate::chat::Request;
+use crate::error::ApiError;
+use crate::json::Value;
+use quirks::Credential;
+
+/// The adapter for a vendor of OpenAI's dialect.
+#[derive(Clone, Copy, Debug)]
+pub struct OpenAi(pub &'static Quirks);
+
+impl Adapter for OpenAi {
+    fn is_canonical(&self) -> bool {
+        self.0.canonical
+    }
+
+    fn fits(&self, request: &Request<'_>, target: Target<'_>) -> Result<(), ApiError> {
+        request::fits(self.0, request, target)
+    }
+
+    fn path(&self, _: Target<'_>, _: bool) -> String {
+        "/chat/completions".to_string()
+    }
+
+    fn credential(&self, key: &str) -> (&'static str, String) {
+        match self.0.credential {
+            Credential::Bearer => ("authorization", format!("Bearer {key}")),
+            Credential::ApiKey => ("api-key", key.to_string()),
+        }
+    }
+
+    fn request(&self, request: &Request<'_>, target: Target<'_>) -> Result<Outgoing, ApiError> {
+        self.fits(request, target)?;
+        Ok(request::write(self.0, request, target))
+    }
+
+    fn answer(&self, body: Value<'_>, emit: Emit<'_>) {
+        answer::read(body, emit);
+    }
+
+    fn stream(&self) -> Box<dyn StreamReader> {
+        Box::<stream::Reader>::default()
+    }
+
+    fn error(&self, status: u16, body: &[u8]) -> ApiError {
+        error::read(status, body)
+    }
+}
+
+/// FNV-1a: a number that is the same for the same bytes.
+fn fnv(bytes: &[u8]) -> u64 {
+    bytes
+        .iter()
+        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3))
+}
