@@ -15,6 +15,9 @@ mod stream;
 mod thinking;
 mod tools;
 
+#[cfg(test)]
+mod tests;
+
 use super::{Adapter, Emit, Outgoing, StreamReader, Target};
 use crate::chat::Request;
 use crate::error::ApiError;
