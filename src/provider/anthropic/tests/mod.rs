@@ -8,9 +8,12 @@
 
 mod answers;
 mod client;
+mod conversations;
 mod errors;
+mod reasoning;
 mod recorded;
 mod requests;
+mod streams;
 
 use super::Anthropic;
 use crate::chat::{ChunkWriter, CompletionWriter, Request};
@@ -18,7 +21,7 @@ use crate::error::ApiError;
 use crate::json::{Document, Surrogates};
 use crate::provider::{Adapter, Outgoing, Target};
 use crate::sse::Splitter;
-use serde_json::Value as Tree;
+use serde_json::{Value as Tree, json};
 
 /// Puts a request to a model.
 fn put(model: &str, request: &Tree) -> Result<(Tree, Outgoing), ApiError> {
@@ -73,4 +76,38 @@ fn streamed<'p>(pieces: impl IntoIterator<Item = &'p [u8]>) -> Vec<u8> {
 fn framed(events: &[Tree]) -> Vec<u8> {
     let frame = |event: &Tree| format!("event: {}\ndata: {event}\n\n", event["type"].as_str().unwrap_or(""));
     events.iter().map(frame).collect::<String>().into_bytes()
+}
+
+const MODEL: &str = "claude-sonnet-4-5";
+
+/// A request of one user message with these members besides.
+fn with(members: Tree) -> Tree {
+    let mut request = json!({"model": "m", "messages": [{"role": "user", "content": "Hi"}]});
+    for (key, value) in members.as_object().unwrap() {
+        request[key.as_str()] = value.clone();
+    }
+    request
+}
+
+/// What becomes of these members: the body without what every body has, and what is dropped.
+fn members(model: &str, request: &Tree) -> (Tree, Vec<String>) {
+    let (mut body, outgoing) = put(model, request).unwrap_or_else(|error| panic!("{request}: {error:?}"));
+    let object = body.as_object_mut().unwrap();
+    assert_eq!(object.remove("model"), Some(json!(model)));
+    assert!(object.get("max_tokens").is_some_and(Tree::is_u64));
+    if request.get("max_tokens").or(request.get("max_completion_tokens")).is_none() {
+        object.remove("max_tokens");
+    }
+    if request["messages"] == with(json!({}))["messages"] {
+        assert_eq!(object.remove("messages"), Some(json!([{"role": "user", "content": "Hi"}])));
+    }
+    (body, outgoing.dropped.iter().map(ToString::to_string).collect())
+}
+
+fn user(content: Tree) -> Tree {
+    json!({"role": "user", "content": content})
+}
+
+fn text(text: &str) -> Tree {
+    json!({"type": "text", "text": text})
 }
