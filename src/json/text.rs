@@ -44,7 +44,11 @@ impl<'a> Text<'a> {
     /// Whether the string is empty or nothing but white space.
     #[must_use]
     pub fn is_blank(&self) -> bool {
-        self.is_empty() || self.decode().trim().is_empty()
+        // Most texts begin with a letter, and need no decoding to be told from a blank one.
+        match self.0.first() {
+            Some(first) if first.is_ascii_graphic() && *first != b'\\' => false,
+            _ => self.decode().trim().is_empty(),
+        }
     }
 
     /// The plain string; a lone surrogate becomes U+FFFD. Borrows where nothing was escaped.

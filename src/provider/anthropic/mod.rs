@@ -1,12 +1,13 @@
 //! Anthropic's Messages API.
 //!
-//! Sources: Anthropic's API reference and recorded traffic. A request is decided ([`request::Plan`]) and
+//! Sources: Anthropic's API reference and recorded traffic. A request is decided (`request::Plan`) and
 //! then written; answers are read block by block, whole or streamed, and what is not meant for a chat
 //! client (server tools, compaction, fallback marks) never becomes a tool call of the client's.
 
 mod answer;
 mod content;
 mod error;
+mod media;
 mod messages;
 mod models;
 mod request;
@@ -14,6 +15,9 @@ mod schema;
 mod stream;
 mod thinking;
 mod tools;
+
+#[cfg(test)]
+mod tests;
 
 use super::{Adapter, Emit, Outgoing, StreamReader, Target};
 use crate::chat::Request;

@@ -59,7 +59,8 @@ pub(super) struct Model {
     pub prefill: bool,
     /// `tool_choice` may force a call.
     pub forced_tools: bool,
-    /// The most tokens of an answer.
+    /// The most tokens of an answer where neither client nor catalog says: what the model can give, or
+    /// less where prompt and limit together must fit its context window.
     pub max_output: u64,
 }
 
@@ -71,8 +72,8 @@ const PLAIN: Model = Model {
     forced_tools: true,
     max_output: 4096,
 };
-const BUDGET: Model = Model { thinking: Thinking::Budget, max_output: 64_000, ..PLAIN };
-const V4_5: Model = Model { sampling: Sampling::Either, structured: true, ..BUDGET };
+const BUDGET: Model = Model { thinking: Thinking::Budget, max_output: 32_000, ..PLAIN };
+const V4_5: Model = Model { sampling: Sampling::Either, structured: true, max_output: 64_000, ..BUDGET };
 const V4_6: Model = Model {
     thinking: Thinking::Adaptive { off: Off::Default, above_high: &[Effort::Max] },
     prefill: false,
@@ -96,8 +97,8 @@ const MODELS: [(&str, Model); 26] = [
     ("claude-3-", PLAIN),
     ("claude-3-5-", Model { max_output: 8192, ..PLAIN }),
     ("claude-3-7-", BUDGET),
-    ("claude-opus-4", Model { max_output: 32_000, ..BUDGET }),
-    ("claude-opus-4-1", Model { max_output: 32_000, sampling: Sampling::Either, ..BUDGET }),
+    ("claude-opus-4", BUDGET),
+    ("claude-opus-4-1", Model { sampling: Sampling::Either, ..BUDGET }),
     ("claude-sonnet-4", BUDGET),
     ("claude-sonnet-4-5", V4_5),
     ("claude-haiku-4-5", V4_5),
@@ -145,7 +146,7 @@ mod tests {
         for (name, expected) in [
             ("claude-3-haiku-20240307", (false, None, false, true, 4096)),
             ("claude-3-5-sonnet-20241022", (false, None, false, true, 8192)),
-            ("claude-3-7-sonnet-latest", (true, None, false, true, 64_000)),
+            ("claude-3-7-sonnet-latest", (true, None, false, true, 32_000)),
             ("claude-opus-4-20250514", (true, None, false, true, 32_000)),
             ("claude-opus-4-5-20251101", (true, None, true, true, 64_000)),
             ("us.anthropic.claude-sonnet-4-5-20250929-v1:0", (true, None, true, true, 64_000)),
