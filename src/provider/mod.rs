@@ -6,6 +6,7 @@
 
 pub mod anthropic;
 mod error;
+pub mod gemini;
 
 use crate::chat::{Event, Request};
 use crate::error::ApiError;
