@@ -4,12 +4,12 @@
 //! in the order of the calls and one for each, as the provider demands. Thought signatures go back
 //! on the part they came with.
 
-use super::ids;
 use super::media::Media;
 use super::models::Model;
-use crate::chat::{Content, Message, Part, Request, Role, ToolCall};
+use super::pieces::Piece;
+use crate::chat::{Message, Part, Request, Role};
 use crate::error::ApiError;
-use crate::json::{Array, Document, Kind, Object, Surrogates, Text, array};
+use crate::json::{Object, Text};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, VecDeque};
 
@@ -35,28 +35,6 @@ enum Speaker {
     Model,
     /// The user's side, but nothing else may stand beside function responses.
     Results,
-}
-
-#[derive(Debug)]
-enum Piece<'d> {
-    Text { text: Text<'d>, signature: Option<Text<'d>> },
-    Media(Media<'d>),
-    Call { call: Name<'d>, arguments: Cow<'static, [u8]>, signature: Option<Text<'d>> },
-    Result { call: Name<'d>, output: Output<'d>, media: Vec<Media<'d>> },
-}
-
-/// What a call is known by.
-#[derive(Clone, Debug)]
-struct Name<'d> {
-    id: Text<'d>,
-    name: Text<'d>,
-}
-
-#[derive(Debug)]
-enum Output<'d> {
-    /// A JSON object.
-    Object(Vec<u8>),
-    Text(Text<'d>),
 }
 
 impl<'d> Conversation<'d> {
@@ -95,8 +73,8 @@ impl<'d> Conversation<'d> {
         }
         // A conversation begins with the user's turn, be it blank.
         if conversation.turns.first().is_none_or(|turn| turn.speaker == Speaker::Model) {
-            let blank = Piece::Text { text: Text::of(" "), signature: None };
-            conversation.turns.insert(0, Turn { speaker: Speaker::User, parts: vec![blank] });
+            let blank = vec![Piece::text(Text::of(" "))];
+            conversation.turns.insert(0, Turn { speaker: Speaker::User, parts: blank });
         }
         Ok(conversation)
     }
@@ -120,7 +98,7 @@ impl<'d> Conversation<'d> {
                 });
             });
         }
-        array(request.value("contents"), |contents| {
+        request.array("contents", |contents| {
             for turn in &self.turns {
                 contents.object(|content| {
                     content.string("role", if turn.speaker == Speaker::Model { "model" } else { "user" });
@@ -135,57 +113,6 @@ impl<'d> Conversation<'d> {
     }
 }
 
-impl Piece<'_> {
-    fn write(&self, parts: &mut Array<'_>) {
-        parts.object(|part| match self {
-            Self::Text { text, signature } => {
-                part.text("text", text);
-                write_signature(part, signature.as_ref());
-            }
-            Self::Media(media) => media.write(part),
-            Self::Call { call, arguments, signature } => {
-                part.object("functionCall", |function| {
-                    call.write(function);
-                    function.raw("args", arguments);
-                });
-                write_signature(part, signature.as_ref());
-            }
-            Self::Result { call, output, media } => part.object("functionResponse", |function| {
-                call.write(function);
-                match output {
-                    Output::Object(json) => function.raw("response", json),
-                    Output::Text(text) => {
-                        function.object("response", |response| response.text("output", text))
-                    }
-                }
-                if !media.is_empty() {
-                    function.array("parts", |parts| {
-                        media.iter().for_each(|media| parts.object(|part| media.write(part)))
-                    });
-                }
-            }),
-        });
-    }
-}
-
-impl Name<'_> {
-    fn write(&self, function: &mut Object<'_>) {
-        if let Some(id) = ids::native(&self.id) {
-            let out = function.value("id");
-            out.push(b'"');
-            out.extend_from_slice(id);
-            out.push(b'"');
-        }
-        function.text("name", &self.name);
-    }
-}
-
-fn write_signature(part: &mut Object<'_>, signature: Option<&Text<'_>>) {
-    if let Some(signature) = signature {
-        part.text("thoughtSignature", signature);
-    }
-}
-
 /// The text of a part, unless it is empty: the provider refuses empty ones.
 fn text_of(part: Part<'_>) -> Option<Text<'_>> {
     match part {
@@ -194,19 +121,15 @@ fn text_of(part: Part<'_>) -> Option<Text<'_>> {
     }
 }
 
+/// What a message says, part by part.
 fn said<'d>(message: &Message<'d>, index: usize) -> Result<Vec<Piece<'d>>, ApiError> {
     let mut pieces = Vec::new();
     for (place, (part, _)) in message.content.parts().enumerate() {
-        match part {
-            Part::Text(text) | Part::Refusal(text) => {
-                pieces.extend(
-                    Some(text)
-                        .filter(|text| !text.is_empty())
-                        .map(|text| Piece::Text { text, signature: None }),
-                );
-            }
-            part => pieces
-                .push(Piece::Media(Media::read(&part, || format!("messages[{index}].content[{place}]"))?)),
+        if let Part::Text(_) | Part::Refusal(_) = part {
+            pieces.extend(text_of(part).map(Piece::text));
+        } else {
+            let path = || format!("messages[{index}].content[{place}]");
+            pieces.push(Piece::Media(Media::read(&part, path)?));
         }
     }
     Ok(pieces)
@@ -217,7 +140,7 @@ fn assistant<'d>(message: &Message<'d>, index: usize, demanded: bool) -> Result<
     let mut pieces = said(message, index)?;
     if pieces.is_empty() {
         let refusal = message.refusal.clone().filter(|text| !text.is_empty());
-        pieces.extend(refusal.map(|text| Piece::Text { text, signature: None }));
+        pieces.extend(refusal.map(Piece::text));
     }
     let last_text = pieces.iter_mut().rev().find_map(|piece| match piece {
         Piece::Text { signature, .. } => Some(signature),
@@ -237,44 +160,9 @@ fn assistant<'d>(message: &Message<'d>, index: usize, demanded: bool) -> Result<
         let signature = given.or_else(|| missing.take());
         missing = None;
         let path = || format!("messages[{index}].tool_calls[{place}].function.arguments");
-        let arguments = arguments(call, path)?;
-        pieces.push(Piece::Call { call: Name::of(call), arguments, signature });
+        pieces.push(Piece::call(call, signature, path)?);
     }
     Ok(pieces)
-}
-
-impl<'d> Name<'d> {
-    fn of(call: &ToolCall<'d>) -> Self {
-        Self { id: call.id.clone(), name: call.name.clone() }
-    }
-}
-
-/// A call's arguments as a JSON object.
-fn arguments(call: &ToolCall<'_>, path: impl Fn() -> String) -> Result<Cow<'static, [u8]>, ApiError> {
-    if call.custom {
-        let mut input = Vec::new();
-        crate::json::object(&mut input, |object| object.text("input", &call.arguments));
-        return Ok(Cow::Owned(input));
-    }
-    let plain = call.arguments.decode();
-    if plain.trim().is_empty() {
-        return Ok(Cow::Borrowed(b"{}"));
-    }
-    match Document::parse(plain.as_bytes(), Surrogates::Paired) {
-        Ok(document) if document.root().is_null() => Ok(Cow::Borrowed(b"{}")),
-        Ok(document) if document.root().kind() == Kind::Object => {
-            Ok(Cow::Owned(plain.into_owned().into_bytes()))
-        }
-        Ok(document) => {
-            let found = document.root().kind().as_str();
-            let message = format!("`{}`: expected a JSON object, found {found}", path());
-            Err(ApiError::invalid_param(path(), message).coded("invalid_value"))
-        }
-        Err(error) => {
-            let message = format!("`{}`: not JSON: {error}", path());
-            Err(ApiError::invalid_param(path(), message).coded("invalid_value"))
-        }
-    }
 }
 
 /// The results of a message's calls, in the order of the calls.
@@ -299,8 +187,7 @@ fn answered<'d>(
             );
             return Err(ApiError::invalid_param(path, message));
         };
-        let (output, media) = outcome(result, place)?;
-        pieces.push(Piece::Result { call: Name::of(call), output, media });
+        pieces.push(Piece::result(call, result, place)?);
     }
     match waiting.values().flatten().next() {
         Some((place, _)) => Err(orphan(*place)),
@@ -312,32 +199,4 @@ fn orphan(index: usize) -> ApiError {
     let path = format!("messages[{index}].tool_call_id");
     let message = format!("`{path}`: no call of the assistant's message before it has this id");
     ApiError::invalid_param(path, message)
-}
-
-/// What a tool gave back: a JSON object as it is, anything else as text in one.
-fn outcome<'d>(result: &Message<'d>, index: usize) -> Result<(Output<'d>, Vec<Media<'d>>), ApiError> {
-    let mut media = Vec::new();
-    let text = match &result.content {
-        Content::None => Text::default(),
-        Content::Text(text) => text.clone(),
-        Content::Parts(parts) => {
-            let mut text = Text::default();
-            for (place, (part, _)) in parts.iter().enumerate() {
-                match part {
-                    Part::Text(more) | Part::Refusal(more) if text.is_empty() => text = more.clone(),
-                    Part::Text(more) | Part::Refusal(more) => text.push(more),
-                    part => media.push(Media::read(part, || format!("messages[{index}].content[{place}]"))?),
-                }
-            }
-            text
-        }
-    };
-    if text.as_bytes().trim_ascii_start().starts_with(b"{") {
-        let plain = text.decode();
-        let document = Document::parse(plain.as_bytes(), Surrogates::Paired);
-        if document.is_ok_and(|document| document.root().kind() == Kind::Object) {
-            return Ok((Output::Object(plain.into_owned().into_bytes()), media));
-        }
-    }
-    Ok((Output::Text(text), media))
 }

@@ -22,7 +22,8 @@ pub(super) fn check(request: &Request<'_>, model: Model) -> Result<(), ApiError>
 
 fn answer(request: &Request<'_>, model: Model) -> Result<(), ApiError> {
     if request.n > model.candidates {
-        let message = format!("this model gives at most {} choices", model.candidates);
+        let message =
+            format!("this model cannot give {} choices; the most is {}", request.n, model.candidates);
         return Err(ApiError::unsupported("n", message));
     }
     let modalities = request.get("modalities").into_iter().flat_map(Value::items);

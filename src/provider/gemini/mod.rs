@@ -16,6 +16,7 @@ mod logprobs;
 mod media;
 mod models;
 mod partial;
+mod pieces;
 mod request;
 mod schema;
 mod stream;
