@@ -37,7 +37,8 @@ fn calls_are_put_together_from_any_fragments() {
         vec![(id.to_string(), name.to_string(), arguments.to_string())]
     };
     let two = |a: &[(String, String, String)], b: &[(String, String, String)]| [a, b].concat();
-    let cases: Vec<(&str, &[&str], Vec<(String, String, String)>)> = vec![
+    type Calls = Vec<(String, String, String)>;
+    let cases: Vec<(&str, &[&str], Calls)> = vec![
         (
             "as OpenAI does",
             &[
