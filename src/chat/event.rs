@@ -1,7 +1,7 @@
 //! An answer as a sequence of events, whatever provider gave it and in whatever form.
 
 use crate::error::ApiError;
-use crate::json::{self, Text};
+use crate::json::{self, Text, Value};
 
 /// One step of an answer.
 #[derive(Clone, Debug, PartialEq)]
@@ -160,6 +160,28 @@ pub struct Usage {
 }
 
 impl Usage {
+    /// Reads a `usage` object in OpenAI's form; what is missing counts as nothing.
+    #[must_use]
+    pub fn read(usage: Value<'_>) -> Self {
+        let count = |object: Option<Value<'_>>, key: &str| object?.get(key)?.u64();
+        let all = Some(usage);
+        let prompt = usage.get("prompt_tokens_details");
+        let completion = usage.get("completion_tokens_details");
+        let accepted = count(completion, "accepted_prediction_tokens");
+        Self {
+            prompt: count(all, "prompt_tokens").unwrap_or(0),
+            completion: count(all, "completion_tokens").unwrap_or(0),
+            total: count(all, "total_tokens"),
+            cached: count(prompt, "cached_tokens"),
+            cache_write: count(prompt, "cache_write_tokens"),
+            prompt_audio: count(prompt, "audio_tokens"),
+            reasoning: count(completion, "reasoning_tokens"),
+            completion_audio: count(completion, "audio_tokens"),
+            prediction: accepted
+                .map(|accepted| (accepted, count(completion, "rejected_prediction_tokens").unwrap_or(0))),
+        }
+    }
+
     /// Writes the `usage` object.
     pub fn write(&self, out: &mut Vec<u8>) {
         json::object(out, |usage| {

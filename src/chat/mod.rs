@@ -10,11 +10,16 @@ mod answer;
 mod chunks;
 mod completion;
 mod event;
+mod glance;
 mod message;
 mod request;
 
 pub use chunks::ChunkWriter;
 pub use completion::CompletionWriter;
 pub use event::{Delta, Event, FinishReason, Thinking, Usage};
+pub use glance::{Glance, glance};
 pub use message::{Content, Message, Part, Role, ToolCall};
 pub use request::{Effort, Request, ResponseFormat, Tool, ToolChoice, ToolKind};
+
+#[cfg(test)]
+mod tests;

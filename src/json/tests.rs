@@ -92,6 +92,31 @@ fn members_are_found_by_meaning_and_null_is_absent() {
 }
 
 #[test]
+fn blank_is_what_is_nothing_but_white_space() {
+    for (text, blank) in [
+        (r#""""#, true),
+        (r#"" \n\u00a0\u0020""#, true),
+        ("\"\u{2003}\"", true),
+        (r#""\\""#, false),
+        (r#""a""#, false),
+        (r#""\n.""#, false),
+        ("\"\u{e9}\"", false),
+    ] {
+        let document = Document::parse(text.as_bytes(), Surrogates::Paired).unwrap();
+        assert_eq!(document.root().text().unwrap().is_blank(), blank, "{text}");
+    }
+}
+
+#[test]
+fn a_text_is_split_with_its_escapes_left_alone() {
+    let document = Document::parse(br#""data:image\/png;base64,\/9j,4=""#, Surrogates::Paired).unwrap();
+    let text = document.root().text().unwrap();
+    let (head, rest) = text.split_once(b',').unwrap();
+    assert_eq!((head.decode().as_ref(), rest.as_bytes()), ("data:image/png;base64", &br"\/9j,4="[..]));
+    assert!(rest.split_once(b';').is_none());
+}
+
+#[test]
 fn edits_leave_every_other_byte() {
     let text = br#"{ "model" : "a", "n":[ 1, 2 ] }"#;
     let document = Document::parse(text, Surrogates::Paired).unwrap();

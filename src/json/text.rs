@@ -44,7 +44,11 @@ impl<'a> Text<'a> {
     /// Whether the string is empty or nothing but white space.
     #[must_use]
     pub fn is_blank(&self) -> bool {
-        self.is_empty() || self.decode().trim().is_empty()
+        // Most texts begin with a letter, and need no decoding to be told from a blank one.
+        match self.0.first() {
+            Some(first) if first.is_ascii_graphic() && *first != b'\\' => false,
+            _ => self.decode().trim().is_empty(),
+        }
     }
 
     /// The plain string; a lone surrogate becomes U+FFFD. Borrows where nothing was escaped.
@@ -70,6 +74,15 @@ impl<'a> Text<'a> {
     pub fn means(&self, other: &Text<'_>) -> bool {
         let escaped = self.0.contains(&b'\\') || other.0.contains(&b'\\');
         self.0 == other.0 || escaped && self.decode() == other.decode()
+    }
+
+    /// The text before and after the first `mark`, which must not be a character that escapes are
+    /// written with (a backslash, a quote, a slash, a letter or a digit).
+    #[must_use]
+    pub fn split_once(&self, mark: u8) -> Option<(Text<'_>, Text<'_>)> {
+        let at = memchr::memchr(mark, &self.0)?;
+        let (before, rest) = self.0.split_at_checked(at)?;
+        Some((Text::escaped(before), Text::escaped(rest.get(1..)?)))
     }
 
     /// Appends another fragment of the same string.

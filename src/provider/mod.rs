@@ -4,10 +4,13 @@
 //! canonical [`Event`]s. It never sees credentials, clocks or connections; it keeps no state but
 //! that of one stream.
 
+pub mod anthropic;
 mod error;
+pub mod gemini;
 pub mod openai;
 
 use crate::chat::{Event, Request};
+use crate::config::Vendor;
 use crate::error::ApiError;
 use crate::json::Value;
 use std::borrow::Cow;
@@ -74,6 +77,31 @@ pub trait Adapter {
 
     /// Reads the body of a status that is not 200; it may be anything, also empty or HTML.
     fn error(&self, status: u16, body: &[u8]) -> ApiError;
+}
+
+/// The adapter of a vendor.
+#[must_use]
+pub fn adapter(vendor: Vendor) -> &'static dyn Adapter {
+    use openai::{OpenAi, quirks};
+    match vendor {
+        Vendor::Anthropic => &anthropic::Anthropic,
+        Vendor::Gemini => &gemini::Gemini,
+        Vendor::OpenAi => &OpenAi(&quirks::OPENAI),
+        Vendor::Azure => &OpenAi(&quirks::AZURE),
+        Vendor::DeepSeek => &OpenAi(&quirks::DEEPSEEK),
+        Vendor::Mistral => &OpenAi(&quirks::MISTRAL),
+        Vendor::Groq => &OpenAi(&quirks::GROQ),
+        Vendor::Together => &OpenAi(&quirks::TOGETHER),
+        Vendor::OpenRouter => &OpenAi(&quirks::OPENROUTER),
+        Vendor::Xai => &OpenAi(&quirks::XAI),
+        Vendor::Qwen => &OpenAi(&quirks::QWEN),
+        Vendor::Moonshot => &OpenAi(&quirks::MOONSHOT),
+        Vendor::Fireworks => &OpenAi(&quirks::FIREWORKS),
+        Vendor::Cerebras => &OpenAi(&quirks::CEREBRAS),
+        Vendor::Vllm => &OpenAi(&quirks::VLLM),
+        Vendor::Ollama => &OpenAi(&quirks::OLLAMA),
+        Vendor::Compatible => &OpenAi(&quirks::COMPATIBLE),
+    }
 }
 
 /// Reads one streamed answer, event by event.

@@ -7,7 +7,6 @@ mod answer;
 mod calls;
 mod choice;
 mod error;
-mod glance;
 mod messages;
 mod models;
 pub mod quirks;
@@ -19,7 +18,6 @@ mod vendors;
 #[cfg(test)]
 mod tests;
 
-pub use glance::{Glance, glance};
 pub use quirks::Quirks;
 
 use super::{Adapter, Emit, Outgoing, StreamReader, Target};

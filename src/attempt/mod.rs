@@ -1,0 +1,151 @@
+//! One upstream try: a request in one provider's words, and its answer in the client's.
+//!
+//! Everything a provider is sent is made here from the plan, the configuration and the canonical
+//! body, never from what the request's headers hold: Envoy does not restore those between attempts,
+//! and the last provider's key may still be in them. An answer is held back until it is worth
+//! something, so that a failure before the first content is tried on the next target unseen.
+
+mod canonical;
+mod response;
+mod stream;
+mod translated;
+
+use crate::chat::{Request, Usage};
+use crate::config::{Bounds, Config, Key, Provider};
+use crate::error::ApiError;
+use crate::json::{Document, Surrogates};
+use crate::plan::{Plan, PlannedTarget};
+use crate::provider::{Adapter, Target, adapter};
+use response::Reception;
+use std::borrow::Cow;
+use std::rc::Rc;
+
+pub use response::{Head, Outcome, Piece, Release};
+
+/// A header to be set.
+pub type Header = (Cow<'static, str>, Vec<u8>);
+
+/// What an attempt has to know beside its plan.
+#[derive(Clone, Debug)]
+pub struct Scene {
+    /// Which attempt this is, from 1.
+    pub number: u32,
+    /// Unix time in seconds.
+    pub now: i64,
+    /// The request's id, for answers that have none.
+    pub request_id: String,
+}
+
+/// One try of a request on one target.
+pub struct Attempt {
+    target: PlannedTarget,
+    next: Option<String>,
+    stream: bool,
+    include_usage: bool,
+    provider: Rc<Provider>,
+    adapter: &'static dyn Adapter,
+    bounds: Bounds,
+    scene: Scene,
+    extra_headers: Vec<(&'static str, String)>,
+    dropped: Vec<Cow<'static, str>>,
+    reception: Reception,
+}
+
+impl Attempt {
+    /// The attempt that `scene.number` is by the plan.
+    ///
+    /// # Errors
+    /// If there is no plan, or none for this attempt, or it names a provider that is not there any
+    /// more: nothing that a client could cause.
+    pub fn begin(plan: &[u8], scene: Scene, config: &Config) -> Result<Self, ApiError> {
+        let broken = |why: &str| {
+            ApiError::new(500, "server_error", format!("the gateway cannot plan this request: {why}"))
+        };
+        let plan = Plan::from_bytes(plan).ok_or_else(|| broken("the gateway role has not run"))?;
+        let at = (scene.number as usize).saturating_sub(1);
+        let mut targets = plan.targets.into_iter().skip(at);
+        let target = targets.next().ok_or_else(|| broken("more attempts than targets"))?;
+        let provider = config.provider(&target.provider).ok_or_else(|| broken("its provider was removed"))?;
+        Ok(Self {
+            next: targets.next().map(|next| next.cluster),
+            stream: plan.stream,
+            include_usage: plan.include_usage,
+            adapter: adapter(provider.vendor),
+            provider: Rc::clone(provider),
+            bounds: config.bounds(),
+            target,
+            scene,
+            extra_headers: Vec::new(),
+            dropped: Vec::new(),
+            reception: Reception::Pending,
+        })
+    }
+
+    /// The cluster of the attempt after this one.
+    #[must_use]
+    pub fn next_cluster(&self) -> Option<&str> {
+        self.next.as_deref()
+    }
+
+    /// Whether the canonical body goes out untouched, so that it need not be looked at.
+    #[must_use]
+    pub fn body_passes(&self) -> bool {
+        self.target.body_passes
+    }
+
+    /// Puts the canonical body into the provider's words.
+    ///
+    /// # Errors
+    /// What of the request this provider cannot be told.
+    pub fn translate(&mut self, body: &[u8]) -> Result<Vec<u8>, ApiError> {
+        let document = Document::parse(body, Surrogates::Paired)
+            .map_err(|error| ApiError::invalid_request(format!("the body is not valid JSON: {error}")))?;
+        let request = Request::read(document.root())?;
+        let outgoing = self.adapter.request(&request, self.put_to())?;
+        self.extra_headers = outgoing.headers;
+        self.dropped = outgoing.dropped;
+        Ok(outgoing.body)
+    }
+
+    /// All headers of the request. `length` is that of the body; `carried` are those of the
+    /// client's request that may go on, as `traceparent`.
+    #[must_use]
+    pub fn request_headers(&self, length: Vec<u8>, carried: Vec<Header>) -> Vec<Header> {
+        fn header(name: impl Into<Cow<'static, str>>, value: impl Into<Vec<u8>>) -> Header {
+            (name.into(), value.into())
+        }
+        let base = &self.provider.base;
+        let path = base.request_path(&self.adapter.path(self.put_to(), self.stream));
+        let accept = if self.stream { "text/event-stream" } else { "application/json" };
+        let mut headers = vec![
+            header(":method", "POST"),
+            header(":scheme", base.scheme.as_str()),
+            header(":authority", base.authority.as_bytes()),
+            header(":path", path),
+            header("content-type", "application/json"),
+            header("accept", accept),
+            header("user-agent", concat!("modelgate/", env!("CARGO_PKG_VERSION"))),
+            header("content-length", length),
+        ];
+        headers.extend(self.adapter.headers().iter().map(|(name, value)| header(*name, *value)));
+        headers.extend(self.extra_headers.iter().map(|(name, value)| header(*name, value.as_bytes())));
+        headers
+            .extend(self.provider.headers.iter().map(|(name, value)| header(name.clone(), value.as_bytes())));
+        if let Key::Secret(key) = &self.provider.key {
+            let (name, value) = self.adapter.credential(key.expose());
+            headers.push(header(name, value));
+        }
+        headers.extend(carried);
+        headers
+    }
+
+    /// What the provider said was used, as far as it said so.
+    #[must_use]
+    pub fn usage(&self) -> Option<Usage> {
+        self.reception.usage()
+    }
+
+    fn put_to(&self) -> Target<'_> {
+        Target { model: &self.target.model, max_output_tokens: self.target.max_output_tokens }
+    }
+}

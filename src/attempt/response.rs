@@ -1,0 +1,346 @@
+//! What becomes of a provider's response: passed on, translated, or given up for the next target.
+
+use super::canonical::Canonical;
+use super::stream::{Progress, Source, Stream};
+use super::translated::Translated;
+use super::{Attempt, Header};
+use crate::chat::{ChunkWriter, CompletionWriter, Event, Usage};
+use crate::error::{ApiError, Blame};
+use crate::json::{Document, Kind, Surrogates, Value};
+
+/// The head of a provider's response.
+#[derive(Clone, Copy, Debug)]
+pub struct Head<'h> {
+    /// `:status`.
+    pub status: u16,
+    /// All headers.
+    pub headers: &'h [(String, Vec<u8>)],
+    /// Whether no body follows.
+    pub ends: bool,
+}
+
+/// The head of the answer, to be set in place of the provider's.
+#[derive(Debug, Eq, PartialEq)]
+pub struct Release {
+    /// All headers, `:status` among them.
+    pub headers: Vec<Header>,
+    /// What the answer is.
+    pub outcome: Outcome,
+    /// Of a failure, who failed and how, for the access log: `provider=status:code`.
+    pub failure: Option<String>,
+}
+
+impl Release {
+    /// The `:status` among the headers.
+    #[must_use]
+    pub fn status(&self) -> u16 {
+        let status = self.headers.iter().find(|(name, _)| name == ":status");
+        status.and_then(|(_, status)| std::str::from_utf8(status).ok()?.parse().ok()).unwrap_or(500)
+    }
+}
+
+/// What an answer that is let go is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Outcome {
+    /// The model's answer.
+    Answer,
+    /// An error for the client.
+    Error,
+    /// An error that makes Envoy try the next target.
+    Retry,
+}
+
+/// What becomes of the bytes at hand.
+#[derive(Debug, Eq, PartialEq)]
+pub enum Piece {
+    /// Envoy keeps them; they come again with the next ones.
+    Wait,
+    /// They were taken in; nothing goes out yet.
+    Take,
+    /// They go out as they are.
+    Pass,
+    /// These go out in their place.
+    Write(Vec<u8>),
+}
+
+/// Where an answer is.
+pub(super) enum Reception {
+    /// There is no response yet.
+    Pending,
+    /// A body that only makes sense as a whole: JSON, or an error.
+    Whole(Whole),
+    /// A stream.
+    Stream(Box<Stream>),
+    /// All is said; what still comes is nobody's.
+    Over {
+        /// What was used.
+        usage: Option<Usage>,
+        /// What is yet to be said in place of the provider's body.
+        body: Vec<u8>,
+    },
+}
+
+/// What to keep of the head while the body is awaited.
+pub(super) struct Whole {
+    status: u16,
+    headers: Vec<Header>,
+    retry_after: bool,
+}
+
+impl Reception {
+    pub fn usage(&self) -> Option<Usage> {
+        match self {
+            Self::Pending | Self::Whole(_) => None,
+            Self::Stream(stream) => stream.usage(),
+            Self::Over { usage, .. } => *usage,
+        }
+    }
+}
+
+const JSON: &str = "application/json";
+const EVENT_STREAM: &str = "text/event-stream; charset=utf-8";
+
+/// Statuses whose body tells whose fault it is; all other errors are the target's.
+const DOUBTFUL: [u16; 4] = [400, 409, 413, 422];
+
+impl Attempt {
+    /// Takes the head of the response. A release lets it go at once; without one it is held.
+    pub fn on_response_head(&mut self, head: Head<'_>) -> Option<Release> {
+        let kept = kept(&head);
+        if (200..300).contains(&head.status) {
+            let content_type = find(head.headers, "content-type").unwrap_or_default();
+            let is_json = content_type.to_ascii_lowercase().starts_with(b"application/json");
+            self.reception = if !self.stream || is_json {
+                Reception::Whole(Whole { status: head.status, headers: kept, retry_after: false })
+            } else {
+                Reception::Stream(Box::new(Stream::new(kept, self.source())))
+            };
+            if head.ends {
+                let error = ApiError::bad_answer(format!("{} sent an empty answer", self.target.provider));
+                return Some(self.fail(error, Vec::new()));
+            }
+            return None;
+        }
+        // The next target is tried without waiting for a body that nobody would read.
+        let known = self.next.is_some() && !DOUBTFUL.contains(&head.status);
+        if known || head.ends {
+            let error = self.adapter.error(head.status, b"");
+            return Some(self.fail(error, kept));
+        }
+        let retry_after = find(head.headers, "retry-after").is_some();
+        self.reception = Reception::Whole(Whole { status: head.status, headers: kept, retry_after });
+        None
+    }
+
+    /// Takes bytes of the body; with [`Piece::Wait`] they come again together with the next ones.
+    pub fn on_response_body(&mut self, bytes: &[u8], ends: bool) -> (Option<Release>, Piece) {
+        match &mut self.reception {
+            Reception::Pending => (None, Piece::Pass),
+            Reception::Over { body, .. } => (None, Piece::Write(std::mem::take(body))),
+            Reception::Whole(_) if !ends => (None, Piece::Wait),
+            Reception::Whole(_) => self.whole(bytes),
+            Reception::Stream(stream) => match stream.push(bytes, ends, self.bounds.held_bytes) {
+                Progress::Held => (None, Piece::Take),
+                Progress::Goes(piece) => (None, piece),
+                Progress::Begins(piece) => {
+                    let kept = std::mem::take(&mut stream.kept);
+                    let mut headers = self.head(200, EVENT_STREAM, None, kept);
+                    headers.push(("cache-control".into(), b"no-cache".to_vec()));
+                    (Some(Release { headers, outcome: Outcome::Answer, failure: None }), piece)
+                }
+                Progress::Failed(error) => {
+                    let kept = std::mem::take(&mut stream.kept);
+                    self.fail_here(error, kept)
+                }
+            },
+        }
+    }
+
+    fn source(&self) -> Source {
+        let frame_limit = self.bounds.response_bytes;
+        if self.adapter.is_canonical() {
+            Source::Canonical(Canonical::new(self.adapter, !self.include_usage, frame_limit))
+        } else {
+            Source::Translated(Translated::new(self.adapter.stream(), self.chunk_writer(), frame_limit))
+        }
+    }
+
+    /// The whole body is there.
+    fn whole(&mut self, body: &[u8]) -> (Option<Release>, Piece) {
+        let Reception::Whole(whole) = std::mem::replace(&mut self.reception, over(None)) else {
+            return (None, Piece::Pass);
+        };
+        if !(200..300).contains(&whole.status) {
+            let mut error = self.adapter.error(whole.status, body);
+            if whole.retry_after {
+                error.retry_after = None;
+            }
+            return self.fail_here(error, whole.headers);
+        }
+        match self.answer(body) {
+            Ok(piece) => {
+                let length = match &piece {
+                    Piece::Write(body) => body.len(),
+                    _ => body.len(),
+                };
+                let content_type = if self.stream { EVENT_STREAM } else { JSON };
+                let headers = self.head(200, content_type, Some(length), whole.headers);
+                (Some(Release { headers, outcome: Outcome::Answer, failure: None }), piece)
+            }
+            Err(error) => self.fail_here(error, whole.headers),
+        }
+    }
+
+    /// An answer that came as one JSON text, in the form the client asked for.
+    fn answer(&mut self, body: &[u8]) -> Result<Piece, ApiError> {
+        let name = &self.target.provider;
+        let document = Document::parse(body, Surrogates::Lone).map_err(|error| {
+            ApiError::bad_answer(format!("{name} sent an answer that is not JSON: {error}"))
+        })?;
+        let root = document.root();
+        if root.kind() == Kind::Object && root.get("error").is_some() && root.get("choices").is_none() {
+            return Err(self.adapter.error(200, body));
+        }
+        if self.stream {
+            return self.streamed(root);
+        }
+        if self.adapter.is_canonical()
+            && root.get("choices").is_some_and(|choices| choices.items().next().is_some())
+        {
+            self.reception = over(root.get("usage").map(Usage::read));
+            return Ok(Piece::Pass);
+        }
+        let mut writer = CompletionWriter::new(&self.answer_id(), &self.target.model, self.scene.now);
+        self.adapter.answer(root, &mut |event| writer.write(event));
+        let usage = writer.usage();
+        let mut out = Vec::with_capacity(body.len());
+        writer.finish(&mut out)?;
+        self.reception = over(usage);
+        Ok(Piece::Write(out))
+    }
+
+    /// A whole answer to a client that asked for a stream: one object, or a list of the stream's
+    /// chunks, as Gemini sends without `alt=sse`.
+    fn streamed(&mut self, root: Value<'_>) -> Result<Piece, ApiError> {
+        let mut writer = self.chunk_writer();
+        let mut out = Vec::new();
+        let mut failed = None;
+        let mut take = |event: Event<'_>| match event {
+            Event::Error(error) if !writer.begun() => failed = failed.take().or(Some(error)),
+            event => writer.write(event, &mut out),
+        };
+        if root.kind() == Kind::Array {
+            let mut reader = self.adapter.stream();
+            for chunk in root.items() {
+                reader.read(b"", chunk.raw(), &mut take);
+            }
+            reader.finish(b"", &mut take);
+        } else {
+            self.adapter.answer(root, &mut take);
+            take(Event::End);
+        }
+        if let Some(error) = failed {
+            return Err(error);
+        }
+        if !writer.begun() {
+            return Err(ApiError::bad_answer(format!(
+                "{} sent an answer without content",
+                self.target.provider
+            )));
+        }
+        writer.finish(&mut out);
+        self.reception = over(writer.usage());
+        Ok(Piece::Write(out))
+    }
+
+    /// Gives up: for good, or so that Envoy tries the next target.
+    fn fail(&mut self, mut error: ApiError, kept: Vec<Header>) -> Release {
+        // An error within a 200 has no status of its own.
+        if error.status < 400 {
+            error.status = 502;
+        }
+        let retry = self.next.is_some() && error.blame == Blame::Target;
+        // Of these statuses Envoy is configured to retry; an attempt is given up as one of them.
+        let retriable = matches!(error.status, 408 | 429 | 500..=599);
+        let status = if retry && !retriable { 503 } else { error.status };
+        let body = error.to_json();
+        let mut headers = self.head(status, JSON, Some(body.len()), kept);
+        if let Some(seconds) = error.retry_after {
+            headers.push(("retry-after".into(), seconds.to_string().into_bytes()));
+        }
+        let outcome = if retry { Outcome::Retry } else { Outcome::Error };
+        self.reception = Reception::Over { usage: None, body };
+        let what = error
+            .code
+            .as_deref()
+            .map_or_else(|| error.status.to_string(), |code| format!("{}:{code}", error.status));
+        Release { headers, outcome, failure: Some(format!("{}={what}", self.target.provider)) }
+    }
+
+    /// Gives up while bytes of the body are at hand, which the error's then replace.
+    fn fail_here(&mut self, error: ApiError, kept: Vec<Header>) -> (Option<Release>, Piece) {
+        let release = self.fail(error, kept);
+        let (_, piece) = self.on_response_body(b"", true);
+        (Some(release), piece)
+    }
+
+    /// The headers of an answer: what it is, what is kept of the provider's, and how it came.
+    fn head(
+        &self,
+        status: u16,
+        content_type: &'static str,
+        length: Option<usize>,
+        kept: Vec<Header>,
+    ) -> Vec<Header> {
+        let mut headers: Vec<Header> = Vec::with_capacity(12);
+        headers.push((":status".into(), status.to_string().into_bytes()));
+        headers.push(("content-type".into(), content_type.into()));
+        headers.extend(length.map(|length| ("content-length".into(), length.to_string().into_bytes())));
+        if !kept.iter().any(|(name, _)| name == "x-request-id") && !self.scene.request_id.is_empty() {
+            headers.push(("x-request-id".into(), self.scene.request_id.clone().into_bytes()));
+        }
+        headers.extend(kept);
+        headers.push(("x-modelgate-provider".into(), self.target.provider.clone().into_bytes()));
+        headers.push(("x-modelgate-model".into(), self.target.name.clone().into_bytes()));
+        headers.push(("x-modelgate-attempts".into(), self.scene.number.to_string().into_bytes()));
+        if !self.dropped.is_empty() {
+            headers.push(("x-modelgate-dropped".into(), self.dropped.join(",").into_bytes()));
+        }
+        headers
+    }
+
+    fn answer_id(&self) -> String {
+        format!("chatcmpl-{}", self.scene.request_id)
+    }
+
+    fn chunk_writer(&self) -> ChunkWriter {
+        ChunkWriter::new(&self.answer_id(), &self.target.model, self.scene.now, self.include_usage)
+    }
+}
+
+/// The end, with nothing more to say.
+fn over(usage: Option<Usage>) -> Reception {
+    Reception::Over { usage, body: Vec::new() }
+}
+
+/// Those headers of the provider's that mean something to the client: its request id and when to
+/// try again. All others (cookies, organisation, server) are the provider's affair with the gateway.
+fn kept(head: &Head<'_>) -> Vec<Header> {
+    let mut kept = Vec::new();
+    for (name, value) in head.headers {
+        let name = match name.as_str() {
+            "x-request-id" => "x-request-id",
+            "request-id" if find(head.headers, "x-request-id").is_none() => "x-request-id",
+            "retry-after" => "retry-after",
+            "retry-after-ms" => "retry-after-ms",
+            "x-should-retry" => "x-should-retry",
+            _ => continue,
+        };
+        kept.push((name.into(), value.clone()));
+    }
+    kept
+}
+
+fn find<'h>(headers: &'h [(String, Vec<u8>)], name: &str) -> Option<&'h [u8]> {
+    headers.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_slice())
+}

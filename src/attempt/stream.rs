@@ -1,0 +1,83 @@
+//! A streamed answer: held back until its first content, then let go piece by piece.
+
+use super::Header;
+use super::canonical::Canonical;
+use super::response::Piece;
+use super::translated::Translated;
+use crate::chat::Usage;
+use crate::error::ApiError;
+
+pub(super) struct Stream {
+    /// Headers of the provider's that go on with the answer.
+    pub kept: Vec<Header>,
+    source: Source,
+    /// What came before the stream was let go.
+    held: Vec<u8>,
+    /// How many of the provider's bytes that was.
+    taken: usize,
+    released: bool,
+}
+
+/// Whose dialect the provider streams in.
+pub(super) enum Source {
+    Canonical(Canonical),
+    Translated(Translated),
+}
+
+/// What a push came to.
+pub(super) enum Progress {
+    /// Nothing goes out yet.
+    Held,
+    /// The first that goes out.
+    Begins(Piece),
+    /// More of it.
+    Goes(Piece),
+    /// It failed before anything went out.
+    Failed(ApiError),
+}
+
+impl Stream {
+    pub fn new(kept: Vec<Header>, source: Source) -> Self {
+        Self { kept, source, held: Vec::new(), taken: 0, released: false }
+    }
+
+    /// Takes the next bytes. Nothing is let go before the first content, unless more than `bound`
+    /// bytes came without any.
+    pub fn push(&mut self, bytes: &[u8], ends: bool, bound: usize) -> Progress {
+        let (piece, begun, error) = match &mut self.source {
+            Source::Canonical(source) => {
+                (source.push(bytes, ends), source.begun(), source.take_early_error())
+            }
+            Source::Translated(source) => {
+                (source.push(bytes, ends), source.begun(), source.take_early_error())
+            }
+        };
+        if self.released {
+            return Progress::Goes(piece);
+        }
+        if let Some(error) = error {
+            return Progress::Failed(error);
+        }
+        self.taken = self.taken.saturating_add(bytes.len());
+        self.released = begun || self.taken > bound;
+        if self.released && self.held.is_empty() {
+            return Progress::Begins(piece);
+        }
+        match piece {
+            Piece::Write(rewritten) => self.held.extend(rewritten),
+            _ => self.held.extend_from_slice(bytes),
+        }
+        if self.released {
+            Progress::Begins(Piece::Write(std::mem::take(&mut self.held)))
+        } else {
+            Progress::Held
+        }
+    }
+
+    pub fn usage(&self) -> Option<Usage> {
+        match &self.source {
+            Source::Canonical(source) => source.usage(),
+            Source::Translated(source) => source.usage(),
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! A stream in a provider's own dialect, put into the client's as it comes.
+
+use super::response::Piece;
+use crate::chat::{ChunkWriter, Event, Usage};
+use crate::error::ApiError;
+use crate::provider::StreamReader;
+use crate::sse::{Frame, Splitter};
+
+/// How much text outside of any event is kept to be looked at when the stream ends.
+const STRAY_LIMIT: usize = 16 * 1024;
+
+pub(super) struct Translated {
+    splitter: Splitter,
+    reader: Box<dyn StreamReader>,
+    writer: ChunkWriter,
+    stray: Vec<u8>,
+    early_error: Option<ApiError>,
+}
+
+impl Translated {
+    pub fn new(reader: Box<dyn StreamReader>, writer: ChunkWriter, frame_limit: usize) -> Self {
+        Self { splitter: Splitter::new(frame_limit), reader, writer, stray: Vec::new(), early_error: None }
+    }
+
+    pub fn push(&mut self, bytes: &[u8], ends: bool) -> Piece {
+        let mut out = Vec::new();
+        let Self { splitter, reader, writer, stray, early_error } = self;
+        let mut take = |event: Event<'_>| match event {
+            Event::Error(error) if !writer.begun() => *early_error = early_error.take().or(Some(error)),
+            // Nothing of an attempt that has failed unseen is shown.
+            _ if early_error.is_some() => {}
+            event => writer.write(event, &mut out),
+        };
+        let mut each = |frame: Frame<'_>| match &frame.data {
+            Some(data) => reader.read(frame.name, data, &mut take),
+            None if stray.len() < STRAY_LIMIT => stray.extend(frame.stray()),
+            None => {}
+        };
+        let too_long = splitter.push(bytes, &mut each).is_err();
+        if ends {
+            splitter.finish(&mut each);
+            reader.finish(stray, &mut take);
+        }
+        if too_long {
+            take(Event::Error(ApiError::bad_answer("an event of the provider's stream is too long")));
+        }
+        if ends && early_error.is_none() {
+            if writer.begun() {
+                writer.finish(&mut out);
+            } else {
+                let error = ApiError::bad_answer("the provider's stream ended before the answer began");
+                *early_error = Some(error.coded("stream_interrupted"));
+            }
+        }
+        Piece::Write(out)
+    }
+
+    /// Whether anything of the answer has been written.
+    pub fn begun(&self) -> bool {
+        self.writer.begun()
+    }
+
+    pub fn take_early_error(&mut self) -> Option<ApiError> {
+        self.early_error.take()
+    }
+
+    pub fn usage(&self) -> Option<Usage> {
+        self.writer.usage()
+    }
+}

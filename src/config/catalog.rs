@@ -1,0 +1,105 @@
+//! What clients may ask for: the models with their aliases, the routes, and what each provider serves.
+
+use super::Provider;
+use crate::names::{ModelName, RouteName};
+use std::collections::HashMap;
+use std::collections::hash_map::DefaultHasher;
+use std::hash::BuildHasherDefault;
+use std::rc::Rc;
+
+/// A model of one provider.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Model {
+    /// What clients call it; `provider/model` for one that the catalog does not list.
+    pub name: ModelName,
+    /// Who serves it.
+    pub provider: Rc<Provider>,
+    /// What its provider calls it.
+    pub upstream: ModelName,
+    /// What else clients may call it.
+    pub aliases: Vec<ModelName>,
+    /// How many tokens prompt and answer may have together, if known.
+    pub context_window: Option<u64>,
+    /// How many tokens an answer may have, if known.
+    pub max_output_tokens: Option<u64>,
+}
+
+/// A name behind which several models stand in for each other.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Route {
+    /// What clients call it.
+    pub name: RouteName,
+    /// In the order in which they are tried; at least one.
+    pub targets: Vec<Target>,
+}
+
+/// A model to try.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// The model.
+    pub model: Rc<Model>,
+    /// How many attempts it gets before the next target's turn; at least one.
+    pub tries: u32,
+}
+
+/// What a name of the catalog stands for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Named {
+    /// A model, by its name or an alias.
+    Model(Rc<Model>),
+    /// A route.
+    Route(Rc<Route>),
+}
+
+/// One provider and what the catalog lists of it.
+#[derive(Debug, Clone)]
+pub(super) struct Offer {
+    pub provider: Rc<Provider>,
+    /// By the provider's name for them and by the catalog's.
+    pub models: Index<Rc<Model>>,
+}
+
+/// Maps whose keys are the configuration's alone: nobody outside can crowd them, so the hash needs no random seed.
+pub(super) type Index<T> = HashMap<Rc<str>, T, BuildHasherDefault<DefaultHasher>>;
+
+/// Every name and what it stands for.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Catalog {
+    pub names: Index<Named>,
+    pub offers: Index<Offer>,
+    /// Sorted by name.
+    pub models: Vec<Rc<Model>>,
+    /// Sorted by name.
+    pub routes: Vec<Rc<Route>>,
+}
+
+impl Offer {
+    /// The model that this provider, or the catalog, calls `name`; one that is not listed if the provider allows it.
+    pub fn model(&self, name: &str) -> Option<Rc<Model>> {
+        if let Some(listed) = self.models.get(name) {
+            return Some(Rc::clone(listed));
+        }
+        if !self.provider.allow_unlisted {
+            return None;
+        }
+        let upstream = ModelName::parse(name).ok()?;
+        // Together they may be too long for a name; then it goes by the provider's.
+        let qualified = ModelName::parse(&format!("{}/{name}", self.provider.name));
+        Some(Rc::new(Model {
+            name: qualified.unwrap_or_else(|_| upstream.clone()),
+            provider: Rc::clone(&self.provider),
+            upstream,
+            aliases: Vec::new(),
+            context_window: None,
+            max_output_tokens: None,
+        }))
+    }
+}
+
+impl Catalog {
+    /// The offer that `asked` begins with the name of, and what comes after the slash.
+    pub fn offer<'a>(&self, asked: &'a str) -> Option<(&Offer, &'a str)> {
+        let (provider, model) = asked.split_once('/')?;
+        Some((self.offers.get(provider)?, model))
+    }
+}

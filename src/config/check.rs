@@ -1,0 +1,263 @@
+//! From the document to the configuration: every value judged, every reference resolved, every problem noted.
+//!
+//! An entry that is wrong is left out and the check goes on, so that one look shows all there is to mend; naming an entry
+//! that was refused is not a problem of its own.
+
+use super::catalog::{Catalog, Model, Named, Offer, Route, Target};
+use super::problems::Problems;
+use super::{Bounds, Config, raw};
+use crate::names::{self, BadName, ModelName, RouteName};
+use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
+use std::rc::Rc;
+
+/// More attempts on one target are not a fallback any more.
+const TRIES: RangeInclusive<u64> = 1..=10;
+/// Half of the memory that Envoy gives a VM.
+const BYTES: RangeInclusive<u64> = 1..=512 * 1024 * 1024;
+
+pub(super) struct Check<'a> {
+    pub env: &'a dyn Fn(&str) -> Option<String>,
+    pub problems: Problems,
+    pub warnings: Vec<String>,
+    /// The paths of entries that were refused.
+    refused: BTreeSet<String>,
+    route_names: BTreeSet<String>,
+}
+
+/// The configuration `document` describes, with the environment that the keys are read from.
+pub(super) fn check(
+    document: raw::Document,
+    env: &dyn Fn(&str) -> Option<String>,
+) -> Result<Config, Problems> {
+    let mut check = Check {
+        env,
+        problems: Problems::default(),
+        warnings: Vec::new(),
+        refused: BTreeSet::new(),
+        route_names: BTreeSet::new(),
+    };
+    let mut catalog = Catalog::default();
+    check.providers(&mut catalog, document.providers);
+    check.models(&mut catalog, document.models);
+    check.routes(&mut catalog, document.routes);
+    let default = document.default_provider.and_then(|name| check.default_provider(&catalog, &name));
+    let bounds = check.bounds(document.bounds);
+    match check.problems.is_empty() {
+        true => Ok(Config { catalog, default, bounds, warnings: check.warnings }),
+        false => Err(check.problems),
+    }
+}
+
+impl Check<'_> {
+    fn providers(&mut self, catalog: &mut Catalog, raw: raw::Entries<raw::Provider>) {
+        if raw.0.is_empty() {
+            self.problems.add("providers", "there is none", "at least one provider");
+        }
+        for (name, raw) in raw.0 {
+            match self.provider(&name, raw) {
+                Some(provider) => {
+                    let offer = Offer { provider: Rc::new(provider), models: Default::default() };
+                    catalog.offers.insert(name.into(), offer);
+                }
+                None => self.refuse(format!("providers.{name}")),
+            }
+        }
+    }
+
+    fn models(&mut self, catalog: &mut Catalog, raw: raw::Entries<raw::Model>) {
+        for (name, raw) in raw.0 {
+            let path = format!("models.{name}");
+            let aliases = raw.aliases.clone();
+            match self.model(catalog, &path, &name, raw) {
+                Some(model) => catalog.models.push(Rc::new(model)),
+                None => {
+                    self.refuse(path);
+                    aliases.iter().for_each(|alias| self.refuse(format!("models.{alias}")));
+                }
+            }
+        }
+        for model in catalog.models.clone() {
+            let named = Named::Model(Rc::clone(&model));
+            self.claim(catalog, model.name.as_str(), &format!("models.{}", model.name), &named);
+            for (position, alias) in model.aliases.iter().enumerate() {
+                self.claim(
+                    catalog,
+                    alias.as_str(),
+                    &format!("models.{}.aliases[{position}]", model.name),
+                    &named,
+                );
+            }
+        }
+        // `provider/model` means the entry of that name before the one that is called so upstream.
+        for key in [|model: &Model| model.name.clone(), |model: &Model| model.upstream.clone()] {
+            for model in &catalog.models {
+                if let Some(offer) = catalog.offers.get_mut(model.provider.name.as_str()) {
+                    offer.models.entry(key(model).as_str().into()).or_insert_with(|| Rc::clone(model));
+                }
+            }
+        }
+    }
+
+    fn model(&mut self, catalog: &Catalog, path: &str, name: &str, raw: raw::Model) -> Option<Model> {
+        let parsed = self.name(ModelName::parse(name), path, name);
+        let upstream = match &raw.model {
+            Some(upstream) => self.name(ModelName::parse(upstream), &format!("{path}.model"), upstream),
+            None => parsed.clone(),
+        };
+        let mut aliases = Vec::with_capacity(raw.aliases.len());
+        for (position, alias) in raw.aliases.iter().enumerate() {
+            aliases.push(self.name(ModelName::parse(alias), &format!("{path}.aliases[{position}]"), alias));
+        }
+        let provider = catalog.offers.get(raw.provider.as_str()).map(|offer| Rc::clone(&offer.provider));
+        if provider.is_none() {
+            self.unknown_provider(catalog, format!("{path}.provider"), &raw.provider);
+        }
+        for (key, tokens) in
+            [("context_window", raw.context_window), ("max_output_tokens", raw.max_output_tokens)]
+        {
+            if tokens == Some(0) {
+                self.problems.add(format!("{path}.{key}"), "0", "a number of tokens, at least 1");
+            }
+        }
+        Some(Model {
+            name: parsed?,
+            provider: provider?,
+            upstream: upstream?,
+            aliases: aliases.into_iter().collect::<Option<_>>()?,
+            context_window: raw.context_window,
+            max_output_tokens: raw.max_output_tokens,
+        })
+    }
+
+    fn routes(&mut self, catalog: &mut Catalog, raw: raw::Entries<raw::Route>) {
+        self.route_names = raw.0.keys().cloned().collect();
+        for (name, raw) in raw.0 {
+            let path = format!("routes.{name}");
+            if raw.targets.is_empty() {
+                self.problems.add(format!("{path}.targets"), "there is none", "at least one target");
+            }
+            let parsed = self.name(RouteName::parse(&name), &path, &name);
+            let targets = raw.targets.iter().enumerate();
+            let targets: Vec<_> = targets
+                .map(|(position, target)| {
+                    self.target(catalog, &format!("{path}.targets[{position}]"), target)
+                })
+                .collect();
+            if let (Some(name), Some(targets)) = (parsed, targets.into_iter().collect()) {
+                let route = Rc::new(Route { name, targets });
+                self.claim(catalog, route.name.as_str(), &path, &Named::Route(Rc::clone(&route)));
+                catalog.routes.push(route);
+            }
+        }
+    }
+
+    fn target(&mut self, catalog: &Catalog, path: &str, raw: &raw::Target) -> Option<Target> {
+        let tries = raw.tries.unwrap_or(1);
+        if !TRIES.contains(&tries) {
+            self.problems.add(format!("{path}.tries"), tries.to_string(), within(&TRIES));
+        }
+        let model = match catalog.names.get(raw.model.as_str()) {
+            Some(Named::Model(model)) => Some(Rc::clone(model)),
+            _ => catalog.offer(&raw.model).and_then(|(offer, model)| offer.model(model)),
+        };
+        if model.is_none() {
+            self.unknown_target(catalog, format!("{path}.model"), &raw.model);
+        }
+        Some(Target { model: model?, tries: u32::try_from(tries).ok()? })
+    }
+
+    fn unknown_target(&mut self, catalog: &Catalog, path: String, asked: &str) {
+        let provider = asked.split_once('/').map_or("", |(provider, _)| provider);
+        if self.is_refused("models", asked) || self.is_refused("providers", provider) {
+            return;
+        }
+        let found = match self.route_names.contains(asked) {
+            true => format!("{asked:?} is a route"),
+            false => format!("unknown model {asked:?}"),
+        };
+        let expected = match catalog.offer(asked) {
+            Some((offer, _)) if !offer.provider.allow_unlisted => {
+                format!("a model of the catalog, or allow_unlisted: true for {provider}")
+            }
+            _ => "a model, an alias or provider/model".to_owned(),
+        };
+        let models = catalog.names.iter().filter(|(_, named)| matches!(named, Named::Model(_)));
+        let nearest = names::nearest(asked, models.map(|(name, _)| &**name));
+        self.problems.add_with_nearest(path, found, expected, nearest);
+    }
+
+    fn default_provider(&mut self, catalog: &Catalog, name: &str) -> Option<Offer> {
+        let path = "default_provider";
+        let Some(offer) = catalog.offers.get(name) else {
+            self.unknown_provider(catalog, path.to_owned(), name);
+            return None;
+        };
+        if !offer.provider.allow_unlisted {
+            self.problems.add(path, format!("{name:?}"), "a provider with allow_unlisted: true");
+        }
+        Some(offer.clone())
+    }
+
+    fn unknown_provider(&mut self, catalog: &Catalog, path: String, name: &str) {
+        if !self.is_refused("providers", name) {
+            let nearest = names::nearest(name, catalog.offers.keys().map(|name| &**name));
+            self.problems.add_with_nearest(
+                path,
+                format!("unknown provider {name:?}"),
+                "one of providers",
+                nearest,
+            );
+        }
+    }
+
+    fn bounds(&mut self, raw: raw::Bounds) -> Bounds {
+        let mut bound = |key: &str, raw: Option<u64>, default: usize| {
+            let Some(bytes) = raw else { return default };
+            if !BYTES.contains(&bytes) {
+                self.problems.add(format!("bounds.{key}"), bytes.to_string(), within(&BYTES));
+            }
+            usize::try_from(bytes).unwrap_or(default)
+        };
+        let default = Bounds::default();
+        Bounds {
+            request_bytes: bound("request_bytes", raw.request_bytes, default.request_bytes),
+            response_bytes: bound("response_bytes", raw.response_bytes, default.response_bytes),
+            held_bytes: bound("held_bytes", raw.held_bytes, default.held_bytes),
+        }
+    }
+
+    /// Models, aliases and routes are asked for in the same way, so each name stands for one thing.
+    fn claim(&mut self, catalog: &mut Catalog, name: &str, path: &str, named: &Named) {
+        match catalog.names.get(name) {
+            None => {
+                catalog.names.insert(name.into(), named.clone());
+            }
+            Some(taken) => {
+                let by = match taken {
+                    Named::Model(model) => format!("models.{}", model.name),
+                    Named::Route(route) => format!("routes.{}", route.name),
+                };
+                let found = format!("{name:?} is already a name of {by}");
+                self.problems.add(path, found, "a name that no model, alias or route has");
+            }
+        }
+    }
+
+    /// The name, or nothing and a problem.
+    pub(super) fn name<T>(&mut self, parsed: Result<T, BadName>, path: &str, text: &str) -> Option<T> {
+        parsed.map_err(|why| self.problems.add(path, format!("{text:?} cannot be a name: {why}"), "")).ok()
+    }
+
+    fn refuse(&mut self, path: String) {
+        self.refused.insert(path);
+    }
+
+    fn is_refused(&self, section: &str, name: &str) -> bool {
+        self.refused.contains(&format!("{section}.{name}"))
+    }
+}
+
+fn within(range: &RangeInclusive<u64>) -> String {
+    format!("a whole number from {} to {}", range.start(), range.end())
+}

@@ -1,0 +1,130 @@
+//! The configuration: one document for every role of the filter, read once and valid ever after.
+//!
+//! [`Config::parse`] takes what Envoy hands over, a `google.protobuf.Struct` or JSON text, and gives either a
+//! configuration whose references are all resolved or everything that is wrong with the document.
+//! The document itself is described in `docs/configuration.md`.
+
+mod base_url;
+mod catalog;
+mod check;
+mod problems;
+mod protobuf;
+mod provider;
+mod raw;
+mod secret;
+#[cfg(test)]
+mod tests;
+mod vendor;
+
+pub use base_url::{BadBaseUrl, BaseUrl, Scheme};
+pub use catalog::{Model, Named, Route, Target};
+pub use problems::{Problem, Problems};
+pub use provider::Provider;
+pub use secret::{Key, Secret, Unsendable};
+pub use vendor::Vendor;
+
+use catalog::{Catalog, Offer};
+use std::rc::Rc;
+
+/// A valid configuration.
+#[derive(Debug, Clone)]
+pub struct Config {
+    catalog: Catalog,
+    /// With the catalog's models of it, because a bare name may be one of them.
+    default: Option<Offer>,
+    bounds: Bounds,
+    warnings: Vec<String>,
+}
+
+/// How much is held in memory at most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bounds {
+    /// The longest request body, in bytes.
+    pub request_bytes: usize,
+    /// The longest response body that is not streamed, in bytes.
+    pub response_bytes: usize,
+    /// How much of a stream is held back until its first content, in bytes.
+    pub held_bytes: usize,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self { request_bytes: 32 * 1024 * 1024, response_bytes: 32 * 1024 * 1024, held_bytes: 64 * 1024 }
+    }
+}
+
+impl Config {
+    /// Reads the plugin's configuration; `env` is its environment, where the providers' keys are.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the document, if it has the right shape; otherwise the first thing that has not.
+    pub fn parse(bytes: &[u8], env: &dyn Fn(&str) -> Option<String>) -> Result<Self, Problems> {
+        check::check(raw::read(bytes)?, env)
+    }
+
+    /// What is no error, but an operator should know: a provider without its key.
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+
+    /// How much is held in memory at most.
+    pub fn bounds(&self) -> Bounds {
+        self.bounds
+    }
+
+    /// The models of the catalog, sorted by name.
+    pub fn models(&self) -> &[Rc<Model>] {
+        &self.catalog.models
+    }
+
+    /// The routes, sorted by name.
+    pub fn routes(&self) -> &[Rc<Route>] {
+        &self.catalog.routes
+    }
+
+    /// The providers, in no order.
+    pub fn providers(&self) -> impl Iterator<Item = &Rc<Provider>> {
+        self.catalog.offers.values().map(|offer| &offer.provider)
+    }
+
+    /// The provider of this name.
+    pub fn provider(&self, name: &str) -> Option<&Rc<Provider>> {
+        self.catalog.offers.get(name).map(|offer| &offer.provider)
+    }
+
+    /// What a model's name, an alias or a route's name stands for.
+    pub fn named(&self, name: &str) -> Option<&Named> {
+        self.catalog.names.get(name)
+    }
+
+    /// Every name that [`Self::named`] knows, in no order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.catalog.names.keys().map(|name| &**name)
+    }
+
+    /// The provider that `asked` names before its first slash, and what it names after it.
+    pub fn qualified<'a>(&self, asked: &'a str) -> Option<(&Rc<Provider>, &'a str)> {
+        self.catalog.offer(asked).map(|(offer, model)| (&offer.provider, model))
+    }
+
+    /// A model by who serves it and what it is called there or in the catalog; one that is not listed if the provider
+    /// allows that.
+    pub fn model_of(&self, provider: &str, model: &str) -> Option<Rc<Model>> {
+        self.catalog.offers.get(provider)?.model(model)
+    }
+
+    /// What the catalog lists of a provider: names, its own and the catalog's, in no order.
+    pub fn listed_of(&self, provider: &str) -> impl Iterator<Item = &str> {
+        self.catalog
+            .offers
+            .get(provider)
+            .into_iter()
+            .flat_map(|offer| offer.models.keys())
+            .map(|name| &**name)
+    }
+
+    /// The model that the default provider, if there is one, serves for a name that nothing else has.
+    pub fn model_by_default(&self, name: &str) -> Option<Rc<Model>> {
+        self.default.as_ref()?.model(name)
+    }
+}

@@ -1,0 +1,202 @@
+//! The document as it is written: the shape of it, before any value is judged.
+//!
+//! Every type mirrors one level of the document and refuses keys it does not know. What serde says of a mistake is put
+//! into the words of [`Problem`]; where a key or a header's value may be, nothing of what was found is repeated.
+
+use super::problems::Problem;
+use super::protobuf;
+use crate::names;
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
+use serde_path_to_error::{Path, Segment};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::marker::PhantomData;
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a map with the keys providers, models, routes, …")]
+pub(super) struct Document {
+    pub providers: Entries<Provider>,
+    #[serde(default)]
+    pub models: Entries<Model>,
+    #[serde(default)]
+    pub routes: Entries<Route>,
+    pub default_provider: Option<String>,
+    #[serde(default)]
+    pub bounds: Bounds,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a provider: a map with the keys vendor, base_url, …")]
+pub(super) struct Provider {
+    pub vendor: Option<String>,
+    pub base_url: Option<String>,
+    pub cluster: Option<String>,
+    pub api_key: Option<ApiKey>,
+    #[serde(default)]
+    pub headers: Entries<String>,
+    #[serde(default)]
+    pub allow_unlisted: bool,
+}
+
+/// `none`, `{env: VARIABLE}` or `{value: KEY}`.
+#[derive(serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum ApiKey {
+    None,
+    Env(String),
+    Value(String),
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a model: a map with the keys provider, model, …")]
+pub(super) struct Model {
+    pub provider: String,
+    pub model: Option<String>,
+    #[serde(default)]
+    pub aliases: Vec<String>,
+    pub context_window: Option<u64>,
+    pub max_output_tokens: Option<u64>,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a route: a map with the key targets")]
+pub(super) struct Route {
+    pub targets: Vec<Target>,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a target: a map with the keys model and tries")]
+pub(super) struct Target {
+    pub model: String,
+    pub tries: Option<u64>,
+}
+
+#[derive(Default, serde::Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a map with the keys request_bytes, response_bytes and held_bytes")]
+pub(super) struct Bounds {
+    pub request_bytes: Option<u64>,
+    pub response_bytes: Option<u64>,
+    pub held_bytes: Option<u64>,
+}
+
+/// Read by name, sorted: protobuf's maps have no order, so none may matter. A name given twice is refused, where
+/// serde's own maps would let the last one win.
+pub(super) struct Entries<T>(pub BTreeMap<String, T>);
+
+impl<T> Default for Entries<T> {
+    fn default() -> Self {
+        Self(BTreeMap::new())
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Entries<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Read<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Read<T> {
+            type Value = Entries<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a map from names")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Entries<T>, A::Error> {
+                let mut entries = BTreeMap::new();
+                while let Some((name, entry)) = access.next_entry::<String, T>()? {
+                    if entries.contains_key(&name) {
+                        return Err(A::Error::custom(format_args!("the key `{name}` is there twice")));
+                    }
+                    entries.insert(name, entry);
+                }
+                Ok(Entries(entries))
+            }
+
+            /// In YAML, a key with nothing after it.
+            fn visit_unit<E: Error>(self) -> Result<Entries<T>, E> {
+                Ok(Entries::default())
+            }
+        }
+
+        deserializer.deserialize_any(Read(PhantomData))
+    }
+}
+
+/// Reads the plugin's configuration: the bytes of a `google.protobuf.Struct`, or JSON text.
+///
+/// The byte 0x12 tells them apart. A `Struct` with anything in it has one before every value (field 2, by length), and
+/// JSON text has none: control characters are escaped in it. The first byte would not do: that of a `Struct` is a newline.
+pub(super) fn read(bytes: &[u8]) -> Result<Document, Problem> {
+    if bytes.iter().all(u8::is_ascii_whitespace) {
+        return Err(whole("the plugin has no configuration".to_owned()));
+    }
+    if bytes.contains(&0x12) {
+        let value = protobuf::decode(bytes)
+            .map_err(|why| whole(format!("the bytes are not a google.protobuf.Struct: {why}")))?;
+        return serde_path_to_error::deserialize(value).map_err(problem);
+    }
+    let mut text = serde_json::Deserializer::from_slice(bytes);
+    let document = serde_path_to_error::deserialize(&mut text).map_err(problem)?;
+    text.end().map_err(not_json)?;
+    Ok(document)
+}
+
+fn whole(found: String) -> Problem {
+    Problem {
+        path: "configuration".to_owned(),
+        found,
+        expected: "a google.protobuf.Struct, or a StringValue of JSON text".to_owned(),
+        nearest: Vec::new(),
+    }
+}
+
+fn not_json(error: serde_json::Error) -> Problem {
+    whole(format!("the text is not JSON: {error}"))
+}
+
+/// Serde's words for a mistake are `<what was found>, expected <what>`; known keys come in backticks.
+fn problem(error: serde_path_to_error::Error<serde_json::Error>) -> Problem {
+    let path = match error.path().to_string().as_str() {
+        "." => "configuration".to_owned(),
+        path => path.to_owned(),
+    };
+    if let Some(expected) = confidential(error.path()) {
+        let found = "what is there is not shown, because it may be a secret".to_owned();
+        return Problem { path, found, expected: expected.to_owned(), nearest: Vec::new() };
+    }
+    let error = error.into_inner();
+    if error.is_syntax() || error.is_eof() {
+        return not_json(error);
+    }
+    let message = error.to_string();
+    // JSON text has lines and columns, a `Struct` has none.
+    let place = if error.line() > 0 {
+        format!(" at line {} column {}", error.line(), error.column())
+    } else {
+        String::new()
+    };
+    let message = message.strip_suffix(&place).unwrap_or(&message);
+    let (found, expected) = message.split_once(", expected ").unwrap_or((message, ""));
+    let mut quoted = message.split('`').skip(1).step_by(2);
+    let nearest = match quoted.next() {
+        Some(wanted) if found.starts_with("unknown field") => names::nearest(wanted, quoted),
+        _ => Vec::new(),
+    };
+    Problem {
+        path,
+        found: found.replace("unknown field", "unknown key").replace("missing field", "missing key") + &place,
+        expected: expected.replace("u64", "a whole number").replace("a boolean", "true or false"),
+        nearest: nearest.into_iter().map(str::to_owned).collect(),
+    }
+}
+
+/// What belongs at a place where a secret may be.
+fn confidential(path: &Path) -> Option<&'static str> {
+    let mut keys = path.iter();
+    let Some(Segment::Map { key: section }) = keys.next() else { return None };
+    let Some(Segment::Map { key }) = keys.nth(1) else { return None };
+    match (section.as_str(), key.as_str()) {
+        ("providers", "api_key") => Some("{env: VARIABLE}, {value: KEY} or none"),
+        ("providers", "headers") => Some("a map from header names to strings, each name once"),
+        _ => None,
+    }
+}

@@ -1,0 +1,44 @@
+//! What Envoy answers by itself, when no provider did, in OpenAI's words.
+
+use crate::error::{ApiError, Blame};
+
+/// The error for a reply of Envoy's own; `details` is its response code details.
+#[must_use]
+pub fn local_reply(status: u16, details: &[u8]) -> ApiError {
+    let details = String::from_utf8_lossy(details);
+    let says = |word: &str| details.contains(word);
+    match status {
+        400..=499 => {
+            let message = match status {
+                413 => "the body is larger than this gateway buffers".to_string(),
+                408 => "the request did not arrive in time".to_string(),
+                _ => format!("the request was refused by the proxy ({details})"),
+            };
+            let error = ApiError { status, ..ApiError::invalid_request(message).blaming(Blame::Request) };
+            if status == 413 { error.coded("request_too_large") } else { error }
+        }
+        504 => {
+            let which = if says("per_try_timeout") { "began to answer" } else { "answered" };
+            ApiError::new(504, "server_error", format!("no provider {which} in time")).coded("timeout")
+        }
+        _ if says("no_healthy_upstream") || says("cluster_not_found") => {
+            ApiError::new(503, "server_error", "no provider for this model is available")
+                .coded("provider_unavailable")
+        }
+        _ if says("response_payload_too_large") => {
+            ApiError::bad_answer("the provider's answer is larger than this gateway buffers")
+        }
+        _ if says("overflow") || says("overloaded") => {
+            ApiError::new(503, "server_error", "too many requests are under way").coded("overloaded")
+        }
+        _ if says("upstream_reset") || says("upstream_per_try") || says("connection") => {
+            let message = "the connection to the provider failed before it answered";
+            ApiError::new(503, "server_error", message).coded("provider_unavailable")
+        }
+        _ => ApiError::new(
+            status,
+            "server_error",
+            format!("the proxy could not complete the request ({details})"),
+        ),
+    }
+}

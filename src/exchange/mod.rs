@@ -1,0 +1,230 @@
+//! One client request, from its headers to the plan it is forwarded with.
+//!
+//! Knows no host: what arrives are values, what comes out is a [`Step`]. The answer itself does not
+//! pass through here: each attempt turns its provider's answer into the client's form, and only
+//! what Envoy says by itself, when no provider answered, is put into OpenAI's words here.
+
+mod endpoint;
+mod local;
+
+pub use local::local_reply;
+
+use crate::chat::Request;
+use crate::config::{Config, Target as Candidate};
+use crate::error::ApiError;
+use crate::json::{self, Document, Edit, Error, Surrogates, Value, splice};
+use crate::plan::{Plan, PlannedTarget};
+use crate::provider::{Target, adapter};
+use crate::route::{self, Unresolved};
+use endpoint::Endpoint;
+
+/// The head of a client's request.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Head<'h> {
+    /// `:method`.
+    pub method: &'h [u8],
+    /// `:path`, with its query.
+    pub path: &'h [u8],
+    /// `content-type`.
+    pub content_type: Option<&'h [u8]>,
+    /// `content-length`.
+    pub content_length: Option<&'h [u8]>,
+    /// Whether no body follows.
+    pub ends: bool,
+}
+
+/// What the filter does next with the request.
+#[derive(Debug, PartialEq)]
+pub enum Step {
+    /// Hold the request until its whole body is there.
+    Hold,
+    /// Let it go to the plan's first target.
+    Forward(Forward),
+    /// Answer from here.
+    Reply(Reply),
+}
+
+/// How a request is forwarded.
+#[derive(Debug, PartialEq)]
+pub struct Forward {
+    /// Who answers, in which order.
+    pub plan: Plan,
+    /// The body, where it changes.
+    pub body: Option<Vec<u8>>,
+}
+
+/// An answer of the gateway's own.
+#[derive(Debug, Eq, PartialEq)]
+pub struct Reply {
+    /// HTTP status.
+    pub status: u16,
+    /// Headers beside `content-type: application/json`.
+    pub headers: Vec<(&'static str, String)>,
+    /// JSON.
+    pub body: Vec<u8>,
+}
+
+impl From<ApiError> for Reply {
+    fn from(error: ApiError) -> Self {
+        let headers = error.retry_after.map(|seconds| ("retry-after", seconds.to_string()));
+        Self { status: error.status, headers: headers.into_iter().collect(), body: error.to_json() }
+    }
+}
+
+/// What to do with a request of this head. `now` is Unix time in seconds.
+#[must_use]
+pub fn on_head(head: Head<'_>, config: &Config, now: i64) -> Step {
+    match endpoint::of(head.method, head.path) {
+        Ok(Endpoint::Chat) => match accept(head, config) {
+            Ok(()) => Step::Hold,
+            Err(error) => Step::Reply(error.into()),
+        },
+        Ok(Endpoint::Health) => {
+            Step::Reply(Reply { status: 200, headers: Vec::new(), body: br#"{"status":"ok"}"#.to_vec() })
+        }
+        Ok(Endpoint::Models) => Step::Reply(endpoint::models(config, now)),
+        Ok(Endpoint::Model(name)) => Step::Reply(endpoint::model(config, &name, now)),
+        Err(reply) => Step::Reply(reply),
+    }
+}
+
+/// What to do with a chat request of this body.
+#[must_use]
+pub fn on_body(body: &[u8], config: &Config) -> Step {
+    match forward(body, config) {
+        Ok(forward) => Step::Forward(forward),
+        Err(error) => Step::Reply(error.into()),
+    }
+}
+
+/// Refuses what needs no look at the body.
+fn accept(head: Head<'_>, config: &Config) -> Result<(), ApiError> {
+    if let Some(found) = head.content_type
+        && !is_json(found)
+    {
+        let found = String::from_utf8_lossy(found);
+        let message = format!("unsupported content type '{found}': expected 'application/json'");
+        return Err(ApiError { status: 415, ..ApiError::invalid_request(message) });
+    }
+    if head.ends {
+        return Err(ApiError::invalid_request("the body is empty: expected a JSON object"));
+    }
+    let length = head.content_length.and_then(|length| std::str::from_utf8(length).ok()?.parse::<u64>().ok());
+    let limit = config.bounds().request_bytes;
+    match length {
+        Some(length) if length > limit as u64 => Err(too_large(limit)),
+        _ => Ok(()),
+    }
+}
+
+fn too_large(limit: usize) -> ApiError {
+    let message = format!("the body is larger than this gateway's limit of {limit} bytes");
+    ApiError { status: 413, ..ApiError::invalid_request(message).coded("request_too_large") }
+}
+
+/// `application/json` or any `+json`, with any parameters.
+fn is_json(content_type: &[u8]) -> bool {
+    let essence = content_type.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
+    essence.eq_ignore_ascii_case(b"application/json") || essence.to_ascii_lowercase().ends_with(b"+json")
+}
+
+fn forward(body: &[u8], config: &Config) -> Result<Forward, ApiError> {
+    if body.len() > config.bounds().request_bytes {
+        return Err(too_large(config.bounds().request_bytes));
+    }
+    if body.trim_ascii().is_empty() {
+        return Err(ApiError::invalid_request("the body is empty: expected a JSON object"));
+    }
+    let document = Document::parse(body, Surrogates::Paired).map_err(not_json)?;
+    let request = Request::read(document.root())?;
+    let asked = request.model.decode();
+    let candidates = route::resolve(config, &asked).map_err(unresolved)?;
+    let targets = targets(&request, &candidates.targets)?;
+    let body = canonical(&request, &targets, body);
+    Ok(Forward { plan: Plan { targets, stream: request.stream, include_usage: request.include_usage }, body })
+}
+
+fn not_json(error: Error) -> ApiError {
+    let refused =
+        ApiError::invalid_request(format!("the body is not valid JSON: {error}")).coded("invalid_json");
+    if error.path.is_empty() { refused } else { refused.at(error.path) }
+}
+
+fn unresolved(error: Unresolved) -> ApiError {
+    let message = error.to_string();
+    match error {
+        Unresolved::Unknown { .. } => {
+            ApiError { status: 404, ..ApiError::invalid_param("model", message).coded("model_not_found") }
+        }
+        Unresolved::Nobody { .. } => ApiError::new(503, "server_error", message).coded("no_provider"),
+    }
+}
+
+/// The attempts: those candidates that can do what is asked, each as often as it may try.
+///
+/// # Errors
+/// If none can: what keeps the first from it.
+fn targets(request: &Request<'_>, candidates: &[Candidate]) -> Result<Vec<PlannedTarget>, ApiError> {
+    let echoes = request.echoes();
+    let mut refusal = None;
+    let mut targets: Vec<PlannedTarget> = Vec::with_capacity(candidates.len());
+    for candidate in candidates {
+        let model = &candidate.model;
+        let adapter = adapter(model.provider.vendor);
+        let target = Target { model: model.upstream.as_str(), max_output_tokens: model.max_output_tokens };
+        if let Err(error) = adapter.fits(request, target) {
+            refusal.get_or_insert(error);
+            continue;
+        }
+        // The body is written for the first target (see `canonical`); it suits a later one only if
+        // that one calls its model the same.
+        let suits = |first: &PlannedTarget| first.body_passes && first.model == model.upstream.as_str();
+        let planned = PlannedTarget {
+            provider: model.provider.name.to_string(),
+            cluster: model.provider.cluster.to_string(),
+            model: model.upstream.to_string(),
+            name: model.name.to_string(),
+            body_passes: adapter.is_canonical() && !echoes && targets.first().is_none_or(suits),
+            max_output_tokens: model.max_output_tokens,
+        };
+        let room = MOST_ATTEMPTS.saturating_sub(targets.len());
+        targets.extend(std::iter::repeat_n(planned, room.min(candidate.tries as usize)));
+    }
+    match refusal {
+        Some(refusal) if targets.is_empty() => Err(refusal),
+        _ => Ok(targets),
+    }
+}
+
+/// However long a route is, a client waits for no more attempts than this.
+const MOST_ATTEMPTS: usize = 16;
+
+/// The body that goes out, where it differs from what came in: it asks for usage in every stream,
+/// for metering, and names the first target's model where that one takes the body as it stands.
+fn canonical(request: &Request<'_>, targets: &[PlannedTarget], body: &[u8]) -> Option<Vec<u8>> {
+    let passes = |target: &&PlannedTarget| target.body_passes;
+    let first = targets.first().filter(passes)?;
+    let mut edits = Vec::new();
+    if request.model != *first.model.as_str() {
+        let model = request.get("model")?;
+        let mut name = Vec::new();
+        json::string(&mut name, &first.model);
+        edits.push(Edit::replace(model, name));
+    }
+    if request.stream && !request.include_usage {
+        let options = request.get("stream_options");
+        edits.push(match options {
+            Some(options) => set(options, "include_usage", b"true"),
+            None => set(request.value, "stream_options", br#"{"include_usage":true}"#),
+        });
+    }
+    if edits.is_empty() { None } else { Some(splice(body, edits)) }
+}
+
+/// Gives a member of an object a value, whether or not it has one.
+fn set(object: Value<'_>, key: &str, json: &[u8]) -> Edit {
+    match object.entries().find(|(name, _)| name.text().is_some_and(|name| name == key)) {
+        Some((_, old)) => Edit::replace(old, json),
+        None => Edit::insert(object, key, json),
+    }
+}

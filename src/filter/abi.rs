@@ -1,0 +1,222 @@
+//! The proxy-wasm host calls this filter makes, bytes in, `Result` out.
+//!
+//! The SDK's own wrappers panic on statuses they do not expect and on headers that are not UTF-8,
+//! either of which a client or a network can cause; here every status is a value. Specification:
+//! proxy-wasm ABI 0.2.1.
+#![allow(unsafe_code)]
+
+use std::ptr::null_mut;
+
+/// The host said no; the number is its `WasmResult`.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Refused(pub u32);
+
+/// A buffer of the stream, of the plugin or of a call.
+#[derive(Clone, Copy, Debug)]
+#[repr(u32)]
+pub enum Buffer {
+    RequestBody = 0,
+    ResponseBody = 1,
+    PluginConfiguration = 7,
+}
+
+/// A header map of the stream.
+#[derive(Clone, Copy, Debug)]
+#[repr(u32)]
+pub enum Map {
+    RequestHeaders = 0,
+    ResponseHeaders = 2,
+}
+
+#[link(wasm_import_module = "env")]
+unsafe extern "C" {
+    fn proxy_get_current_time_nanoseconds(time: *mut u64) -> u32;
+    fn proxy_get_buffer_bytes(
+        buffer: u32,
+        start: usize,
+        most: usize,
+        data: *mut *mut u8,
+        size: *mut usize,
+    ) -> u32;
+    fn proxy_set_buffer_bytes(
+        buffer: u32,
+        start: usize,
+        size: usize,
+        data: *const u8,
+        data_size: usize,
+    ) -> u32;
+    fn proxy_get_header_map_pairs(map: u32, data: *mut *mut u8, size: *mut usize) -> u32;
+    fn proxy_set_header_map_pairs(map: u32, data: *const u8, size: usize) -> u32;
+    fn proxy_get_header_map_value(
+        map: u32,
+        key: *const u8,
+        key_size: usize,
+        data: *mut *mut u8,
+        size: *mut usize,
+    ) -> u32;
+    fn proxy_replace_header_map_value(
+        map: u32,
+        key: *const u8,
+        key_size: usize,
+        value: *const u8,
+        value_size: usize,
+    ) -> u32;
+    fn proxy_remove_header_map_value(map: u32, key: *const u8, key_size: usize) -> u32;
+    fn proxy_get_property(path: *const u8, path_size: usize, data: *mut *mut u8, size: *mut usize) -> u32;
+    fn proxy_set_property(path: *const u8, path_size: usize, value: *const u8, value_size: usize) -> u32;
+    fn proxy_send_local_response(
+        status: u32,
+        details: *const u8,
+        details_size: usize,
+        body: *const u8,
+        body_size: usize,
+        headers: *const u8,
+        headers_size: usize,
+        grpc_status: i32,
+    ) -> u32;
+}
+
+/// Nanoseconds since the Unix epoch.
+#[must_use]
+pub fn now() -> u64 {
+    let mut time = 0;
+    // SAFETY: the host writes one u64.
+    unsafe { proxy_get_current_time_nanoseconds(&raw mut time) };
+    time
+}
+
+/// The bytes of a buffer from `start`, at most `most`.
+pub fn buffer(buffer: Buffer, start: usize, most: usize) -> Result<Vec<u8>, Refused> {
+    // SAFETY: see `received`.
+    received(|data, size| unsafe { proxy_get_buffer_bytes(buffer as u32, start, most, data, size) })
+}
+
+/// Replaces the whole of a buffer.
+pub fn replace_buffer(buffer: Buffer, bytes: &[u8]) -> Result<(), Refused> {
+    // SAFETY: pointer and length are of one live slice.
+    done(unsafe { proxy_set_buffer_bytes(buffer as u32, 0, usize::MAX >> 1, bytes.as_ptr(), bytes.len()) })
+}
+
+/// One header's value.
+pub fn header(map: Map, name: &str) -> Result<Vec<u8>, Refused> {
+    // SAFETY: see `received`.
+    received(|data, size| unsafe {
+        proxy_get_header_map_value(map as u32, name.as_ptr(), name.len(), data, size)
+    })
+}
+
+/// All headers; names are lower case.
+pub fn headers(map: Map) -> Result<Vec<(String, Vec<u8>)>, Refused> {
+    // SAFETY: see `received`.
+    let pairs = received(|data, size| unsafe { proxy_get_header_map_pairs(map as u32, data, size) })?;
+    Ok(read_pairs(&pairs).unwrap_or_default())
+}
+
+/// Puts these headers in the place of all there are.
+pub fn replace_headers<N: AsRef<str>>(map: Map, pairs: &[(N, Vec<u8>)]) -> Result<(), Refused> {
+    let bytes = write_pairs(pairs);
+    // SAFETY: pointer and length are of one live slice.
+    done(unsafe { proxy_set_header_map_pairs(map as u32, bytes.as_ptr(), bytes.len()) })
+}
+
+/// Sets one header.
+pub fn set_header(map: Map, name: &str, value: &[u8]) -> Result<(), Refused> {
+    // SAFETY: pointers and lengths are of live slices.
+    done(unsafe {
+        proxy_replace_header_map_value(map as u32, name.as_ptr(), name.len(), value.as_ptr(), value.len())
+    })
+}
+
+/// Removes one header; no error if it is not there.
+pub fn remove_header(map: Map, name: &str) -> Result<(), Refused> {
+    // SAFETY: pointer and length are of one live slice.
+    done(unsafe { proxy_remove_header_map_value(map as u32, name.as_ptr(), name.len()) })
+}
+
+/// A property of the stream; `path` is its parts, each ended by a NUL but the last.
+pub fn property(path: &str) -> Result<Vec<u8>, Refused> {
+    // SAFETY: see `received`.
+    received(|data, size| unsafe { proxy_get_property(path.as_ptr(), path.len(), data, size) })
+}
+
+/// Sets a property: filter state under `wasm.<path>`.
+pub fn set_property(path: &str, value: &[u8]) -> Result<(), Refused> {
+    // SAFETY: pointers and lengths are of live slices.
+    done(unsafe { proxy_set_property(path.as_ptr(), path.len(), value.as_ptr(), value.len()) })
+}
+
+/// Answers from here.
+pub fn reply<N: AsRef<str>>(status: u16, headers: &[(N, Vec<u8>)], body: &[u8]) -> Result<(), Refused> {
+    const NO_GRPC_STATUS: i32 = -1;
+    let pairs = write_pairs(headers);
+    let details = "modelgate";
+    // SAFETY: pointers and lengths are of live slices.
+    done(unsafe {
+        proxy_send_local_response(
+            u32::from(status),
+            details.as_ptr(),
+            details.len(),
+            body.as_ptr(),
+            body.len(),
+            pairs.as_ptr(),
+            pairs.len(),
+            NO_GRPC_STATUS,
+        )
+    })
+}
+
+fn done(status: u32) -> Result<(), Refused> {
+    if status == 0 { Ok(()) } else { Err(Refused(status)) }
+}
+
+/// Makes a call that hands over memory.
+///
+/// The host puts the bytes into memory that it asked `proxy_on_memory_allocate` for: a boxed slice
+/// of exactly that size, given up by this module, so it can be taken back as a `Vec`.
+fn received(call: impl FnOnce(*mut *mut u8, *mut usize) -> u32) -> Result<Vec<u8>, Refused> {
+    let mut data: *mut u8 = null_mut();
+    let mut size = 0_usize;
+    done(call(&raw mut data, &raw mut size))?;
+    if data.is_null() {
+        return Ok(Vec::new());
+    }
+    // SAFETY: as said above, an allocation of `size` bytes that nobody else owns.
+    Ok(unsafe { Vec::from_raw_parts(data, size, size) })
+}
+
+/// The ABI's form of a list of pairs: their number, the two lengths of each, then each name and
+/// value ended by a NUL; numbers are 32 bits, little-endian.
+fn write_pairs<N: AsRef<str>>(pairs: &[(N, Vec<u8>)]) -> Vec<u8> {
+    let length = |bytes: &[u8]| u32::try_from(bytes.len()).unwrap_or(0).to_le_bytes();
+    let mut out = Vec::with_capacity(512);
+    out.extend(u32::try_from(pairs.len()).unwrap_or(0).to_le_bytes());
+    for (name, value) in pairs {
+        out.extend(length(name.as_ref().as_bytes()));
+        out.extend(length(value));
+    }
+    for (name, value) in pairs {
+        for part in [name.as_ref().as_bytes(), value] {
+            out.extend_from_slice(part);
+            out.push(0);
+        }
+    }
+    out
+}
+
+fn read_pairs(bytes: &[u8]) -> Option<Vec<(String, Vec<u8>)>> {
+    fn number(bytes: &[u8]) -> Option<(usize, &[u8])> {
+        let (number, rest) = bytes.split_at_checked(4)?;
+        Some((u32::from_le_bytes(number.try_into().ok()?) as usize, rest))
+    }
+    let (count, mut lengths) = number(bytes)?;
+    let mut data = lengths.get(count.checked_mul(8)?..)?;
+    let mut part = || {
+        let (length, rest) = number(lengths)?;
+        lengths = rest;
+        let (part, rest) = data.split_at_checked(length)?;
+        data = rest.get(1..).unwrap_or_default();
+        Some(part)
+    };
+    let pair = |_| Some((String::from_utf8_lossy(part()?).into_owned(), part()?.to_vec()));
+    (0..count).map(pair).collect()
+}

@@ -1,0 +1,162 @@
+//! The gateway role: holds a client's request until its body is there, plans it, lets it go.
+
+use super::abi::{self, Buffer, Map};
+use crate::config::Config;
+use crate::exchange::{self, Forward, Head, Reply, Step, local_reply};
+use proxy_wasm::traits::{Context, HttpContext};
+use proxy_wasm::types::Action;
+use std::rc::Rc;
+
+/// One client request.
+pub(super) struct Gateway {
+    config: Rc<Config>,
+    state: State,
+}
+
+enum State {
+    /// The request is not planned yet.
+    Asked,
+    /// It is on its way to the targets.
+    Forwarded,
+    /// It was answered from here.
+    Replied,
+    /// Envoy answered by itself: this body goes in the place of Envoy's.
+    Replaced(Vec<u8>),
+}
+
+/// Headers by which Envoy's router is told what to do, or by which a client could claim to be what
+/// it is not. Envoy drops the former from outside requests only where it knows what is outside.
+const NOT_FROM_OUTSIDE: [&str; 6] = [
+    "x-envoy-max-retries",
+    "x-envoy-retry-on",
+    "x-envoy-retriable-status-codes",
+    "x-envoy-retriable-header-names",
+    "x-envoy-upstream-rq-timeout-ms",
+    "x-envoy-upstream-rq-per-try-timeout-ms",
+];
+
+impl Gateway {
+    pub fn new(config: Rc<Config>) -> Self {
+        Self { config, state: State::Asked }
+    }
+
+    fn perform(&mut self, step: Step) -> Action {
+        match step {
+            Step::Hold => Action::Pause,
+            Step::Reply(reply) => self.reply(&reply),
+            Step::Forward(forward) => match forward_to_envoy(&forward) {
+                Ok(()) => {
+                    self.state = State::Forwarded;
+                    Action::Continue
+                }
+                Err(abi::Refused(status)) => {
+                    log::error!("Envoy refused to forward a request: status {status}");
+                    let message = "the gateway could not forward the request";
+                    self.reply(&crate::error::ApiError::new(500, "server_error", message).into())
+                }
+            },
+        }
+    }
+
+    fn reply(&mut self, reply: &Reply) -> Action {
+        self.state = State::Replied;
+        let mut headers = vec![("content-type", b"application/json".to_vec())];
+        headers.extend(reply.headers.iter().map(|(name, value)| (*name, value.clone().into_bytes())));
+        headers.extend(abi::header(Map::RequestHeaders, "x-request-id").ok().map(|id| ("x-request-id", id)));
+        if abi::reply(reply.status, &headers, &reply.body).is_err() {
+            log::error!("Envoy refused a local reply");
+        }
+        Action::Pause
+    }
+}
+
+/// Leaves the plan where the provider role and the router find it.
+fn forward_to_envoy(forward: &Forward) -> Result<(), abi::Refused> {
+    let plan = &forward.plan;
+    if let Some(first) = plan.targets.first() {
+        abi::set_property("next", first.cluster.as_bytes())?;
+    }
+    abi::set_property("plan", &plan.to_bytes())?;
+    for name in NOT_FROM_OUTSIDE {
+        abi::remove_header(Map::RequestHeaders, name)?;
+    }
+    // Changing a header also clears the route that was chosen before the plan was known.
+    let retries = plan.targets.len().saturating_sub(1);
+    abi::set_header(Map::RequestHeaders, "x-envoy-max-retries", retries.to_string().as_bytes())?;
+    if let Some(body) = &forward.body {
+        abi::set_header(Map::RequestHeaders, "content-length", body.len().to_string().as_bytes())?;
+        abi::replace_buffer(Buffer::RequestBody, body)?;
+    }
+    Ok(())
+}
+
+impl Context for Gateway {}
+
+impl HttpContext for Gateway {
+    fn on_http_request_headers(&mut self, _: usize, ends: bool) -> Action {
+        let header = |name| abi::header(Map::RequestHeaders, name).ok();
+        let (method, path) = (header(":method").unwrap_or_default(), header(":path").unwrap_or_default());
+        let (content_type, content_length) = (header("content-type"), header("content-length"));
+        let head = Head {
+            method: &method,
+            path: &path,
+            content_type: content_type.as_deref(),
+            content_length: content_length.as_deref(),
+            ends,
+        };
+        let step = exchange::on_head(head, &self.config, now_in_seconds());
+        self.perform(step)
+    }
+
+    fn on_http_request_body(&mut self, size: usize, ends: bool) -> Action {
+        match self.state {
+            State::Asked if !ends => Action::Pause,
+            State::Asked => {
+                let body = abi::buffer(Buffer::RequestBody, 0, size).unwrap_or_default();
+                let step = exchange::on_body(&body, &self.config);
+                self.perform(step)
+            }
+            State::Replied => Action::Pause,
+            State::Forwarded | State::Replaced(_) => Action::Continue,
+        }
+    }
+
+    fn on_http_response_headers(&mut self, _: usize, ends: bool) -> Action {
+        if matches!(self.state, State::Replied)
+            || abi::header(Map::ResponseHeaders, "x-modelgate-provider").is_ok()
+        {
+            return Action::Continue;
+        }
+        let status = abi::header(Map::ResponseHeaders, ":status").ok();
+        let status = status.and_then(|status| std::str::from_utf8(&status).ok()?.parse().ok()).unwrap_or(500);
+        let details = abi::property("response\0code_details").unwrap_or_default();
+        let body = local_reply(status, &details).to_json();
+        let length = if ends { 0 } else { body.len() };
+        let headers = [
+            ("content-type", b"application/json".to_vec()),
+            ("content-length", length.to_string().into_bytes()),
+        ];
+        for (name, value) in headers {
+            if abi::set_header(Map::ResponseHeaders, name, &value).is_err() {
+                log::error!("Envoy refused the header {name}");
+            }
+        }
+        self.state = State::Replaced(body);
+        Action::Continue
+    }
+
+    fn on_http_response_body(&mut self, _: usize, _: bool) -> Action {
+        if let State::Replaced(body) = &mut self.state {
+            // The first piece gets all of it, any other nothing.
+            let body = std::mem::take(body);
+            if abi::replace_buffer(Buffer::ResponseBody, &body).is_err() {
+                log::error!("Envoy refused the body of an error");
+            }
+        }
+        Action::Continue
+    }
+}
+
+fn now_in_seconds() -> i64 {
+    i64::try_from(abi::now() / 1_000_000_000).unwrap_or(0)
+}

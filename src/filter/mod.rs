@@ -1,0 +1,12 @@
+//! The filter's roles in Envoy: the only module that knows proxy-wasm.
+//!
+//! Which role a context has is Envoy's `root_id`: `gateway` in the HTTP connection manager's chain,
+//! `provider` in a provider cluster's upstream chain. `idle` does nothing, and is what the cost of
+//! the rest is measured against.
+
+mod abi;
+mod gateway;
+mod provider;
+mod root;
+
+pub use root::root;

@@ -1,0 +1,202 @@
+//! The provider role: one context per upstream attempt.
+
+use super::abi::{self, Buffer, Map};
+use crate::attempt::{Attempt, Head, Header, Outcome, Piece, Release, Scene};
+use crate::config::Config;
+use crate::error::ApiError;
+use proxy_wasm::traits::{Context, HttpContext};
+use proxy_wasm::types::Action;
+use std::rc::Rc;
+
+/// One attempt.
+pub(super) struct Provider {
+    config: Rc<Config>,
+    attempt: Option<Attempt>,
+    /// Whether the response is held: its head has not gone on.
+    held: bool,
+}
+
+/// Headers of the client's request that go on to a provider: those of tracing.
+const CARRIED: [&str; 3] = ["traceparent", "tracestate", "x-request-id"];
+
+impl Provider {
+    pub fn new(config: Rc<Config>) -> Self {
+        Self { config, attempt: None, held: true }
+    }
+
+    fn begin(&mut self) -> Result<&mut Attempt, ApiError> {
+        let number = abi::property("upstream\0request_attempt_count").ok();
+        let number = number.and_then(|bytes| Some(u64::from_le_bytes(bytes.try_into().ok()?))).unwrap_or(1);
+        let request_id = abi::header(Map::RequestHeaders, "x-request-id").unwrap_or_default();
+        let scene = Scene {
+            number: u32::try_from(number).unwrap_or(u32::MAX),
+            now: i64::try_from(abi::now() / 1_000_000_000).unwrap_or(0),
+            request_id: String::from_utf8_lossy(&request_id).into_owned(),
+        };
+        let plan = abi::property("plan").unwrap_or_default();
+        let attempt = Attempt::begin(&plan, scene, &self.config)?;
+        if let Some(next) = attempt.next_cluster()
+            && abi::set_property("next", next.as_bytes()).is_err()
+        {
+            log::error!("Envoy refused to be told the next target");
+        }
+        Ok(self.attempt.insert(attempt))
+    }
+
+    /// Answers with an error from here, which is final: Envoy does not retry it.
+    fn refuse(&mut self, error: &ApiError) -> Action {
+        self.attempt = None;
+        let headers = [("content-type", b"application/json".to_vec())];
+        if abi::reply(error.status, &headers, &error.to_json()).is_err() {
+            log::error!("Envoy refused a local reply");
+        }
+        Action::Pause
+    }
+
+    fn release(&mut self, release: &Release) {
+        if abi::replace_headers(Map::ResponseHeaders, &release.headers).is_err() {
+            log::error!("Envoy refused the headers of an answer");
+        }
+        match &release.failure {
+            Some(failure) => log_failure(failure),
+            None => log_answer(release),
+        }
+        self.held = false;
+    }
+
+    /// A response that has no body cannot be given one here: its error is said in a reply of this
+    /// filter's own, which Envoy does not retry, or left out where Envoy will try the next target.
+    fn release_without_body(&mut self, mut release: Release) -> Action {
+        let length = |(name, _): &Header| name == "content-length";
+        release.headers.retain(|header| !length(header));
+        if release.outcome == Outcome::Retry {
+            self.release(&release);
+            return Action::Continue;
+        }
+        let body = self.attempt.take().map(|mut attempt| attempt.on_response_body(b"", true).1);
+        let body = match body {
+            Some(Piece::Write(body)) => body,
+            _ => Vec::new(),
+        };
+        log_failure(release.failure.as_deref().unwrap_or_default());
+        let status = release.status();
+        release.headers.retain(|(name, _)| name != ":status");
+        if abi::reply(status, &release.headers, &body).is_err() {
+            log::error!("Envoy refused a local reply");
+        }
+        Action::Pause
+    }
+
+    fn put(&mut self, piece: &Piece, ends: bool) -> Action {
+        match piece {
+            Piece::Wait => return Action::Pause,
+            Piece::Take => write_body(b""),
+            Piece::Pass => {}
+            Piece::Write(bytes) => write_body(bytes),
+        }
+        if self.held && !ends { Action::Pause } else { Action::Continue }
+    }
+}
+
+/// Leaves for the access log who answered.
+fn log_answer(release: &Release) {
+    for (property, header) in [("provider", "x-modelgate-provider"), ("model", "x-modelgate-model")] {
+        let value =
+            release.headers.iter().find(|(name, _)| name == header).map(|(_, value)| value.as_slice());
+        if abi::set_property(property, value.unwrap_or_default()).is_err() {
+            log::error!("Envoy refused the property {property}");
+        }
+    }
+}
+
+/// Adds to the list of failed attempts that the access log shows.
+fn log_failure(failure: &str) {
+    let mut failures = abi::property("failures").unwrap_or_default();
+    if !failures.is_empty() {
+        failures.push(b',');
+    }
+    failures.extend_from_slice(failure.as_bytes());
+    if abi::set_property("failures", &failures).is_err() {
+        log::error!("Envoy refused to note a failed attempt");
+    }
+}
+
+fn write_body(bytes: &[u8]) {
+    if abi::replace_buffer(Buffer::ResponseBody, bytes).is_err() {
+        log::error!("Envoy refused a piece of an answer");
+    }
+}
+
+impl Context for Provider {}
+
+impl HttpContext for Provider {
+    fn on_http_request_headers(&mut self, _: usize, ends: bool) -> Action {
+        match self.begin() {
+            Err(error) => self.refuse(&error),
+            Ok(attempt) if attempt.body_passes() || ends => {
+                let length = abi::header(Map::RequestHeaders, "content-length").unwrap_or_default();
+                send_headers(attempt, length);
+                Action::Continue
+            }
+            Ok(_) => Action::Pause,
+        }
+    }
+
+    fn on_http_request_body(&mut self, size: usize, ends: bool) -> Action {
+        let Some(attempt) = &mut self.attempt else { return Action::Pause };
+        if attempt.body_passes() {
+            return Action::Continue;
+        }
+        if !ends {
+            return Action::Pause;
+        }
+        let body = abi::buffer(Buffer::RequestBody, 0, size).unwrap_or_default();
+        match attempt.translate(&body) {
+            Ok(body) => {
+                send_headers(attempt, body.len().to_string().into_bytes());
+                if abi::replace_buffer(Buffer::RequestBody, &body).is_err() {
+                    log::error!("Envoy refused the body of a request");
+                }
+                Action::Continue
+            }
+            Err(error) => self.refuse(&error),
+        }
+    }
+
+    fn on_http_response_headers(&mut self, _: usize, ends: bool) -> Action {
+        let Some(attempt) = &mut self.attempt else { return Action::Continue };
+        let headers = abi::headers(Map::ResponseHeaders).unwrap_or_default();
+        let status = headers.iter().find(|(name, _)| name == ":status");
+        let status =
+            status.and_then(|(_, status)| std::str::from_utf8(status).ok()?.parse().ok()).unwrap_or(502);
+        match attempt.on_response_head(Head { status, headers: &headers, ends }) {
+            None => Action::Pause,
+            Some(release) if ends => self.release_without_body(release),
+            Some(release) => {
+                self.release(&release);
+                Action::Continue
+            }
+        }
+    }
+
+    fn on_http_response_body(&mut self, size: usize, ends: bool) -> Action {
+        let Some(attempt) = &mut self.attempt else { return Action::Continue };
+        let bytes = abi::buffer(Buffer::ResponseBody, 0, size).unwrap_or_default();
+        let (release, piece) = attempt.on_response_body(&bytes, ends);
+        if let Some(release) = release {
+            self.release(&release);
+        }
+        self.put(&piece, ends)
+    }
+}
+
+fn send_headers(attempt: &Attempt, length: Vec<u8>) {
+    let carried = CARRIED.iter().filter_map(|name| {
+        let value = abi::header(Map::RequestHeaders, name).ok()?;
+        Some(((*name).into(), value))
+    });
+    let carried: Vec<Header> = carried.collect();
+    if abi::replace_headers(Map::RequestHeaders, &attempt.request_headers(length, carried)).is_err() {
+        log::error!("Envoy refused the headers of a request");
+    }
+}

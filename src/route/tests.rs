@@ -1,0 +1,134 @@
+use super::*;
+use serde_json::json;
+
+fn config() -> Config {
+    let document = json!({
+        "providers": {
+            "openai": {"allow_unlisted": true},
+            "anthropic": {},
+            "gemini": {},
+            "local": {"vendor": "compatible", "base_url": "http://localhost:1"},
+        },
+        "models": {
+            "gpt-5": {"provider": "openai", "model": "gpt-5-2025-08-07", "aliases": ["best"], "context_window": 400_000},
+            "sonnet": {"provider": "anthropic", "model": "claude-sonnet-4-5"},
+            "flash": {"provider": "gemini", "model": "gemini-2.5-flash"},
+            "meta-llama/llama-3": {"provider": "local"},
+        },
+        "routes": {
+            "smart": {"targets": [{"model": "sonnet"}, {"model": "openai/o3", "tries": 3}, {"model": "sonnet"}]},
+            "keyless": {"targets": [{"model": "sonnet"}, {"model": "flash"}]},
+        },
+        "default_provider": "openai",
+    });
+    let env = |variable: &str| (variable == "OPENAI_API_KEY").then(|| "sk".to_owned());
+    Config::parse(document.to_string().as_bytes(), &env).unwrap()
+}
+
+/// The same without anything that would take in an unknown name.
+fn closed() -> Config {
+    let document = json!({
+        "providers": {"openai": {"api_key": "none"}, "groq": {"api_key": "none", "allow_unlisted": true}},
+        "models": {
+            "gpt-5": {"provider": "openai", "model": "gpt-5-2025-08-07", "aliases": ["best"]},
+            "gpt-5-mini": {"provider": "openai"},
+        },
+    });
+    Config::parse(document.to_string().as_bytes(), &|_| None).unwrap()
+}
+
+#[test]
+fn every_way_to_ask_for_a_model_finds_it() {
+    let config = config();
+    for (asked, found, provider, upstream, context_window) in [
+        ("gpt-5", "gpt-5", "openai", "gpt-5-2025-08-07", Some(400_000)),
+        ("best", "gpt-5", "openai", "gpt-5-2025-08-07", Some(400_000)),
+        ("openai/gpt-5", "gpt-5", "openai", "gpt-5-2025-08-07", Some(400_000)),
+        ("openai/gpt-5-2025-08-07", "gpt-5", "openai", "gpt-5-2025-08-07", Some(400_000)),
+        ("openai/gpt-4.1", "openai/gpt-4.1", "openai", "gpt-4.1", None),
+        ("meta-llama/llama-3", "meta-llama/llama-3", "local", "meta-llama/llama-3", None),
+        ("local/meta-llama/llama-3", "meta-llama/llama-3", "local", "meta-llama/llama-3", None),
+        // By the default provider:
+        ("gpt-4.1", "openai/gpt-4.1", "openai", "gpt-4.1", None),
+        ("gpt-5-2025-08-07", "gpt-5", "openai", "gpt-5-2025-08-07", Some(400_000)),
+        ("ft/mine:1", "openai/ft/mine:1", "openai", "ft/mine:1", None),
+    ] {
+        let candidates = resolve(&config, asked).unwrap();
+        let [Target { model, tries: 1 }] = candidates.targets.as_slice() else { panic!("{asked}") };
+        assert_eq!(candidates.found, Found::Model(ModelName::parse(found).unwrap()), "{asked}");
+        assert_eq!(model.provider.name, provider, "{asked}");
+        assert_eq!(model.upstream, upstream, "{asked}");
+        assert_eq!(model.context_window, context_window, "{asked}");
+        assert_eq!(candidates.excluded, []);
+    }
+}
+
+#[test]
+fn a_route_gives_its_targets_in_order_without_those_who_have_no_key() {
+    let candidates = resolve(&config(), "smart").unwrap();
+    assert_eq!(candidates.found, Found::Route(RouteName::parse("smart").unwrap()));
+    let targets: Vec<_> = candidates.targets.iter().map(|t| (t.model.upstream.as_str(), t.tries)).collect();
+    assert_eq!(targets, [("o3", 3)]);
+    let excluded: Vec<_> = candidates.excluded.iter().map(ToString::to_string).collect();
+    assert_eq!(excluded, ["anthropic has no key: set ANTHROPIC_API_KEY"]);
+}
+
+#[test]
+fn if_nobody_has_a_key_the_answer_says_which_to_set() {
+    for (asked, message) in [
+        (
+            "sonnet",
+            "No provider for the model `sonnet` can be used: anthropic has no key: set ANTHROPIC_API_KEY.",
+        ),
+        (
+            "keyless",
+            "No provider for the model `keyless` can be used: anthropic has no key: set ANTHROPIC_API_KEY; \
+             gemini has no key: set GEMINI_API_KEY.",
+        ),
+    ] {
+        let refusal = resolve(&config(), asked).unwrap_err();
+        assert!(matches!(refusal, Unresolved::Nobody { .. }));
+        assert_eq!(refusal.to_string(), message);
+    }
+}
+
+#[test]
+fn an_unknown_name_is_answered_with_the_nearest_ones() {
+    let long = "x".repeat(1000);
+    for (asked, message) in [
+        ("gpt5", "The model `gpt5` does not exist. Did you mean `gpt-5`?"),
+        (
+            "openai/gpt5-mini",
+            "The model `openai/gpt5-mini` does not exist. Did you mean `openai/gpt-5-mini`?",
+        ),
+        ("o3", "The model `o3` does not exist. GET /v1/models lists those that do."),
+        ("", "The model `` does not exist. GET /v1/models lists those that do."),
+        ("a\nb", "The model `a\u{fffd}b` does not exist. GET /v1/models lists those that do."),
+        // Allowed though unlisted, but not as anything:
+        ("groq/../x", "The model `groq/../x` does not exist. GET /v1/models lists those that do."),
+        ("groq/a?b", "The model `groq/a?b` does not exist. GET /v1/models lists those that do."),
+        (
+            &long,
+            &format!("The model `{}…` does not exist. GET /v1/models lists those that do.", "x".repeat(128)),
+        ),
+    ] {
+        let refusal = resolve(&closed(), asked).unwrap_err();
+        assert!(matches!(refusal, Unresolved::Unknown { .. }), "{asked}");
+        assert_eq!(refusal.to_string(), message);
+    }
+    // A provider that is named is meant, so the default provider does not step in.
+    assert!(matches!(resolve(&config(), "anthropic/claude-2"), Err(Unresolved::Unknown { .. })));
+}
+
+#[test]
+fn the_list_has_every_name_that_can_be_answered_in_a_stable_order() {
+    let config = config();
+    let listed: Vec<_> = models(&config).into_iter().map(|listed| (listed.id, listed.owned_by)).collect();
+    assert_eq!(
+        listed,
+        [("best", "openai"), ("gpt-5", "openai"), ("meta-llama/llama-3", "local"), ("smart", "modelgate")]
+    );
+    assert_eq!(super::listed(&config, "smart"), Some(Listed { id: "smart", owned_by: "modelgate" }));
+    assert_eq!(super::listed(&config, "sonnet"), None);
+    assert_eq!(super::listed(&config, "unheard-of"), None);
+}
