@@ -1,7 +1,8 @@
 //! Recorded traffic of every provider through its adapter, with an OpenAI client at the end.
 //!
-//! The recordings lie beside the project (`MODELGATE_FIXTURES`, else `../shared/fixtures`); where
-//! they are missing the project's own, made by hand, take their place (`tests/fixtures/*`).
+//! The recordings lie beside the project (`MODELGATE_FIXTURES`, else `../shared/fixtures`) and may
+//! be missing; some of the same kinds, made by hand, are part of it (`tests/fixtures/*`). A folder
+//! has a `manifest.jsonl` with a line per exchange, and may have an `expect.jsonl`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 mod support {
@@ -45,15 +46,14 @@ struct Row {
     expect: Option<Value>,
 }
 
+/// Where recordings are: beside the project, and those made by hand.
 fn folders() -> Vec<PathBuf> {
     let project = Path::new(env!("CARGO_MANIFEST_DIR"));
     let beside = std::env::var_os("MODELGATE_FIXTURES").map(PathBuf::from);
     let beside = beside.unwrap_or_else(|| project.join("../shared/fixtures"));
-    if beside.join("manifest.jsonl").exists() {
-        return vec![beside];
-    }
     let own = std::fs::read_dir(project.join("tests/fixtures")).into_iter().flatten();
-    own.map(|entry| entry.unwrap().path()).filter(|folder| folder.join("manifest.jsonl").exists()).collect()
+    let folders = own.map(|entry| entry.unwrap().path()).chain([beside]);
+    folders.filter(|folder| folder.join("manifest.jsonl").exists()).collect()
 }
 
 fn lines(file: &Path) -> Vec<Value> {
