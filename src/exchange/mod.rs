@@ -148,7 +148,12 @@ fn forward(body: &[u8], config: &Config) -> Result<Forward, ApiError> {
     let attempt_ms = if request.stream { timeouts.first_token_ms } else { Some(timeouts.answer_ms) };
     Ok(Forward {
         attempt_ms,
-        plan: Plan { targets, stream: request.stream, include_usage: request.include_usage },
+        plan: Plan {
+            targets,
+            stream: request.stream,
+            include_usage: request.include_usage,
+            functions: request.functions,
+        },
         body,
     })
 }
