@@ -32,9 +32,3 @@ pub mod plan;
 pub mod provider;
 pub mod route;
 pub mod sse;
-
-#[cfg(target_family = "wasm")]
-proxy_wasm::main! {{
-    proxy_wasm::set_log_level(proxy_wasm::types::LogLevel::Info);
-    proxy_wasm::set_root_context(filter::root);
-}}

@@ -17,6 +17,8 @@ pub struct Frame<'a> {
     pub name: &'a [u8],
     /// The `data` field; none in a frame of comments.
     pub data: Option<Cow<'a, [u8]>>,
+    /// Whether it has lines that are not of the event stream format.
+    pub strays: bool,
 }
 
 /// An event grew beyond the limit.
@@ -97,16 +99,20 @@ impl Frame<'_> {
     /// JSON error. Empty in any sound frame.
     #[must_use]
     pub fn stray(&self) -> Vec<u8> {
-        let known = [b"data".as_slice(), b"event", b"id", b"retry"];
-        let sound =
-            |line: &[u8]| line.starts_with(b":") || known.iter().any(|name| field(line, name).is_some());
-        lines(self.raw).filter(|line| !sound(line)).collect::<Vec<_>>().join(&b'\n')
+        lines(self.raw).filter(|line| !is_format(line)).collect::<Vec<_>>().join(&b'\n')
     }
+}
+
+/// Whether a line is a comment or a field of the event stream format.
+fn is_format(line: &[u8]) -> bool {
+    let known = [b"data".as_slice(), b"event", b"id", b"retry"];
+    line.starts_with(b":") || known.iter().any(|name| field(line, name).is_some())
 }
 
 fn frame(raw: &[u8]) -> Frame<'_> {
     let mut name = &b""[..];
     let mut data: Option<Cow<'_, [u8]>> = None;
+    let mut strays = false;
     for line in lines(raw) {
         if let Some(value) = field(line, b"data") {
             match &mut data {
@@ -115,9 +121,11 @@ fn frame(raw: &[u8]) -> Frame<'_> {
             }
         } else if let Some(value) = field(line, b"event") {
             name = value;
+        } else {
+            strays |= !is_format(line);
         }
     }
-    Frame { raw, name, data }
+    Frame { raw, name, data, strays }
 }
 
 /// The value of a line if it is the field `name`: what follows the colon, less one space.
@@ -205,10 +213,14 @@ mod tests {
     fn text_outside_the_format_is_found() {
         let mut splitter = Splitter::new(1000);
         let mut strays = Vec::new();
-        let mut each = |frame: Frame<'_>| strays.push(String::from_utf8(frame.stray()).unwrap());
-        splitter.push(b"data: a\n\n{\n  \"error\": {}\n}\n", &mut each).unwrap();
+        let mut each = |frame: Frame<'_>| {
+            let stray = String::from_utf8(frame.stray()).unwrap();
+            assert_eq!(frame.strays, !stray.is_empty());
+            strays.push(stray);
+        };
+        splitter.push(b": x\ndata: a\nid: 1\n\n{\n  \"error\": {}\n}\n\ndata: b\noops\n", &mut each).unwrap();
         splitter.finish(&mut each);
-        assert_eq!(strays, ["", "{\n  \"error\": {}\n}"]);
+        assert_eq!(strays, ["", "{\n  \"error\": {}\n}", "oops"]);
     }
 
     #[test]

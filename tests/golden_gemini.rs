@@ -13,6 +13,7 @@ use modelgate::json::{Document, Surrogates};
 use modelgate::provider::gemini::{ArraySplitter, Gemini};
 use modelgate::provider::{Adapter, StreamReader};
 use modelgate::sse::{Frame, Splitter};
+use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use support::openai_client::{self as client, Seen};
@@ -258,5 +259,24 @@ fn an_error_has_openais_form() {
         assert_eq!(error.status, row.status, "{}", row.id);
         let message = serde_json::from_slice::<Value>(&row.body).unwrap()["error"]["message"].clone();
         assert_eq!(message, error.message, "{}", row.id);
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_damaged_stream_ends_once_and_is_json_to_the_end(
+        row: prop::sample::Index, at: prop::sample::Index, byte: u8, cut: bool,
+    ) {
+        let streams: Vec<Row> = rows().into_iter().filter(|row| row.stream && row.status == 200).collect();
+        let row = row.get(&streams);
+        let mut body = row.body.clone();
+        let at = at.index(body.len());
+        if cut { drop(body.drain(at..(at + 9).min(row.body.len()))) } else { body[at] = byte }
+        let out = String::from_utf8(streamed(row, std::iter::once(&*body))).unwrap();
+        let events: Vec<&str> = out.split_terminator("\n\n").map(|event| event.strip_prefix("data: ").unwrap()).collect();
+        let (last, rest) = events.split_last().unwrap();
+        let parsed = |event: &str| serde_json::from_str::<Value>(event).unwrap();
+        prop_assert!(rest.iter().all(|event| parsed(event)["choices"].is_array()), "{}", out);
+        prop_assert!(*last == "[DONE]" || parsed(last)["error"]["message"].is_string(), "{}", out);
     }
 }

@@ -1,11 +1,13 @@
 //! A stream that already is what the client expects: looked at, not rewritten.
 //!
 //! Its bytes go on as they came. Only the usage that this gateway asked for and the client did not
-//! is taken out, which is the one case in which an event cut in two is held back until it is whole.
+//! is taken out, and an event that is cut in two waits for its other half: half an event could not
+//! be taken back if the other half never came.
 
 use super::response::Piece;
 use crate::chat::{Usage, glance};
 use crate::error::ApiError;
+use crate::json::{Document, Edit, Surrogates, splice};
 use crate::provider::Adapter;
 use crate::sse::{Frame, Splitter};
 
@@ -35,31 +37,44 @@ impl Canonical {
 
     pub fn push(&mut self, bytes: &[u8], ends: bool) -> Piece {
         let Self { splitter, seen, hide_usage } = self;
-        let hide_usage = *hide_usage;
-        // Written to only where the bytes cannot pass as they are.
-        let mut shown = Vec::new();
-        let mut hidden = false;
         let cut_before = splitter.held() > 0;
-        let mut each = |frame: Frame<'_>| {
-            let only_usage = frame.data.as_deref().is_some_and(|data| seen.take(data));
-            if hide_usage && only_usage {
-                hidden = true;
-            } else if hide_usage {
-                shown.extend_from_slice(frame.raw);
-            }
-        };
-        let too_long = splitter.push(bytes, &mut each).is_err();
+        // Frames that were begun earlier are collected; of all others only their place is noted.
+        let mut joined = Vec::new();
+        let mut hidden = Vec::new();
+        let mut at = 0_usize;
+        let too_long = splitter
+            .push(bytes, |frame| {
+                let hide = seen.take(&frame) && *hide_usage;
+                let end = at.saturating_add(frame.raw.len());
+                match (hide, cut_before) {
+                    (true, _) => hidden.push(Edit { span: at..end, with: Vec::new() }),
+                    (false, true) => joined.extend_from_slice(frame.raw),
+                    (false, false) => {}
+                }
+                at = end;
+            })
+            .is_err();
         let cut_after = splitter.held() > 0;
+        let mut tail = Vec::new();
         if ends {
-            splitter.finish(&mut each);
+            // The last event may lack its blank line, but not its last bytes.
+            splitter.finish(|frame| {
+                if frame.data.as_deref().is_some_and(is_whole) && !(seen.take(&frame) && *hide_usage) {
+                    tail = [frame.raw, b"\n\n"].concat();
+                }
+            });
         }
-        let rewritten = hide_usage && (hidden || cut_before || cut_after);
-        let tail = seen.end(too_long, ends);
-        match (rewritten, tail.is_empty()) {
-            (true, _) => Piece::Write([shown, tail].concat()),
-            (false, false) => Piece::Write([bytes, &tail].concat()),
-            (false, true) => Piece::Pass,
+        tail.extend(seen.end(too_long, ends));
+        if cut_before {
+            joined.extend(tail);
+            return Piece::Write(joined);
         }
+        if hidden.is_empty() && !cut_after && tail.is_empty() {
+            return Piece::Pass;
+        }
+        let mut out = splice(bytes.get(..at).unwrap_or_default(), hidden);
+        out.extend(tail);
+        Piece::Write(out)
     }
 
     /// Whether content has been seen.
@@ -76,9 +91,15 @@ impl Canonical {
     }
 }
 
+/// Whether the data of an event was not cut.
+fn is_whole(data: &[u8]) -> bool {
+    data.trim_ascii() == b"[DONE]" || Document::parse(data, Surrogates::Lone).is_ok()
+}
+
 impl Seen {
     /// Takes note of an event; returns whether it is there for its usage alone.
-    fn take(&mut self, data: &[u8]) -> bool {
+    fn take(&mut self, frame: &Frame<'_>) -> bool {
+        let Some(data) = frame.data.as_deref() else { return false };
         let glance = glance(data, self.content);
         if glance.error && self.content {
             // The provider's event is what the client expects, and goes on as it is.

@@ -31,10 +31,13 @@ impl Translated {
             _ if early_error.is_some() => {}
             event => writer.write(event, &mut out),
         };
-        let mut each = |frame: Frame<'_>| match &frame.data {
-            Some(data) => reader.read(frame.name, data, &mut take),
-            None if stray.len() < STRAY_LIMIT => stray.extend(frame.stray()),
-            None => {}
+        let mut each = |frame: Frame<'_>| {
+            if let Some(data) = &frame.data {
+                reader.read(frame.name, data, &mut take);
+            }
+            if frame.strays && stray.len() < STRAY_LIMIT {
+                stray.extend(frame.stray());
+            }
         };
         let too_long = splitter.push(bytes, &mut each).is_err();
         if ends {

@@ -51,6 +51,9 @@ pub struct Forward {
     pub plan: Plan,
     /// The body, where it changes.
     pub body: Option<Vec<u8>>,
+    /// How long an attempt may take until its answer is let go, in milliseconds; none where that is
+    /// left to Envoy's configuration.
+    pub attempt_ms: Option<u64>,
 }
 
 /// An answer of the gateway's own.
@@ -141,7 +144,18 @@ fn forward(body: &[u8], config: &Config) -> Result<Forward, ApiError> {
     let candidates = route::resolve(config, &asked).map_err(unresolved)?;
     let targets = targets(&request, &candidates.targets)?;
     let body = canonical(&request, &targets, body);
-    Ok(Forward { plan: Plan { targets, stream: request.stream, include_usage: request.include_usage }, body })
+    let timeouts = config.timeouts();
+    let attempt_ms = if request.stream { timeouts.first_token_ms } else { Some(timeouts.answer_ms) };
+    Ok(Forward {
+        attempt_ms,
+        plan: Plan {
+            targets,
+            stream: request.stream,
+            include_usage: request.include_usage,
+            functions: request.functions,
+        },
+        body,
+    })
 }
 
 fn not_json(error: Error) -> ApiError {

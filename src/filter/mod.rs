@@ -10,3 +10,11 @@ mod provider;
 mod root;
 
 pub use root::root;
+
+#[cfg(target_family = "wasm")]
+mod start {
+    proxy_wasm::main! {{
+        proxy_wasm::set_log_level(proxy_wasm::types::LogLevel::Info);
+        proxy_wasm::set_root_context(super::root);
+    }}
+}

@@ -1,7 +1,8 @@
 //! Chunks cut out of a JSON array that arrives in any pieces.
 //!
-//! Without `alt=sse`, which a proxy may have lost, Gemini streams one JSON array of chunks. Each
-//! is handed out when its closing brace has come.
+//! Without `alt=sse`, which a proxy may have lost, Gemini streams one JSON array of chunks (content
+//! type `application/json`). Each is handed out when its closing brace has come: it is the `data`
+//! of the stream's reader, and what is left over at the end the `stray` of its `finish`.
 
 use crate::sse::TooLong;
 

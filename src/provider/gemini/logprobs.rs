@@ -1,7 +1,7 @@
 //! `logprobsResult` as OpenAI's `logprobs`.
 
 use super::fields;
-use crate::json::{Kind, Object, Value, array, object};
+use crate::json::{Object, Value, array, object};
 
 /// The `logprobs` object of a choice.
 pub(super) fn of(result: Value<'_>) -> Vec<u8> {
@@ -32,7 +32,7 @@ fn write(candidate: Value<'_>, entry: &mut Object<'_>) {
     let token = token.and_then(Value::text).unwrap_or_default();
     entry.text("token", &token);
     match probability {
-        Some(number) if number.kind() == Kind::Number => entry.raw("logprob", number.raw()),
+        Some(number) if number.f64().is_some() => entry.raw("logprob", number.raw()),
         // "-Infinity" is no JSON number; OpenAI writes -9999 for what is as good as impossible.
         Some(_) => entry.raw("logprob", b"-9999.0"),
         None => entry.raw("logprob", b"0.0"),

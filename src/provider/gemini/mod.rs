@@ -1,8 +1,8 @@
 //! Google's `generateContent`, on the Gemini API and on Vertex AI.
 //!
-//! Requests: [`request`] says the parameters, [`contents`] the conversation, [`tools`] the tools;
-//! what differs between models is in [`models`]. Answers, whole and streamed, are chunks of one
-//! form, which [`answer`] reads.
+//! Requests: `request` says the parameters, `contents` the conversation, `tools` the tools;
+//! what differs between models is in `models`. Answers, whole and streamed, are chunks of one
+//! form, which `answer` reads.
 
 mod answer;
 mod array;

@@ -14,9 +14,12 @@ fn joined(deltas: &[&str], finish: &str) -> Vec<Value> {
     streamed(&events.iter().map(String::as_str).collect::<Vec<_>>())
 }
 
+/// Id, name and arguments of a call.
+type Call = (String, String, String);
+
 /// The tool calls as a client joins them.
-fn calls(chunks: &[Value]) -> Vec<(String, String, String)> {
-    let mut calls: Vec<(String, String, String)> = Vec::new();
+fn calls(chunks: &[Value]) -> Vec<Call> {
+    let mut calls: Vec<Call> = Vec::new();
     for delta in deltas(chunks, 0) {
         for fragment in delta["tool_calls"].as_array().into_iter().flatten() {
             let index = usize::try_from(fragment["index"].as_u64().unwrap()).unwrap();
@@ -36,8 +39,8 @@ fn calls_are_put_together_from_any_fragments() {
     let one = |id: &str, name: &str, arguments: &str| {
         vec![(id.to_string(), name.to_string(), arguments.to_string())]
     };
-    let two = |a: &[(String, String, String)], b: &[(String, String, String)]| [a, b].concat();
-    let cases: Vec<(&str, &[&str], Vec<(String, String, String)>)> = vec![
+    let two = |a: &[Call], b: &[Call]| [a, b].concat();
+    let cases: Vec<(&str, &[&str], Vec<Call>)> = vec![
         (
             "as OpenAI does",
             &[
