@@ -1,7 +1,7 @@
 //! Writing JSON straight into a byte buffer, and replacing spans of a text that is kept.
 
-use super::document::Value;
 use super::text::{Text, escape};
+use super::value::Value;
 use std::fmt::Display;
 use std::io::Write;
 use std::ops::Range;
