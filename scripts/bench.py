@@ -68,14 +68,15 @@ CASES = [
 
 # ---- what is asked --------------------------------------------------------------------------------------------------
 
-WORDS = "the gateway reads each request once and plans who may answer it : a caf\u00e9, \"quoted\" code\n\n```rust\nfn f() {}\n``` {json} \u4f60\u597d".split(" ")
+WORDS = "the gateway reads each request once and plans who may answer it , then lets it go : nobody waits for what is not asked".split(" ")
+RARE = ['"quoted"', "caf\u00e9", "\u2014", "\n\n", "it\u2019s", "- list:\n", "`code()`", "\u4f60\u597d"]
 
 
 def text(size, seed):
-    """Prose with a few escapes and letters beyond ASCII; always the same."""
+    """Prose with an escape or a letter beyond ASCII in every other line, as chats have them; always the same."""
     chance, words, length = random.Random(seed), [], 0
     while length < size:
-        words.append(chance.choice(WORDS))
+        words.append(chance.choice(RARE if chance.random() < 0.1 else WORDS))
         length += len(words[-1].encode()) + 1
     return " ".join(words)
 
