@@ -140,8 +140,10 @@ fn forward(body: &[u8], config: &Config) -> Result<Forward, ApiError> {
     let asked = request.model.decode();
     let candidates = route::resolve(config, &asked).map_err(unresolved)?;
     let targets = targets(&request, &candidates.targets)?;
-    let body = canonical(&request, &targets, body);
-    Ok(Forward { plan: Plan { targets, stream: request.stream, include_usage: request.include_usage }, body })
+    let (stream, include_usage) = (request.stream, request.include_usage);
+    let changed = canonical(&request, &targets, body);
+    let length = changed.as_ref().map_or(body.len(), Vec::len);
+    Ok(Forward { plan: Plan { targets, length, stream, include_usage }, body: changed })
 }
 
 fn not_json(error: Error) -> ApiError {

@@ -134,8 +134,7 @@ impl HttpContext for Provider {
         match self.begin() {
             Err(error) => self.refuse(&error),
             Ok(attempt) if attempt.body_passes() || ends => {
-                let length = abi::header(Map::RequestHeaders, "content-length").unwrap_or_default();
-                send_headers(attempt, length);
+                send_headers(attempt);
                 Action::Continue
             }
             Ok(_) => Action::Pause,
@@ -153,7 +152,7 @@ impl HttpContext for Provider {
         let body = abi::buffer(Buffer::RequestBody, 0, size).unwrap_or_default();
         match attempt.translate(&body) {
             Ok(body) => {
-                send_headers(attempt, body.len().to_string().into_bytes());
+                send_headers(attempt);
                 if abi::replace_buffer(Buffer::RequestBody, &body).is_err() {
                     log::error!("Envoy refused the body of a request");
                 }
@@ -190,13 +189,13 @@ impl HttpContext for Provider {
     }
 }
 
-fn send_headers(attempt: &Attempt, length: Vec<u8>) {
+fn send_headers(attempt: &Attempt) {
     let carried = CARRIED.iter().filter_map(|name| {
         let value = abi::header(Map::RequestHeaders, name).ok()?;
         Some(((*name).into(), value))
     });
     let carried: Vec<Header> = carried.collect();
-    if abi::replace_headers(Map::RequestHeaders, &attempt.request_headers(length, carried)).is_err() {
+    if abi::replace_headers(Map::RequestHeaders, &attempt.request_headers(carried)).is_err() {
         log::error!("Envoy refused the headers of a request");
     }
 }
