@@ -284,6 +284,12 @@ impl Attempt {
         (Some(release), piece)
     }
 
+    /// Gives up before the provider is asked, for good: Envoy retries only what a provider said.
+    pub fn refuse(&mut self, error: ApiError) -> Release {
+        self.next = None;
+        self.fail(error, Vec::new())
+    }
+
     /// The headers of an answer: what it is, what is kept of the provider's, and how it came.
     fn head(
         &self,

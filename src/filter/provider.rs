@@ -25,13 +25,10 @@ impl Provider {
     }
 
     fn begin(&mut self) -> Result<&mut Attempt, ApiError> {
-        let number = abi::property("upstream\0request_attempt_count").ok();
-        let number = number.and_then(|bytes| Some(u64::from_le_bytes(bytes.try_into().ok()?))).unwrap_or(1);
-        let request_id = abi::header(Map::RequestHeaders, "x-request-id").unwrap_or_default();
         let scene = Scene {
-            number: u32::try_from(number).unwrap_or(u32::MAX),
+            number: attempt_number(),
             now: i64::try_from(abi::now() / 1_000_000_000).unwrap_or(0),
-            request_id: String::from_utf8_lossy(&request_id).into_owned(),
+            request_id: String::from_utf8_lossy(&request_id()).into_owned(),
         };
         let plan = abi::property("plan").unwrap_or_default();
         let attempt = Attempt::begin(&plan, scene, &self.config)?;
@@ -44,9 +41,17 @@ impl Provider {
     }
 
     /// Answers with an error from here, which is final: Envoy does not retry it.
-    fn refuse(&mut self, error: &ApiError) -> Action {
-        self.attempt = None;
-        let headers = [("content-type", b"application/json".to_vec())];
+    fn refuse(&mut self, error: ApiError) -> Action {
+        if let Some(attempt) = &mut self.attempt {
+            let release = attempt.refuse(error);
+            return self.release_without_body(release);
+        }
+        // The mark by which the gateway role knows that this is no reply of Envoy's own.
+        let headers = [
+            ("content-type", b"application/json".to_vec()),
+            ("x-request-id", request_id()),
+            ("x-modelgate-attempts", attempt_number().to_string().into_bytes()),
+        ];
         if abi::reply(error.status, &headers, &error.to_json()).is_err() {
             log::error!("Envoy refused a local reply");
         }
@@ -98,6 +103,17 @@ impl Provider {
     }
 }
 
+/// Which attempt of the request this is, from 1.
+fn attempt_number() -> u32 {
+    let number = abi::property("upstream\0request_attempt_count").ok();
+    let number = number.and_then(|bytes| Some(u64::from_le_bytes(bytes.try_into().ok()?))).unwrap_or(1);
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
+
+fn request_id() -> Vec<u8> {
+    abi::header(Map::RequestHeaders, "x-request-id").unwrap_or_default()
+}
+
 /// Leaves for the access log who answered.
 fn log_answer(release: &Release) {
     for (property, header) in [("provider", "x-modelgate-provider"), ("model", "x-modelgate-model")] {
@@ -132,7 +148,7 @@ impl Context for Provider {}
 impl HttpContext for Provider {
     fn on_http_request_headers(&mut self, _: usize, ends: bool) -> Action {
         match self.begin() {
-            Err(error) => self.refuse(&error),
+            Err(error) => self.refuse(error),
             Ok(attempt) if attempt.body_passes() || ends => {
                 send_headers(attempt);
                 Action::Continue
@@ -158,7 +174,7 @@ impl HttpContext for Provider {
                 }
                 Action::Continue
             }
-            Err(error) => self.refuse(&error),
+            Err(error) => self.refuse(error),
         }
     }
 
