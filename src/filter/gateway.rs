@@ -46,6 +46,13 @@ impl Gateway {
         Self { config, state: State::Asked, request_id: Vec::new() }
     }
 
+    /// The whole body is there, `size` bytes of it.
+    fn plan(&mut self, size: usize) -> Action {
+        let body = abi::buffer(Buffer::RequestBody, 0, size).unwrap_or_default();
+        let step = exchange::on_body(&body, &self.config);
+        self.perform(step)
+    }
+
     fn perform(&mut self, step: Step) -> Action {
         match step {
             Step::Hold => Action::Pause,
@@ -124,12 +131,20 @@ impl HttpContext for Gateway {
 
     fn on_http_request_body(&mut self, size: usize, ends: bool) -> Action {
         match self.state {
-            State::Asked if !ends => Action::Pause,
-            State::Asked => {
-                let body = abi::buffer(Buffer::RequestBody, 0, size).unwrap_or_default();
-                let step = exchange::on_body(&body, &self.config);
-                self.perform(step)
-            }
+            // What is too long already is refused before the rest of it has come.
+            State::Asked if !ends && size <= self.config.bounds().request_bytes => Action::Pause,
+            State::Asked => self.plan(size),
+            State::Replied => Action::Pause,
+            State::Forwarded | State::Replaced(_) => Action::Continue,
+        }
+    }
+
+    fn on_http_request_trailers(&mut self, _: usize) -> Action {
+        if abi::drop_trailers(Map::RequestTrailers).is_err() {
+            log::error!("Envoy refused to drop a request's trailers");
+        }
+        match self.state {
+            State::Asked => self.plan(abi::ALL),
             State::Replied => Action::Pause,
             State::Forwarded | State::Replaced(_) => Action::Continue,
         }

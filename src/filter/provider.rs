@@ -69,27 +69,48 @@ impl Provider {
         self.held = false;
     }
 
-    /// A response that has no body cannot be given one here: its error is said in a reply of this
+    /// Lets a response go that has no body, after its head alone.
+    fn release_without_body(&mut self, release: Release) -> Action {
+        let body = self.attempt.as_mut().map(|attempt| attempt.on_response_body(b"", true).1);
+        match body {
+            Some(Piece::Write(body)) => self.release_bare(release, &body),
+            _ => self.release_bare(release, b""),
+        }
+    }
+
+    /// A response that has no body cannot be given one: its error is said in a reply of this
     /// filter's own, which Envoy does not retry, or left out where Envoy will try the next target.
-    fn release_without_body(&mut self, mut release: Release) -> Action {
+    fn release_bare(&mut self, mut release: Release, body: &[u8]) -> Action {
         let length = |(name, _): &Header| name == "content-length";
         release.headers.retain(|header| !length(header));
         if release.outcome == Outcome::Retry {
             self.release(&release);
             return Action::Continue;
         }
-        let body = self.attempt.take().map(|mut attempt| attempt.on_response_body(b"", true).1);
-        let body = match body {
-            Some(Piece::Write(body)) => body,
-            _ => Vec::new(),
-        };
+        self.attempt = None;
         log_failure(release.failure.as_deref().unwrap_or_default());
         let status = release.status();
         release.headers.retain(|(name, _)| name != ":status");
-        if abi::reply(status, &release.headers, &body).is_err() {
+        if abi::reply(status, &release.headers, body).is_err() {
             log::error!("Envoy refused a local reply");
         }
         Action::Pause
+    }
+
+    /// The whole body is there, `size` bytes of it.
+    fn translate(&mut self, size: usize) -> Action {
+        let Some(attempt) = &mut self.attempt else { return Action::Pause };
+        let body = abi::buffer(Buffer::RequestBody, 0, size).unwrap_or_default();
+        match attempt.translate(&body) {
+            Ok(body) => {
+                send_headers(attempt);
+                if abi::replace_buffer(Buffer::RequestBody, &body).is_err() {
+                    log::error!("Envoy refused the body of a request");
+                }
+                Action::Continue
+            }
+            Err(error) => self.refuse(error),
+        }
     }
 
     fn put(&mut self, piece: &Piece, ends: bool) -> Action {
@@ -158,23 +179,19 @@ impl HttpContext for Provider {
     }
 
     fn on_http_request_body(&mut self, size: usize, ends: bool) -> Action {
-        let Some(attempt) = &mut self.attempt else { return Action::Pause };
-        if attempt.body_passes() {
-            return Action::Continue;
+        match &self.attempt {
+            None => Action::Pause,
+            Some(attempt) if attempt.body_passes() => Action::Continue,
+            Some(_) if !ends => Action::Pause,
+            Some(_) => self.translate(size),
         }
-        if !ends {
-            return Action::Pause;
-        }
-        let body = abi::buffer(Buffer::RequestBody, 0, size).unwrap_or_default();
-        match attempt.translate(&body) {
-            Ok(body) => {
-                send_headers(attempt);
-                if abi::replace_buffer(Buffer::RequestBody, &body).is_err() {
-                    log::error!("Envoy refused the body of a request");
-                }
-                Action::Continue
-            }
-            Err(error) => self.refuse(error),
+    }
+
+    fn on_http_request_trailers(&mut self, _: usize) -> Action {
+        match &self.attempt {
+            None => Action::Pause,
+            Some(attempt) if attempt.body_passes() => Action::Continue,
+            Some(_) => self.translate(abi::ALL),
         }
     }
 
@@ -196,12 +213,38 @@ impl HttpContext for Provider {
 
     fn on_http_response_body(&mut self, size: usize, ends: bool) -> Action {
         let Some(attempt) = &mut self.attempt else { return Action::Continue };
+        if !ends && attempt.waits(size) {
+            return Action::Pause;
+        }
         let bytes = abi::buffer(Buffer::ResponseBody, 0, size).unwrap_or_default();
         let (release, piece) = attempt.on_response_body(&bytes, ends);
         if let Some(release) = release {
             self.release(&release);
         }
         self.put(&piece, ends)
+    }
+
+    /// Trailers are the end where no piece of the body said that it is the last.
+    fn on_http_response_trailers(&mut self, _: usize) -> Action {
+        if abi::drop_trailers(Map::ResponseTrailers).is_err() {
+            log::error!("Envoy refused to drop a response's trailers");
+        }
+        let Some(attempt) = &mut self.attempt else { return Action::Continue };
+        let held = abi::buffer(Buffer::ResponseBody, 0, abi::ALL).unwrap_or_default();
+        let (release, piece) = attempt.on_response_body(&held, true);
+        // Only where Envoy still holds a piece is there a place to write to.
+        let written = match &piece {
+            Piece::Write(bytes) => abi::replace_buffer(Buffer::ResponseBody, bytes).is_ok(),
+            Piece::Wait | Piece::Take | Piece::Pass => true,
+        };
+        match (release, piece) {
+            (Some(release), Piece::Write(body)) if !written => self.release_bare(release, &body),
+            (Some(release), _) => {
+                self.release(&release);
+                Action::Continue
+            }
+            (None, _) => Action::Continue,
+        }
     }
 }
 
