@@ -113,7 +113,7 @@ impl Answer {
     }
 
     pub fn json(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {:?}", self.text()))
+        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {:.200}", self.text()))
     }
 
     /// The data of each event of a stream, as a client's parser sees it: an event that lacks its blank line is none.
@@ -131,7 +131,9 @@ impl Answer {
     /// The events that are JSON: all but the end mark.
     pub fn chunks(&self) -> Vec<Value> {
         let events = self.events().into_iter().filter(|data| data != "[DONE]");
-        events.map(|data| serde_json::from_str(&data).unwrap_or_else(|_| panic!("no JSON: {data}"))).collect()
+        events
+            .map(|data| serde_json::from_str(&data).unwrap_or_else(|_| panic!("no JSON: {data:.200}")))
+            .collect()
     }
 
     /// What the stream says.

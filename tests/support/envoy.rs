@@ -84,8 +84,13 @@ impl Envoy {
 
     /// With a cluster whose provider answers as the script says.
     pub fn cluster(mut self, name: &str, script: impl FnMut(&Sent) -> Response + 'static) -> Self {
-        self.clusters.insert(name.to_string(), Box::new(script));
+        self.script(name, script);
         self
+    }
+
+    /// From now on a cluster's provider answers so.
+    pub fn script(&mut self, name: &str, script: impl FnMut(&Sent) -> Response + 'static) {
+        self.clusters.insert(name.to_string(), Box::new(script));
     }
 
     /// With a cluster whose provider always answers this.
