@@ -120,8 +120,12 @@ impl Seen {
         let glance = glance(data, self.begun);
         self.usage = glance.usage.or(self.usage);
         if glance.error {
-            // An error in a stream has no status of its own.
-            return Some(self.fail(self.adapter.error(500, data)));
+            return Some(self.fail(if is_whole(data) {
+                // An error in a stream has no status of its own.
+                self.adapter.error(500, data)
+            } else {
+                ApiError::bad_answer("the provider's stream holds what is not JSON")
+            }));
         }
         self.begun |= glance.content || glance.finish;
         self.finish |= glance.finish;
