@@ -35,6 +35,8 @@ fn failures() -> Vec<(&'static str, Response)> {
     let html = Response::json(502, "<html>bad gateway</html>").with("content-type", "text/html");
     let mut failures = vec![
         ("no connection", Response::refused()),
+        ("no answer in time", Response::silence()),
+        ("no end in time", Response::json(200, "").in_pieces([r#"{"id":"x","#]).ending(End::Stall)),
         ("a reset after the headers", Response::json(200, "").in_pieces([""; 0]).ending(End::Reset)),
         ("an error in pieces", in_pieces),
         ("an error that ends in trailers", in_trailers),
@@ -101,7 +103,7 @@ fn a_stream_that_fails_before_its_first_content_is_tried_on_the_next_target() {
         ("comments", ": ping\n\n: ping\n\n".to_string()),
         ("HTML", "<html></html>".to_string()),
     ] {
-        for end in [End::Separate, End::WithLast, End::Trailers(Vec::new()), End::Reset] {
+        for end in [End::Separate, End::WithLast, End::Trailers(Vec::new()), End::Reset, End::Stall] {
             for size in [1, 20, 10_000] {
                 let mut envoy = failing(Response::stream(&body).in_pieces_of(size).ending(end.clone()));
                 let answer = envoy.ask(Request::chat(chat("smart", STREAM)));

@@ -205,7 +205,9 @@ fn a_client_cannot_steer_the_router() {
     let mut envoy = envoy();
     envoy.ask(request);
     let routed: Vec<_> = envoy.routed[0].iter().filter(|(name, _)| name.starts_with("x-envoy")).collect();
-    assert_eq!(routed, [&("x-envoy-max-retries".to_string(), b"2".to_vec())]);
+    let told = [("x-envoy-max-retries", "2"), ("x-envoy-upstream-rq-per-try-timeout-ms", "600000")];
+    let told = told.map(|(name, value)| (name.to_string(), value.as_bytes().to_vec()));
+    assert_eq!(routed, told.iter().collect::<Vec<_>>());
 }
 
 #[test]

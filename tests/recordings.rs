@@ -10,18 +10,18 @@ mod support {
 }
 
 use modelgate::chat::{ChunkWriter, CompletionWriter, Request};
+use modelgate::config::Vendor;
+use modelgate::error::ApiError;
 use modelgate::json::{Document, Surrogates};
-use modelgate::provider::openai::{self, OpenAi};
 use modelgate::provider::{Adapter, StreamReader, Target};
 use modelgate::sse::{Frame, Splitter};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
-use support::openai_client::{self as client, Seen};
+use support::openai_client::{self as client, Choice, Seen};
 
 /// Who translates for a provider; none if its dialect is not there.
-fn adapter_for(provider: &str) -> Option<Box<dyn Adapter>> {
-    let quirks = openai::quirks::named(provider)?;
-    Some(Box::new(OpenAi(quirks)))
+fn adapter_for(provider: &str) -> Option<&'static dyn Adapter> {
+    Vendor::named(provider).map(modelgate::provider::adapter)
 }
 
 /// Where in a complete recorded stream the answer is over: what is cut off behind it is no loss.
@@ -46,6 +46,13 @@ struct Row {
     expect: Option<Value>,
 }
 
+impl Row {
+    /// Whether the provider's dialect is OpenAI's, more or less.
+    fn compatible(&self) -> bool {
+        !["anthropic", "gemini"].contains(&self.provider.as_str())
+    }
+}
+
 /// Where recordings are: beside the project, and those made by hand.
 fn folders() -> Vec<PathBuf> {
     let project = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -62,13 +69,22 @@ fn lines(file: &Path) -> Vec<Value> {
 }
 
 /// Every recording for which there is an adapter.
-fn rows() -> Vec<(Row, Box<dyn Adapter>)> {
+fn rows() -> Vec<(Row, &'static dyn Adapter)> {
     let mut rows = Vec::new();
     for folder in folders() {
         let expectations = lines(&folder.join("expect.jsonl"));
         for line in lines(&folder.join("manifest.jsonl")) {
             let text = |key: &str| line[key].as_str().map(str::to_string);
-            let provider = text("provider").unwrap();
+            let folder_name = || folder.file_name().map(|name| name.to_string_lossy().into_owned());
+            let mut provider = text("provider").or_else(folder_name).unwrap();
+            // Gemini's and Anthropic's endpoints for OpenAI's dialect.
+            if line["api"] == "chat.completions" && ["gemini", "anthropic"].contains(&provider.as_str()) {
+                provider = "compatible".to_string();
+            }
+            // Arrays are cut up by a splitter of their own, and tested where that is.
+            if text("response_file").is_some_and(|file| file.ends_with(".jsonarray")) {
+                continue;
+            }
             let Some(adapter) = adapter_for(&provider) else { continue };
             let row = Row {
                 id: text("id").unwrap(),
@@ -86,7 +102,7 @@ fn rows() -> Vec<(Row, Box<dyn Adapter>)> {
     rows
 }
 
-fn streams() -> Vec<(Row, Box<dyn Adapter>)> {
+fn streams() -> Vec<(Row, &'static dyn Adapter)> {
     rows().into_iter().filter(|(row, _)| row.stream && row.status == 200).collect()
 }
 
@@ -122,7 +138,7 @@ fn one(
 /// The places to cut at: every one of a short stream; of a long one so many that the work is bounded,
 /// close together at both ends and spread over the rest.
 fn cuts(body: &[u8]) -> Vec<usize> {
-    const WORK: usize = 8_000_000;
+    const WORK: usize = 3_000_000;
     let len = body.len();
     let third = WORK / len.max(1) / 3;
     let step = len / third.max(1) + 1;
@@ -132,14 +148,14 @@ fn cuts(body: &[u8]) -> Vec<usize> {
 #[test]
 fn a_stream_gives_the_same_bytes_however_it_arrives() {
     for (row, adapter) in streams() {
-        let whole = through(&*adapter, std::iter::once(&row.body[..]));
-        for size in [1, 7, 64] {
-            let pieces = through(&*adapter, row.body.chunks(size));
-            assert!(pieces == whole, "{}: in pieces of {size}", row.id);
-        }
-        for cut in cuts(&row.body) {
-            let (head, tail) = row.body.split_at(cut);
-            assert!(through(&*adapter, [head, tail].into_iter()) == whole, "{}: cut at {cut}", row.id);
+        let whole = through(adapter, std::iter::once(&row.body[..]));
+        // Every byte begins a piece in some of the runs.
+        for (size, offsets) in [(1, 0..1), (7, 0..7), (64, 0..64)] {
+            for offset in offsets {
+                let (head, tail) = row.body.split_at(offset.min(row.body.len()));
+                let pieces = through(adapter, std::iter::once(head).chain(tail.chunks(size)));
+                assert!(pieces == whole, "{}: in pieces of {size} from {offset} on", row.id);
+            }
         }
     }
 }
@@ -147,13 +163,13 @@ fn a_stream_gives_the_same_bytes_however_it_arrives() {
 #[test]
 fn a_stream_that_breaks_off_never_ends_well() {
     for (row, adapter) in streams() {
-        let whole = client::stream(&through(&*adapter, std::iter::once(&row.body[..])), true).unwrap();
+        let whole = client::stream(&through(adapter, std::iter::once(&row.body[..])), true).unwrap();
         if !whole.done {
             continue;
         }
         let end = end_mark(&row.provider, std::str::from_utf8(&row.body).unwrap());
         for cut in cuts(&row.body).into_iter().filter(|cut| *cut < end) {
-            let out = through(&*adapter, std::iter::once(&row.body[..cut]));
+            let out = through(adapter, std::iter::once(&row.body[..cut]));
             let seen =
                 client::stream(&out, true).unwrap_or_else(|why| panic!("{} cut at {cut}: {why}", row.id));
             assert!(seen.error.is_some() && !seen.done, "{} cut at {cut} ends as if complete", row.id);
@@ -164,68 +180,89 @@ fn a_stream_that_breaks_off_never_ends_well() {
 #[test]
 fn a_client_sees_what_was_recorded() {
     for (row, adapter) in rows().into_iter().filter(|(row, _)| row.status == 200) {
-        let seen = if row.stream {
-            client::stream(&through(&*adapter, std::iter::once(&row.body[..])), true)
+        let (id, expect) = (&row.id, row.expect.as_ref());
+        let expects = |key: &str| expect.and_then(|expect| expect.get(key));
+        // What holds no answer is an error, told by status.
+        let nothing = expect.is_some() && expects("text").is_none() && expects("error").is_none();
+        let nothing =
+            nothing && expects("choices").is_none_or(|choices| choices.as_array().unwrap().is_empty());
+        let out = if row.stream {
+            through(adapter, std::iter::once(&row.body[..]))
         } else {
-            client::completion(&whole(&*adapter, &row.body))
+            match whole(adapter, &row.body) {
+                Ok(out) => out,
+                Err(error) if nothing && error.status == 502 => continue,
+                Err(error) => panic!("{id}: {error:?}"),
+            }
         };
-        let seen = seen.unwrap_or_else(|why| panic!("{}: {why}", row.id));
-        match (&row.expect, openai::quirks::named(&row.provider)) {
-            (Some(expect), _) => compare(&row.id, &seen, expect),
-            (None, Some(_)) => compare_with_recording(&row, &seen),
-            (None, None) => {}
+        let seen = if row.stream { client::stream(&out, true) } else { client::completion(&out) };
+        let seen = seen.unwrap_or_else(|why| panic!("{id}: {why}"));
+        let fails = expects("midstream_error").or_else(|| expects("error"));
+        assert_eq!(seen.error.is_some(), fails.is_some(), "{id}: {:?}", seen.error);
+        match expect {
+            Some(expect) => compare(id, &seen, expect),
+            None if row.compatible() => compare_with_recording(&row, &seen),
+            None => {}
         }
     }
 }
 
-fn whole(adapter: &dyn Adapter, body: &[u8]) -> Vec<u8> {
+fn whole(adapter: &dyn Adapter, body: &[u8]) -> Result<Vec<u8>, ApiError> {
     let document = Document::parse(body, Surrogates::Lone).unwrap();
     let mut writer = CompletionWriter::new("chatcmpl-made", "model", 1);
     adapter.answer(document.root(), &mut |event| writer.write(event));
     let mut out = Vec::new();
-    match writer.finish(&mut out) {
-        Ok(()) => out,
-        Err(error) => error.to_json(),
-    }
+    writer.finish(&mut out).map(|()| out)
 }
 
-/// Compares with `expect.jsonl`, which knows only the first choice.
+/// Compares with `expect.jsonl`: one choice, or a list of them.
 fn compare(id: &str, seen: &Seen, expect: &Value) {
-    if expect.get("error").is_some_and(|error| !error.is_null()) {
-        assert!(seen.error.is_some(), "{id}: no error");
+    if expect.get("prompt_blocked").is_some() {
+        assert_eq!(seen.choices[0].finish.as_deref(), Some("content_filter"), "{id}");
         return;
     }
-    let Some(choice) = seen.choices.first() else { panic!("{id}: no choice") };
+    let choices = match expect["choices"].as_array() {
+        Some(choices) => choices.clone(),
+        None if expect.get("text").is_some() => vec![expect.clone()],
+        None => return,
+    };
+    assert_eq!(seen.choices.len(), choices.len(), "{id}: choices");
+    for (choice, expect) in seen.choices.iter().zip(&choices) {
+        compare_choice(id, choice, expect);
+    }
+    let Some(usage) = expect.get("usage").filter(|usage| usage.is_object()) else { return };
+    let seen = seen.usage.unwrap_or_default();
+    let prompt = usage["prompt_tokens_incl_tool_use"].as_u64().or(usage["prompt_tokens"].as_u64());
+    assert_eq!(Some(seen.prompt), prompt, "{id}: prompt tokens");
+    for (key, count) in [
+        ("completion_tokens", seen.completion),
+        ("cached_tokens", seen.cached),
+        ("reasoning_tokens", seen.reasoning),
+    ] {
+        assert_eq!(count, usage[key].as_u64().unwrap_or(0), "{id}: {key}");
+    }
+    assert_eq!(seen.total, usage["total_tokens"].as_u64().unwrap_or(seen.total), "{id}: total tokens");
+}
+
+fn compare_choice(id: &str, choice: &Choice, expect: &Value) {
     assert_eq!(choice.content.as_deref().unwrap_or_default(), expect["text"].as_str().unwrap(), "{id}: text");
     assert_eq!(choice.reasoning, expect["reasoning"].as_str().unwrap_or_default(), "{id}: reasoning");
     let tools = expect["tools"].as_array().unwrap();
     assert_eq!(choice.calls.len(), tools.len(), "{id}: tool calls");
     for (call, tool) in choice.calls.iter().zip(tools) {
         assert_eq!(call.name, tool["name"], "{id}: tool name");
-        assert_eq!(call.arguments, tool["args"], "{id}: arguments");
+        if tool["args"].is_object() {
+            assert_eq!(call.arguments, tool["args"], "{id}: arguments");
+        }
         if let Some(tool_id) = tool["id"].as_str() {
             assert_eq!(call.id, tool_id, "{id}: tool id");
         }
     }
-    let finish = choice.finish.clone().unwrap_or_default();
-    let allowed = expect["finish_any_of"].as_array().unwrap();
-    assert!(allowed.iter().any(|reason| *reason == *finish), "{id}: {finish} is none of {allowed:?}");
-    if let Some(signatures) = expect["signatures"].as_u64() {
-        assert_eq!(choice.signatures as u64, signatures, "{id}: signatures");
+    if let Some(finish) = choice.finish.as_deref() {
+        let allowed = expect["finish_any_of"].as_array().unwrap();
+        assert!(allowed.iter().any(|reason| reason == finish), "{id}: {finish} is none of {allowed:?}");
     }
-    if let Some(usage) = expect.get("usage").filter(|usage| usage.is_object()) {
-        let seen = seen.usage.unwrap_or_default();
-        let prompt = usage["prompt_tokens_incl_tool_use"].as_u64().or(usage["prompt_tokens"].as_u64());
-        assert_eq!(Some(seen.prompt), prompt, "{id}: prompt tokens");
-        for (key, count) in [
-            ("completion_tokens", seen.completion),
-            ("total_tokens", seen.total),
-            ("cached_tokens", seen.cached),
-            ("reasoning_tokens", seen.reasoning),
-        ] {
-            assert_eq!(count, usage[key].as_u64().unwrap_or(0), "{id}: {key}");
-        }
-    }
+    assert_eq!(choice.signatures as u64, expect["signatures"].as_u64().unwrap_or(0), "{id}: signatures");
 }
 
 /// Compares with what the recording itself says, read in the plainest way.
@@ -301,7 +338,7 @@ fn openais_own_answers_can_pass_as_they_are() {
 #[test]
 fn a_recorded_request_goes_out_as_it_was_recorded() {
     for (row, adapter) in rows() {
-        let Some(file) = row.request.filter(|_| openai::quirks::named(&row.provider).is_some()) else {
+        let Some(file) = row.request.clone().filter(|_| row.compatible()) else {
             continue;
         };
         let body = std::fs::read(file).unwrap();

@@ -31,9 +31,9 @@ pub fn glance(data: &[u8], begun: bool) -> Glance {
     if data.trim_ascii() == b"[DONE]" {
         return Glance { done: true, ..Glance::default() };
     }
-    let finish = value_of(data, br#""finish_reason""#).is_some_and(|value| value.first() == Some(&b'"'));
-    let usage = value_of(data, br#""usage""#).is_some_and(|value| value.first() == Some(&b'{'));
-    let error = value_of(data, br#""error""#).is_some_and(|value| !value.starts_with(b"null"));
+    let finish = values(data, br#""finish_reason""#).any(|value| value.first() == Some(&b'"'));
+    let usage = values(data, br#""usage""#).any(|value| value.first() == Some(&b'{'));
+    let error = values(data, br#""error""#).any(|value| !value.starts_with(b"null"));
     if begun && !usage && !error {
         return Glance { finish, ..Glance::default() };
     }
@@ -57,9 +57,9 @@ fn has_content(delta: Value<'_>) -> bool {
     })
 }
 
-/// What follows a key of the text, after its colon.
-fn value_of<'d>(data: &'d [u8], key: &[u8]) -> Option<&'d [u8]> {
-    memmem::find_iter(data, key).find_map(|at| {
+/// What follows each place where `key`, given with its quotes, is the key of a member.
+fn values<'d>(data: &'d [u8], key: &'d [u8]) -> impl Iterator<Item = &'d [u8]> {
+    memmem::find_iter(data, key).filter_map(|at| {
         let after = data.get(at.checked_add(key.len())?..)?.trim_ascii_start();
         Some(after.strip_prefix(b":")?.trim_ascii_start())
     })
@@ -97,6 +97,8 @@ mod tests {
         );
         assert_eq!(seen(&chunk(r#"{"content":"a"}"#, "null", r#","usage":null"#), true), nothing);
         assert_eq!(seen(&chunk("{}", "\"stop\"", ""), true), (false, false, true, false, false, false));
+        let second = r#"{"choices":[{"index":0,"finish_reason":null},{"index":1,"finish_reason":"stop"}]}"#;
+        assert_eq!(seen(second, true), (false, false, true, false, false, false));
         let usage = r#"{"choices":[],"usage" : {"prompt_tokens":3,"completion_tokens":4,"total_tokens":7}}"#;
         assert_eq!(seen(usage, true), (false, false, false, true, true, false));
         assert_eq!(seen(r#"{"error":{"message":"m"}}"#, true), (false, false, false, false, false, true));

@@ -5,7 +5,7 @@
 
 use super::catalog::{Catalog, Model, Named, Offer, Route, Target};
 use super::problems::Problems;
-use super::{Bounds, Config, raw};
+use super::{Bounds, Config, Timeouts, raw};
 use crate::names::{self, BadName, ModelName, RouteName};
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
@@ -13,6 +13,8 @@ use std::rc::Rc;
 
 /// More attempts on one target are not a fallback any more.
 const TRIES: RangeInclusive<u64> = 1..=10;
+/// A day.
+const MILLISECONDS: RangeInclusive<u64> = 1..=86_400_000;
 /// Half of the memory that Envoy gives a VM.
 const BYTES: RangeInclusive<u64> = 1..=512 * 1024 * 1024;
 
@@ -43,8 +45,9 @@ pub(super) fn check(
     check.routes(&mut catalog, document.routes);
     let default = document.default_provider.and_then(|name| check.default_provider(&catalog, &name));
     let bounds = check.bounds(document.bounds);
+    let timeouts = check.timeouts(document.timeouts);
     match check.problems.is_empty() {
-        true => Ok(Config { catalog, default, bounds, warnings: check.warnings }),
+        true => Ok(Config { catalog, default, bounds, timeouts, warnings: check.warnings }),
         false => Err(check.problems),
     }
 }
@@ -225,6 +228,19 @@ impl Check<'_> {
             response_bytes: bound("response_bytes", raw.response_bytes, default.response_bytes),
             held_bytes: bound("held_bytes", raw.held_bytes, default.held_bytes),
         }
+    }
+
+    fn timeouts(&mut self, raw: raw::Timeouts) -> Timeouts {
+        let mut limit = |key: &str, raw: Option<u64>| {
+            let ms = raw?;
+            if !MILLISECONDS.contains(&ms) {
+                self.problems.add(format!("timeouts.{key}"), ms.to_string(), within(&MILLISECONDS));
+            }
+            Some(ms)
+        };
+        let first_token_ms = limit("first_token_ms", raw.first_token_ms);
+        let answer_ms = limit("answer_ms", raw.answer_ms).unwrap_or(Timeouts::default().answer_ms);
+        Timeouts { first_token_ms, answer_ms }
     }
 
     /// Models, aliases and routes are asked for in the same way, so each name stands for one thing.

@@ -33,6 +33,7 @@ pub struct Config {
     /// With the catalog's models of it, because a bare name may be one of them.
     default: Option<Offer>,
     bounds: Bounds,
+    timeouts: Timeouts,
     warnings: Vec<String>,
 }
 
@@ -45,6 +46,22 @@ pub struct Bounds {
     pub response_bytes: usize,
     /// How much of a stream is held back until its first content, in bytes.
     pub held_bytes: usize,
+}
+
+/// How long one attempt may take, in milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timeouts {
+    /// Of a stream, until its first content; Envoy's `per_try_timeout` where it is not given.
+    pub first_token_ms: Option<u64>,
+    /// Of an answer that is not streamed, until all of it is there.
+    pub answer_ms: u64,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        // As long as OpenAI's own SDKs wait.
+        Self { first_token_ms: None, answer_ms: 600_000 }
+    }
 }
 
 impl Default for Bounds {
@@ -70,6 +87,11 @@ impl Config {
     /// How much is held in memory at most.
     pub fn bounds(&self) -> Bounds {
         self.bounds
+    }
+
+    /// How long one attempt may take.
+    pub fn timeouts(&self) -> Timeouts {
+        self.timeouts
     }
 
     /// The models of the catalog, sorted by name.

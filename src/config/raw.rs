@@ -23,6 +23,8 @@ pub(super) struct Document {
     pub default_provider: Option<String>,
     #[serde(default)]
     pub bounds: Bounds,
+    #[serde(default)]
+    pub timeouts: Timeouts,
 }
 
 #[derive(serde::Deserialize)]
@@ -77,6 +79,13 @@ pub(super) struct Bounds {
     pub request_bytes: Option<u64>,
     pub response_bytes: Option<u64>,
     pub held_bytes: Option<u64>,
+}
+
+#[derive(Default, serde::Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a map with the keys first_token_ms and answer_ms")]
+pub(super) struct Timeouts {
+    pub first_token_ms: Option<u64>,
+    pub answer_ms: Option<u64>,
 }
 
 /// Read by name, sorted: protobuf's maps have no order, so none may matter. A name given twice is refused, where

@@ -160,6 +160,7 @@ fn every_problem_is_told_at_once() {
         },
         "default_provider": "groq",
         "bounds": {"held_bytes": 0},
+        "timeouts": {"first_token_ms": 0, "answer_ms": 86_400_001},
     }));
     let vendors: Vec<_> = Vendor::ALL.iter().map(|vendor| vendor.as_str()).collect();
     let vendors = vendors.join(", ");
@@ -188,6 +189,8 @@ fn every_problem_is_told_at_once() {
              allow_unlisted: true for groq",
             "default_provider: \"groq\": expected a provider with allow_unlisted: true",
             "bounds.held_bytes: 0: expected a whole number from 1 to 536870912",
+            "timeouts.first_token_ms: 0: expected a whole number from 1 to 86400000",
+            "timeouts.answer_ms: 86400001: expected a whole number from 1 to 86400000",
         ]
     );
 }

@@ -51,6 +51,9 @@ pub struct Forward {
     pub plan: Plan,
     /// The body, where it changes.
     pub body: Option<Vec<u8>>,
+    /// How long an attempt may take until its answer is let go, in milliseconds; none where that is
+    /// left to Envoy's configuration.
+    pub attempt_ms: Option<u64>,
 }
 
 /// An answer of the gateway's own.
@@ -143,7 +146,12 @@ fn forward(body: &[u8], config: &Config) -> Result<Forward, ApiError> {
     let (stream, include_usage) = (request.stream, request.include_usage);
     let changed = canonical(&request, &targets, body);
     let length = changed.as_ref().map_or(body.len(), Vec::len);
-    Ok(Forward { plan: Plan { targets, length, stream, include_usage }, body: changed })
+    let timeouts = config.timeouts();
+    Ok(Forward {
+        attempt_ms: if stream { timeouts.first_token_ms } else { Some(timeouts.answer_ms) },
+        plan: Plan { targets, length, stream, include_usage },
+        body: changed,
+    })
 }
 
 fn not_json(error: Error) -> ApiError {

@@ -36,10 +36,12 @@ const STEERING: [&str; 11] = [
     "x-envoy-retry-grpc-on",
     "x-envoy-retry-on",
     "x-envoy-upstream-alt-stat-name",
-    "x-envoy-upstream-rq-per-try-timeout-ms",
+    PER_TRY_TIMEOUT,
     "x-envoy-upstream-rq-timeout-alt-response",
     "x-envoy-upstream-rq-timeout-ms",
 ];
+
+const PER_TRY_TIMEOUT: &str = "x-envoy-upstream-rq-per-try-timeout-ms";
 
 impl Gateway {
     pub fn new(config: Rc<Config>) -> Self {
@@ -98,6 +100,9 @@ fn forward_to_envoy(forward: &Forward) -> Result<(), abi::Refused> {
     // Changing a header also clears the route that was chosen before the plan was known.
     let retries = plan.targets.len().saturating_sub(1);
     abi::set_header(Map::RequestHeaders, "x-envoy-max-retries", retries.to_string().as_bytes())?;
+    if let Some(ms) = forward.attempt_ms {
+        abi::set_header(Map::RequestHeaders, PER_TRY_TIMEOUT, ms.to_string().as_bytes())?;
+    }
     if let Some(body) = &forward.body {
         abi::set_header(Map::RequestHeaders, "content-length", body.len().to_string().as_bytes())?;
         abi::replace_buffer(Buffer::RequestBody, body)?;

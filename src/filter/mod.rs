@@ -12,7 +12,9 @@ mod root;
 pub use root::root;
 
 #[cfg(target_family = "wasm")]
-proxy_wasm::main! {{
-    proxy_wasm::set_log_level(proxy_wasm::types::LogLevel::Info);
-    proxy_wasm::set_root_context(root);
-}}
+mod start {
+    proxy_wasm::main! {{
+        proxy_wasm::set_log_level(proxy_wasm::types::LogLevel::Info);
+        proxy_wasm::set_root_context(super::root);
+    }}
+}

@@ -152,7 +152,7 @@ impl Envoy {
             retries.map_or(0, |count| count.expect("a number of retries")) + self.surplus_retries;
         self.routed.push(headers.clone());
         // The router consumes what is meant for it.
-        headers.retain(|(name, _)| name != "x-envoy-max-retries");
+        headers.retain(|(name, _)| !name.starts_with("x-envoy-"));
         for number in 1_u64.. {
             let cluster = self.filter_state.borrow().get("next").cloned().unwrap_or_default();
             let cluster = String::from_utf8(cluster).expect("a cluster's name");
@@ -212,7 +212,11 @@ impl Envoy {
         client: &mut Client,
         may_retry: bool,
     ) -> Attempt {
-        let resets = matches!(response.end, End::Reset);
+        let unfinished = match response.end {
+            End::Reset => Some((503, "upstream_reset_before_response_started{connection_termination}")),
+            End::Stall => Some((504, "upstream_per_try_timeout")),
+            _ => None,
+        };
         for part in response.parts() {
             let parts = match provider.take(Way::Response, part, self.limits.1) {
                 Ok(parts) => parts,
@@ -232,17 +236,12 @@ impl Envoy {
                 }
             }
         }
-        if resets && client.headers.is_some() {
-            client.cut = true;
-        } else if resets && may_retry {
-            return Attempt::Retry;
-        } else if resets {
-            let body = "upstream connect error or disconnect/reset before headers";
-            return Attempt::Reply(local(
-                503,
-                body,
-                "upstream_reset_before_response_started{connection_termination}",
-            ));
+        match unfinished {
+            // Envoy's limit for an attempt ends with the headers of its answer.
+            Some(_) if client.headers.is_some() => client.cut = true,
+            Some(_) if may_retry => return Attempt::Retry,
+            Some((status, details)) => return Attempt::Reply(local(status, "upstream failed", details)),
+            None => {}
         }
         Attempt::Done
     }

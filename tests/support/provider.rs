@@ -15,6 +15,8 @@ pub enum End {
     Trailers(Headers),
     /// Never: the connection breaks.
     Reset,
+    /// Never: nothing more comes until somebody's patience ends.
+    Stall,
 }
 
 /// A provider's response.
@@ -65,6 +67,11 @@ impl Response {
     /// The connection is refused, or breaks before the response.
     pub fn refused() -> Self {
         Self { headers: None, pieces: Vec::new(), end: End::Reset }
+    }
+
+    /// No response at all.
+    pub fn silence() -> Self {
+        Self { end: End::Stall, ..Self::refused() }
     }
 
     pub fn with(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {

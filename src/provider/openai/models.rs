@@ -67,7 +67,7 @@ impl Model {
     }
 }
 
-/// The family that `model` belongs to; names may be preceded by an owner, as in `qwen/qwen3-32b`.
+/// The family that `model` belongs to.
 pub(super) fn of(models: &'static [Model], model: &str) -> Model {
     let fits = |family: &&Model| model.starts_with(family.prefix);
     models.iter().find(fits).copied().unwrap_or(Model::new("", &[]))

@@ -5,31 +5,6 @@
 use super::models;
 use super::quirks::{Credential, Lacks, Limit, Messages, Quirks, Reasoning, Replay, StreamOptions};
 
-/// The vendor of that name.
-#[must_use]
-pub fn named(vendor: &str) -> Option<&'static Quirks> {
-    ALL.iter().copied().find(|quirks| quirks.vendor == vendor)
-}
-
-/// Every vendor that speaks OpenAI's dialect.
-pub const ALL: &[&Quirks] = &[
-    &OPENAI,
-    &AZURE,
-    &DEEPSEEK,
-    &MISTRAL,
-    &GROQ,
-    &TOGETHER,
-    &OPENROUTER,
-    &XAI,
-    &QWEN,
-    &MOONSHOT,
-    &FIREWORKS,
-    &CEREBRAS,
-    &VLLM,
-    &OLLAMA,
-    &COMPATIBLE,
-];
-
 /// What an unknown server is trusted with: the oldest words, nothing that a strict one rejects.
 pub const COMPATIBLE: Quirks = Quirks {
     vendor: "compatible",

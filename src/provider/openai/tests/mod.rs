@@ -6,15 +6,15 @@ mod errors;
 mod requests;
 mod streams;
 
-use super::{OpenAi, quirks};
 use crate::chat::{ChunkWriter, CompletionWriter, Request};
+use crate::config::Vendor;
 use crate::error::ApiError;
 use crate::json::{Document, Surrogates};
-use crate::provider::{Adapter, Outgoing, Target};
+use crate::provider::{self, Adapter, Outgoing, Target};
 use serde_json::{Value, json};
 
-fn adapter(vendor: &str) -> OpenAi {
-    OpenAi(quirks::named(vendor).unwrap())
+fn adapter(vendor: &str) -> &'static dyn Adapter {
+    provider::adapter(Vendor::named(vendor).unwrap())
 }
 
 /// The request as it goes to a vendor's model.

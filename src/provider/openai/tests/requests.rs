@@ -389,6 +389,6 @@ fn the_key_goes_where_the_vendor_looks_for_it() {
     assert_eq!(adapter("azure").credential("k"), ("api-key", "k".to_string()));
     let target = Target { model: "m", max_output_tokens: None };
     assert_eq!(adapter("azure").path(target, true), "/chat/completions");
-    let canonical = quirks::ALL.iter().filter(|quirks| OpenAi(quirks).is_canonical());
-    assert_eq!(canonical.map(|quirks| quirks.vendor).collect::<Vec<_>>(), ["openai"]);
+    let canonical = Vendor::ALL.iter().filter(|vendor| provider::adapter(**vendor).is_canonical());
+    assert_eq!(canonical.map(|vendor| vendor.as_str()).collect::<Vec<_>>(), ["openai"]);
 }
