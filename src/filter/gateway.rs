@@ -164,9 +164,11 @@ impl HttpContext for Gateway {
         let status = abi::header(Map::ResponseHeaders, ":status").ok();
         let status = status.and_then(|status| std::str::from_utf8(&status).ok()?.parse().ok()).unwrap_or(500);
         let details = abi::property("response\0code_details").unwrap_or_default();
-        let body = local_reply(status, &details).to_json();
+        let error = local_reply(status, &details);
+        let body = error.to_json();
         let length = if ends { 0 } else { body.len() };
         let headers = [
+            (":status", error.status.to_string().into_bytes()),
             ("content-type", b"application/json".to_vec()),
             ("content-length", length.to_string().into_bytes()),
         ];
