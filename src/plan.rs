@@ -12,6 +12,10 @@ pub struct Plan {
     /// In the order of the attempts.
     #[serde(rename = "t")]
     pub targets: Vec<PlannedTarget>,
+    /// How long the canonical body is. An attempt cannot take it from the headers: they are as the
+    /// last attempt left them.
+    #[serde(rename = "l")]
+    pub length: usize,
     /// Whether the client asked for a stream.
     #[serde(rename = "s")]
     pub stream: bool,

@@ -60,6 +60,12 @@ impl Stream {
         }
         self.taken = self.taken.saturating_add(bytes.len());
         self.released = begun || self.taken > bound;
+        if self.released {
+            match &mut self.source {
+                Source::Canonical(source) => source.let_go(),
+                Source::Translated(source) => source.let_go(),
+            }
+        }
         if self.released && self.held.is_empty() {
             return Progress::Begins(piece);
         }

@@ -14,19 +14,25 @@ pub(super) struct Translated {
     reader: Box<dyn StreamReader>,
     writer: ChunkWriter,
     stray: Vec<u8>,
+    /// Whether what came so far was let go, with or without content in it.
+    let_go: bool,
     early_error: Option<ApiError>,
 }
 
 impl Translated {
     pub fn new(reader: Box<dyn StreamReader>, writer: ChunkWriter, frame_limit: usize) -> Self {
-        Self { splitter: Splitter::new(frame_limit), reader, writer, stray: Vec::new(), early_error: None }
+        let splitter = Splitter::new(frame_limit);
+        Self { splitter, reader, writer, stray: Vec::new(), let_go: false, early_error: None }
     }
 
     pub fn push(&mut self, bytes: &[u8], ends: bool) -> Piece {
         let mut out = Vec::new();
-        let Self { splitter, reader, writer, stray, early_error } = self;
+        let Self { splitter, reader, writer, stray, let_go, early_error } = self;
+        let let_go = *let_go;
         let mut take = |event: Event<'_>| match event {
-            Event::Error(error) if !writer.begun() => *early_error = early_error.take().or(Some(error)),
+            Event::Error(error) if !writer.begun() && !let_go => {
+                *early_error = early_error.take().or(Some(error))
+            }
             // Nothing of an attempt that has failed unseen is shown.
             _ if early_error.is_some() => {}
             event => writer.write(event, &mut out),
@@ -48,7 +54,7 @@ impl Translated {
             take(Event::Error(ApiError::bad_answer("an event of the provider's stream is too long")));
         }
         if ends && early_error.is_none() {
-            if writer.begun() {
+            if writer.begun() || let_go {
                 writer.finish(&mut out);
             } else {
                 let error = ApiError::bad_answer("the provider's stream ended before the answer began");
@@ -56,6 +62,11 @@ impl Translated {
             }
         }
         Piece::Write(out)
+    }
+
+    /// What came so far is let go: a failure has to be said in the stream.
+    pub fn let_go(&mut self) {
+        self.let_go = true;
     }
 
     /// Whether anything of the answer has been written.
