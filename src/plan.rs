@@ -22,6 +22,9 @@ pub struct Plan {
     /// Whether the client asked for usage in the stream.
     #[serde(rename = "u")]
     pub include_usage: bool,
+    /// Whether the client expects a call as the legacy `function_call`.
+    #[serde(rename = "f")]
+    pub functions: bool,
 }
 
 /// One attempt.

@@ -223,7 +223,8 @@ impl Attempt {
             self.reception = over(root.get("usage").map(Usage::read));
             return Ok(Piece::Pass);
         }
-        let mut writer = CompletionWriter::new(&self.answer_id(), &self.target.model, self.scene.now);
+        let mut writer = CompletionWriter::new(&self.answer_id(), &self.target.model, self.scene.now)
+            .with_functions(self.functions);
         self.adapter.answer(root, &mut |event| writer.write(event));
         let usage = writer.usage();
         let mut out = Vec::with_capacity(body.len());
@@ -334,6 +335,7 @@ impl Attempt {
 
     fn chunk_writer(&self) -> ChunkWriter {
         ChunkWriter::new(&self.answer_id(), &self.target.model, self.scene.now, self.include_usage)
+            .with_functions(self.functions)
     }
 }
 

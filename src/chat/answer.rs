@@ -43,8 +43,10 @@ impl Progress {
     }
 
     /// The finish reason that agrees with what was said: `tool_calls` exactly where there are some.
-    pub fn reason(&self, said: FinishReason) -> FinishReason {
+    /// Where the client offered `functions`, the word is `function_call`.
+    pub fn reason(&self, said: FinishReason, functions: bool) -> FinishReason {
         match (said, self.calls.is_empty()) {
+            (FinishReason::Stop | FinishReason::ToolCalls, false) if functions => FinishReason::FunctionCall,
             (FinishReason::Stop, false) => FinishReason::ToolCalls,
             (FinishReason::ToolCalls, true) => FinishReason::Stop,
             _ => said,

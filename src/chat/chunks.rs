@@ -19,6 +19,7 @@ pub struct ChunkWriter {
     /// The members that begin every chunk, rendered once.
     head: Vec<u8>,
     include_usage: bool,
+    functions: bool,
     usage: Option<Usage>,
     choices: Vec<Choice>,
     state: State,
@@ -49,10 +50,18 @@ impl ChunkWriter {
             members: Vec::new(),
             head: Vec::new(),
             include_usage,
+            functions: false,
             usage: None,
             choices: Vec::new(),
             state: State::Open,
         }
+    }
+
+    /// Says a call as the legacy `function_call`, for a client that offered `functions`: there can
+    /// be only one, the first.
+    #[must_use]
+    pub fn with_functions(self, functions: bool) -> Self {
+        Self { functions, ..self }
     }
 
     /// Writes what the event comes to, if anything; nothing after the end.
@@ -161,6 +170,12 @@ impl ChunkWriter {
             Delta::Signature(signature) => choice.signature = Some(signature.into_owned()),
             Delta::Call { index: call, id, name, custom, signature } => {
                 choice.progress.call(call, custom);
+                if self.functions {
+                    let first = call == 0;
+                    return if first {
+                        self.function_call(out, index, Some(&name), &Text::default())
+                    };
+                }
                 self.chunk(out, index, |delta| {
                     delta.array("tool_calls", |calls| {
                         calls.object(|entry| {
@@ -202,7 +217,24 @@ impl ChunkWriter {
         });
     }
 
+    fn function_call(&mut self, out: &mut Vec<u8>, index: u32, name: Option<&Text<'_>>, fragment: &Text<'_>) {
+        self.chunk(out, index, |delta| {
+            delta.object("function_call", |function| {
+                if let Some(name) = name {
+                    function.text("name", name);
+                }
+                function.text("arguments", fragment);
+            });
+        });
+    }
+
     fn arguments(&mut self, out: &mut Vec<u8>, index: u32, call: u32, fragment: &Text<'_>) {
+        if self.functions {
+            let first = call == 0;
+            return if first {
+                self.function_call(out, index, None, fragment)
+            };
+        }
         self.chunk(out, index, |delta| {
             delta.array("tool_calls", |calls| {
                 calls.object(|entry| {
@@ -219,7 +251,7 @@ impl ChunkWriter {
         if std::mem::replace(&mut choice.progress.finished, true) {
             return;
         }
-        let reason = choice.progress.reason(reason);
+        let reason = choice.progress.reason(reason, self.functions);
         let signature = choice.signature.take();
         let silent: Vec<u32> = choice.progress.silent_calls().collect();
         for call in silent {

@@ -16,6 +16,7 @@ pub struct CompletionWriter {
     usage: Option<Usage>,
     choices: Vec<Choice>,
     error: Option<ApiError>,
+    functions: bool,
 }
 
 #[derive(Debug, Default)]
@@ -62,7 +63,15 @@ impl CompletionWriter {
             usage: None,
             choices: Vec::new(),
             error: None,
+            functions: false,
         }
+    }
+
+    /// Says a call as the legacy `function_call`, for a client that offered `functions`: there can
+    /// be only one, the first.
+    #[must_use]
+    pub fn with_functions(self, functions: bool) -> Self {
+        Self { functions, ..self }
     }
 
     /// Takes the next event.
@@ -120,7 +129,7 @@ impl CompletionWriter {
             body.text("model", &self.model);
             body.array("choices", |choices| {
                 for (index, choice) in self.choices.iter_mut().enumerate() {
-                    choices.object(|entry| choice.write(index, entry));
+                    choices.object(|entry| choice.write(index, self.functions, entry));
                 }
             });
             if let Some(usage) = &self.usage {
@@ -178,7 +187,7 @@ impl Choice {
         }
     }
 
-    fn write(&mut self, index: usize, entry: &mut Object<'_>) {
+    fn write(&mut self, index: usize, functions: bool, entry: &mut Object<'_>) {
         let silent: Vec<u32> = self.progress.silent_calls().collect();
         for call in self.calls.iter_mut().filter(|call| silent.contains(&call.index)) {
             call.arguments = Text::of("{}");
@@ -191,7 +200,12 @@ impl Choice {
             if let Some(reasoning) = &self.reasoning {
                 message.text("reasoning_content", reasoning);
             }
-            if !self.calls.is_empty() {
+            if let Some(call) = self.calls.first().filter(|_| functions) {
+                message.object("function_call", |function| {
+                    function.text("name", &call.name);
+                    function.text("arguments", &call.arguments);
+                });
+            } else if !self.calls.is_empty() {
                 message.array("tool_calls", |calls| {
                     for call in &self.calls {
                         calls.object(|entry| {
@@ -216,7 +230,7 @@ impl Choice {
             Some(logprobs) => entry.raw("logprobs", logprobs),
             None => entry.null("logprobs"),
         }
-        let reason = self.progress.reason(self.reason.unwrap_or(FinishReason::Stop));
+        let reason = self.progress.reason(self.reason.unwrap_or(FinishReason::Stop), functions);
         entry.string("finish_reason", reason.as_str());
         for (key, value) in &self.choice_members {
             entry.member(key, value);

@@ -16,6 +16,8 @@ pub struct Request<'d> {
     pub messages: Vec<Message<'d>>,
     /// `tools`, and the legacy `functions`.
     pub tools: Vec<Tool<'d>>,
+    /// Whether it offers the legacy `functions`, and expects a `function_call`.
+    pub functions: bool,
     /// `tool_choice`, or the legacy `function_call`.
     pub tool_choice: Option<ToolChoice<'d>>,
     /// `parallel_tool_calls`.
@@ -172,6 +174,7 @@ impl<'d> Request<'d> {
             model,
             messages,
             tools: tools(&at)?,
+            functions: at.value("functions").is_some() && at.value("tools").is_none(),
             tool_choice: tool_choice(&at)?,
             parallel_tool_calls: at.bool("parallel_tool_calls")?,
             response_format: response_format(&at)?,

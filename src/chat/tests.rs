@@ -353,3 +353,32 @@ fn thinking_blocks_join_to_what_has_to_come_back() {
         ]
     );
 }
+
+#[test]
+fn a_client_that_offered_functions_gets_a_function_call() {
+    let said = vec![
+        call(0, "a", "f"),
+        delta(0, Delta::Arguments { index: 0, fragment: Text::of("{}") }),
+        call(1, "b", "g"),
+        finish(FinishReason::ToolCalls),
+        Event::End,
+    ];
+    let mut chunks = ChunkWriter::new("c", "m", 1, false).with_functions(true);
+    let mut whole = CompletionWriter::new("c", "m", 1).with_functions(true);
+    let (mut stream, mut body) = (Vec::new(), Vec::new());
+    for event in said {
+        chunks.write(event.clone(), &mut stream);
+        whole.write(event);
+    }
+    whole.finish(&mut body).unwrap();
+    let pieces: Vec<Tree> = events(&stream)
+        .iter()
+        .filter_map(|event| serde_json::from_str::<Tree>(event).ok())
+        .filter_map(|chunk| chunk["choices"][0]["delta"].get("function_call").cloned())
+        .collect();
+    assert_eq!(pieces, [json!({"name": "f", "arguments": ""}), json!({"arguments": "{}"})]);
+    let whole: Tree = serde_json::from_slice(&body).unwrap();
+    assert_eq!(whole["choices"][0]["message"]["function_call"], json!({"name": "f", "arguments": "{}"}));
+    assert!(whole["choices"][0]["message"].get("tool_calls").is_none());
+    assert_eq!(whole["choices"][0]["finish_reason"], "function_call");
+}

@@ -151,7 +151,7 @@ fn forward(body: &[u8], config: &Config) -> Result<Forward, ApiError> {
     let timeouts = config.timeouts();
     Ok(Forward {
         attempt_ms: if stream { timeouts.first_token_ms } else { Some(timeouts.answer_ms) },
-        plan: Plan { targets, length, stream, include_usage },
+        plan: Plan { targets, length, stream, include_usage, functions: request.functions },
         body: changed,
     })
 }

@@ -1,7 +1,7 @@
 //! In what vendors of the OpenAI dialect differ, as data.
 //!
 //! A vendor is a [`Quirks`]: what it calls things, what it lacks, what it wants echoed. The vendors
-//! themselves stand in [`super::vendors`], what differs from model to model in [`super::models`].
+//! themselves stand in `vendors`, what differs from model to model in `models`.
 
 use super::models::Model;
 pub use super::vendors::*;
