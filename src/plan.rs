@@ -80,7 +80,7 @@ mod tests {
             max_output_tokens,
         };
         let targets = vec![target("a", None), target("b", Some(64_000))];
-        let plan = Plan { targets, length: 70_000, stream: true, include_usage: false };
+        let plan = Plan { targets, length: 70_000, stream: true, include_usage: false, functions: true };
         assert_eq!(Plan::from_bytes(&plan.to_bytes()), Some(plan));
     }
 
