@@ -5,9 +5,10 @@
 //! be taken back if the other half never came.
 
 use super::response::Piece;
+use super::stream::is_whole;
 use crate::chat::{Usage, glance};
 use crate::error::ApiError;
-use crate::json::{Document, Edit, Surrogates, splice};
+use crate::json::{Edit, splice};
 use crate::provider::Adapter;
 use crate::sse::{Frame, Splitter};
 
@@ -105,11 +106,6 @@ impl Canonical {
     }
 }
 
-/// Whether the data of an event was not cut.
-fn is_whole(data: &[u8]) -> bool {
-    data.trim_ascii() == b"[DONE]" || Document::parse(data, Surrogates::Lone).is_ok()
-}
-
 impl Seen {
     /// Takes note of an event; returns what goes on in its place, if not the event itself.
     fn take(&mut self, frame: &Frame<'_>, hide_usage: bool) -> Option<Vec<u8>> {
@@ -158,5 +154,59 @@ impl Seen {
         }
         self.early_error = Some(error);
         Vec::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::config::Vendor;
+    use crate::provider::adapter;
+
+    const SAYS: &str =
+        "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"hi\"},\"finish_reason\":null}]}\n\n";
+    const ENDS: &str = "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n";
+    const USAGE: &str = "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":2}}\n\n";
+    const DONE: &str = "data: [DONE]\n\n";
+
+    fn push(hide_usage: bool, pieces: &[&str]) -> Vec<Piece> {
+        let mut stream = Canonical::new(adapter(Vendor::OpenAi), hide_usage, 1000);
+        pieces.iter().map(|piece| stream.push(piece.as_bytes(), false)).collect()
+    }
+
+    fn write(text: &str) -> Piece {
+        Piece::Write(text.as_bytes().to_vec())
+    }
+
+    #[test]
+    fn whole_events_are_not_copied() {
+        let many = [SAYS, SAYS, ENDS].concat();
+        assert_eq!(push(true, &[SAYS, &many, DONE]), [Piece::Pass, Piece::Pass, Piece::Pass]);
+        assert_eq!(push(false, &[SAYS, &many, USAGE]), [Piece::Pass, Piece::Pass, Piece::Pass]);
+    }
+
+    #[test]
+    fn only_usage_is_taken_out_of_a_piece() {
+        let piece = [SAYS, ENDS, USAGE, DONE].concat();
+        assert_eq!(push(true, &[&piece]), [write(&[SAYS, ENDS, DONE].concat())]);
+        assert_eq!(push(true, &[USAGE]), [write("")]);
+    }
+
+    #[test]
+    fn half_an_event_waits_for_its_other_half() {
+        let (first, second) = SAYS.split_at(20);
+        let pieces = [&[SAYS, first].concat(), second, DONE];
+        assert_eq!(push(false, &pieces), [write(SAYS), write(SAYS), Piece::Pass]);
+    }
+
+    #[test]
+    fn usage_is_known_whether_or_not_it_is_shown() {
+        for hide_usage in [true, false] {
+            let mut stream = Canonical::new(adapter(Vendor::OpenAi), hide_usage, 1000);
+            stream.push([SAYS, USAGE].concat().as_bytes(), false);
+            let usage = stream.usage().unwrap();
+            assert_eq!((usage.prompt, usage.completion), (1, 2));
+        }
     }
 }
