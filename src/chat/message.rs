@@ -3,7 +3,7 @@
 //! Only what translation and routing act on is typed; a message keeps its [`Value`], so that what
 //! nobody acts on can be passed on as it stands.
 
-use super::request::Reader;
+use super::reader::Reader;
 use crate::error::ApiError;
 use crate::json::{Kind, Text, Value};
 
