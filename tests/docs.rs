@@ -1,6 +1,7 @@
-//! What README.md and docs/ say is there: every link leads somewhere, every error code and every vendor is told of.
+//! What README.md and docs/ say is there: every link leads somewhere, every error code and every vendor is told of, what is
+//! shown of the configuration is valid.
 
-use modelgate::config::Vendor;
+use modelgate::config::{Config, Vendor};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -99,4 +100,14 @@ fn every_vendor_is_described() {
         let section = anchors(&documentation).contains(vendor.as_str());
         assert!(row || section, "docs/providers.md does not describe {vendor}");
     }
+}
+
+#[test]
+fn the_configuration_that_the_readme_shows_is_valid() {
+    let readme = read(&root().join("README.md"));
+    let (_, example) = readme.split_once("```yaml modelgate\n").expect("an example");
+    let (example, _) = example.split_once("```").expect("a fence that ends");
+    let document: serde_json::Value = yaml_serde::from_str(example).expect("YAML");
+    let config = Config::parse(document.to_string().as_bytes(), &|_| Some("key".to_owned()));
+    assert!(config.is_ok_and(|config| config.named("smart").is_some()));
 }
