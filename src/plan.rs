@@ -12,6 +12,10 @@ pub struct Plan {
     /// In the order of the attempts.
     #[serde(rename = "t")]
     pub targets: Vec<PlannedTarget>,
+    /// How long the canonical body is. An attempt cannot take it from the headers: they are as the
+    /// last attempt left them.
+    #[serde(rename = "l")]
+    pub length: usize,
     /// Whether the client asked for a stream.
     #[serde(rename = "s")]
     pub stream: bool,
@@ -58,5 +62,32 @@ impl Plan {
     #[must_use]
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         serde_json::from_slice(bytes).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plan_is_read_as_it_was_written() {
+        let target = |name: &str, max_output_tokens: Option<u64>| PlannedTarget {
+            provider: name.to_string(),
+            cluster: format!("cluster \"of\" {name}"),
+            model: "m/\u{e9}".to_string(),
+            name: "n".to_string(),
+            body_passes: max_output_tokens.is_none(),
+            max_output_tokens,
+        };
+        let targets = vec![target("a", None), target("b", Some(64_000))];
+        let plan = Plan { targets, length: 70_000, stream: true, include_usage: false, functions: true };
+        assert_eq!(Plan::from_bytes(&plan.to_bytes()), Some(plan));
+    }
+
+    #[test]
+    fn what_is_no_plan_is_none() {
+        for bytes in [&b""[..], b"{}", b"null", b"{\"t\":[]", &[0xFF]] {
+            assert_eq!(Plan::from_bytes(bytes), None);
+        }
     }
 }

@@ -5,9 +5,10 @@
 //! be taken back if the other half never came.
 
 use super::response::Piece;
+use super::stream::is_whole;
 use crate::chat::{Usage, glance};
 use crate::error::ApiError;
-use crate::json::{Document, Edit, Surrogates, splice};
+use crate::json::{Edit, splice};
 use crate::provider::Adapter;
 use crate::sse::{Frame, Splitter};
 
@@ -20,36 +21,45 @@ pub(super) struct Canonical {
 /// What the stream has shown so far.
 struct Seen {
     adapter: &'static dyn Adapter,
-    content: bool,
+    /// Whether a failure has to be said in the stream, because something of it was let go.
+    begun: bool,
     finish: bool,
-    /// The end mark or an error was seen.
-    over: bool,
+    state: State,
     usage: Option<Usage>,
     early_error: Option<ApiError>,
 }
 
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum State {
+    Open,
+    /// The end mark was seen.
+    Ended,
+    /// It has failed, and nothing more of it is shown.
+    Failed,
+}
+
 impl Canonical {
     pub fn new(adapter: &'static dyn Adapter, hide_usage: bool, frame_limit: usize) -> Self {
-        let seen =
-            Seen { adapter, content: false, finish: false, over: false, usage: None, early_error: None };
+        let state = State::Open;
+        let seen = Seen { adapter, begun: false, finish: false, state, usage: None, early_error: None };
         Self { splitter: Splitter::new(frame_limit), hide_usage, seen }
     }
 
     pub fn push(&mut self, bytes: &[u8], ends: bool) -> Piece {
         let Self { splitter, seen, hide_usage } = self;
         let cut_before = splitter.held() > 0;
-        // Frames that were begun earlier are collected; of all others only their place is noted.
+        // Frames that were begun earlier are collected; of all others only what changes is noted.
         let mut joined = Vec::new();
-        let mut hidden = Vec::new();
+        let mut edits = Vec::new();
         let mut at = 0_usize;
         let too_long = splitter
             .push(bytes, |frame| {
-                let hide = seen.take(&frame) && *hide_usage;
                 let end = at.saturating_add(frame.raw.len());
-                match (hide, cut_before) {
-                    (true, _) => hidden.push(Edit { span: at..end, with: Vec::new() }),
-                    (false, true) => joined.extend_from_slice(frame.raw),
-                    (false, false) => {}
+                match (seen.take(&frame, *hide_usage), cut_before) {
+                    (Some(with), true) => joined.extend(with),
+                    (Some(with), false) => edits.push(Edit { span: at..end, with }),
+                    (None, true) => joined.extend_from_slice(frame.raw),
+                    (None, false) => {}
                 }
                 at = end;
             })
@@ -59,8 +69,8 @@ impl Canonical {
         if ends {
             // The last event may lack its blank line, but not its last bytes.
             splitter.finish(|frame| {
-                if frame.data.as_deref().is_some_and(is_whole) && !(seen.take(&frame) && *hide_usage) {
-                    tail = [frame.raw, b"\n\n"].concat();
+                if frame.data.as_deref().is_some_and(is_whole) {
+                    tail = seen.take(&frame, *hide_usage).unwrap_or_else(|| [frame.raw, b"\n\n"].concat());
                 }
             });
         }
@@ -69,17 +79,22 @@ impl Canonical {
             joined.extend(tail);
             return Piece::Write(joined);
         }
-        if hidden.is_empty() && !cut_after && tail.is_empty() {
+        if edits.is_empty() && !too_long && !cut_after && tail.is_empty() {
             return Piece::Pass;
         }
-        let mut out = splice(bytes.get(..at).unwrap_or_default(), hidden);
+        let mut out = splice(bytes.get(..at).unwrap_or_default(), edits);
         out.extend(tail);
         Piece::Write(out)
     }
 
+    /// What came so far is let go, whether or not there was content in it.
+    pub fn let_go(&mut self) {
+        self.seen.begun = true;
+    }
+
     /// Whether content has been seen.
     pub fn begun(&self) -> bool {
-        self.seen.content
+        self.seen.begun
     }
 
     pub fn take_early_error(&mut self) -> Option<ApiError> {
@@ -91,52 +106,107 @@ impl Canonical {
     }
 }
 
-/// Whether the data of an event was not cut.
-fn is_whole(data: &[u8]) -> bool {
-    data.trim_ascii() == b"[DONE]" || Document::parse(data, Surrogates::Lone).is_ok()
-}
-
 impl Seen {
-    /// Takes note of an event; returns whether it is there for its usage alone.
-    fn take(&mut self, frame: &Frame<'_>) -> bool {
-        let Some(data) = frame.data.as_deref() else { return false };
-        let glance = glance(data, self.content);
-        if glance.error && self.content {
-            // The provider's event is what the client expects, and goes on as it is.
-            self.over = true;
-        } else if glance.error {
-            // An error in a stream has no status of its own.
-            self.fail(self.adapter.error(500, data));
+    /// Takes note of an event; returns what goes on in its place, if not the event itself.
+    fn take(&mut self, frame: &Frame<'_>, hide_usage: bool) -> Option<Vec<u8>> {
+        if self.state == State::Failed {
+            return Some(Vec::new());
         }
-        self.content |= glance.content || glance.finish;
-        self.finish |= glance.finish;
-        self.over |= glance.done;
+        let data = frame.data.as_deref()?;
+        let glance = glance(data, self.begun);
         self.usage = glance.usage.or(self.usage);
-        glance.only_usage
+        if glance.error {
+            return Some(self.fail(if is_whole(data) {
+                // An error in a stream has no status of its own.
+                self.adapter.error(500, data)
+            } else {
+                ApiError::bad_answer("the provider's stream holds what is not JSON")
+            }));
+        }
+        self.begun |= glance.content || glance.finish;
+        self.finish |= glance.finish;
+        if glance.done {
+            self.state = State::Ended;
+        }
+        (glance.only_usage && hide_usage).then(Vec::new)
     }
 
     /// What has to be said where the provider has stopped talking.
     fn end(&mut self, too_long: bool, ends: bool) -> Vec<u8> {
-        let error = if too_long {
-            ApiError::bad_answer("an event of the provider's stream is too long")
-        } else if !ends || self.over {
-            return Vec::new();
+        let said = self.state == State::Failed || (self.state == State::Ended && self.begun);
+        if said || !(too_long || ends) {
+            Vec::new()
+        } else if too_long {
+            self.fail(ApiError::bad_answer("an event of the provider's stream is too long"))
         } else if self.finish {
-            return b"data: [DONE]\n\n".to_vec();
+            b"data: [DONE]\n\n".to_vec()
         } else {
             let message = "the provider's stream ended before the answer was complete";
-            ApiError::new(502, "server_error", message).coded("stream_interrupted")
-        };
-        if !self.content {
-            self.fail(error);
-            return Vec::new();
+            self.fail(ApiError::new(502, "server_error", message).coded("stream_interrupted"))
         }
-        self.over = true;
-        [b"data: ", error.to_json().as_slice(), b"\n\n"].concat()
     }
 
-    /// The stream has failed unseen.
-    fn fail(&mut self, error: ApiError) {
-        self.early_error = self.early_error.take().or(Some(error));
+    /// The stream has failed: what is said of it in the stream, if it is not unseen yet.
+    fn fail(&mut self, error: ApiError) -> Vec<u8> {
+        self.state = State::Failed;
+        if self.begun {
+            return [b"data: ", error.to_json().as_slice(), b"\n\n"].concat();
+        }
+        self.early_error = Some(error);
+        Vec::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::config::Vendor;
+    use crate::provider::adapter;
+
+    const SAYS: &str =
+        "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"hi\"},\"finish_reason\":null}]}\n\n";
+    const ENDS: &str = "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n";
+    const USAGE: &str = "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":2}}\n\n";
+    const DONE: &str = "data: [DONE]\n\n";
+
+    fn push(hide_usage: bool, pieces: &[&str]) -> Vec<Piece> {
+        let mut stream = Canonical::new(adapter(Vendor::OpenAi), hide_usage, 1000);
+        pieces.iter().map(|piece| stream.push(piece.as_bytes(), false)).collect()
+    }
+
+    fn write(text: &str) -> Piece {
+        Piece::Write(text.as_bytes().to_vec())
+    }
+
+    #[test]
+    fn whole_events_are_not_copied() {
+        let many = [SAYS, SAYS, ENDS].concat();
+        assert_eq!(push(true, &[SAYS, &many, DONE]), [Piece::Pass, Piece::Pass, Piece::Pass]);
+        assert_eq!(push(false, &[SAYS, &many, USAGE]), [Piece::Pass, Piece::Pass, Piece::Pass]);
+    }
+
+    #[test]
+    fn only_usage_is_taken_out_of_a_piece() {
+        let piece = [SAYS, ENDS, USAGE, DONE].concat();
+        assert_eq!(push(true, &[&piece]), [write(&[SAYS, ENDS, DONE].concat())]);
+        assert_eq!(push(true, &[USAGE]), [write("")]);
+    }
+
+    #[test]
+    fn half_an_event_waits_for_its_other_half() {
+        let (first, second) = SAYS.split_at(20);
+        let pieces = [&[SAYS, first].concat(), second, DONE];
+        assert_eq!(push(false, &pieces), [write(SAYS), write(SAYS), Piece::Pass]);
+    }
+
+    #[test]
+    fn usage_is_known_whether_or_not_it_is_shown() {
+        for hide_usage in [true, false] {
+            let mut stream = Canonical::new(adapter(Vendor::OpenAi), hide_usage, 1000);
+            stream.push([SAYS, USAGE].concat().as_bytes(), false);
+            let usage = stream.usage().unwrap();
+            assert_eq!((usage.prompt, usage.completion), (1, 2));
+        }
     }
 }

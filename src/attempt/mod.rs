@@ -40,6 +40,8 @@ pub struct Scene {
 pub struct Attempt {
     target: PlannedTarget,
     next: Option<String>,
+    /// Of the body that goes out.
+    length: usize,
     stream: bool,
     include_usage: bool,
     functions: bool,
@@ -69,6 +71,7 @@ impl Attempt {
         let provider = config.provider(&target.provider).ok_or_else(|| broken("its provider was removed"))?;
         Ok(Self {
             next: targets.next().map(|next| next.cluster),
+            length: plan.length,
             stream: plan.stream,
             include_usage: plan.include_usage,
             functions: plan.functions,
@@ -106,13 +109,14 @@ impl Attempt {
         let outgoing = self.adapter.request(&request, self.put_to())?;
         self.extra_headers = outgoing.headers;
         self.dropped = outgoing.dropped;
+        self.length = outgoing.body.len();
         Ok(outgoing.body)
     }
 
-    /// All headers of the request. `length` is that of the body; `carried` are those of the
-    /// client's request that may go on, as `traceparent`.
+    /// All headers of the request. `carried` are those of the client's request that may go on, as
+    /// `traceparent`.
     #[must_use]
-    pub fn request_headers(&self, length: Vec<u8>, carried: Vec<Header>) -> Vec<Header> {
+    pub fn request_headers(&self, carried: Vec<Header>) -> Vec<Header> {
         fn header(name: impl Into<Cow<'static, str>>, value: impl Into<Vec<u8>>) -> Header {
             (name.into(), value.into())
         }
@@ -127,7 +131,7 @@ impl Attempt {
             header("content-type", "application/json"),
             header("accept", accept),
             header("user-agent", concat!("modelgate/", env!("CARGO_PKG_VERSION"))),
-            header("content-length", length),
+            header("content-length", self.length.to_string()),
         ];
         headers.extend(self.adapter.headers().iter().map(|(name, value)| header(*name, *value)));
         headers.extend(self.extra_headers.iter().map(|(name, value)| header(*name, value.as_bytes())));

@@ -101,7 +101,7 @@ const JSON: &str = "application/json";
 const EVENT_STREAM: &str = "text/event-stream; charset=utf-8";
 
 /// Statuses whose body tells whose fault it is; all other errors are the target's.
-const DOUBTFUL: [u16; 4] = [400, 409, 413, 422];
+const DOUBTFUL: [u16; 3] = [400, 413, 422];
 
 impl Attempt {
     /// Takes the head of the response. A release lets it go at once; without one it is held.
@@ -132,11 +132,24 @@ impl Attempt {
         None
     }
 
+    /// Whether the body's bytes, `size` of them so far, need not be looked at before the rest is there.
+    #[must_use]
+    pub fn waits(&self, size: usize) -> bool {
+        matches!(self.reception, Reception::Whole(_)) && size <= self.bounds.response_bytes
+    }
+
     /// Takes bytes of the body; with [`Piece::Wait`] they come again together with the next ones.
     pub fn on_response_body(&mut self, bytes: &[u8], ends: bool) -> (Option<Release>, Piece) {
         match &mut self.reception {
             Reception::Pending => (None, Piece::Pass),
             Reception::Over { body, .. } => (None, Piece::Write(std::mem::take(body))),
+            Reception::Whole(whole) if bytes.len() > self.bounds.response_bytes => {
+                let limit = self.bounds.response_bytes;
+                let message =
+                    format!("the provider's answer is longer than this gateway's limit of {limit} bytes");
+                let kept = std::mem::take(&mut whole.headers);
+                self.fail_here(ApiError::bad_answer(message), kept)
+            }
             Reception::Whole(_) if !ends => (None, Piece::Wait),
             Reception::Whole(_) => self.whole(bytes),
             Reception::Stream(stream) => match stream.push(bytes, ends, self.bounds.held_bytes) {
@@ -283,6 +296,12 @@ impl Attempt {
         let release = self.fail(error, kept);
         let (_, piece) = self.on_response_body(b"", true);
         (Some(release), piece)
+    }
+
+    /// Gives up before the provider is asked, for good: Envoy retries only what a provider said.
+    pub fn refuse(&mut self, error: ApiError) -> Release {
+        self.next = None;
+        self.fail(error, Vec::new())
     }
 
     /// The headers of an answer: what it is, what is kept of the provider's, and how it came.

@@ -1,6 +1,7 @@
 //! A stream in a provider's own dialect, put into the client's as it comes.
 
 use super::response::Piece;
+use super::stream::is_whole;
 use crate::chat::{ChunkWriter, Event, Usage};
 use crate::error::ApiError;
 use crate::provider::StreamReader;
@@ -14,19 +15,25 @@ pub(super) struct Translated {
     reader: Box<dyn StreamReader>,
     writer: ChunkWriter,
     stray: Vec<u8>,
+    /// Whether what came so far was let go, with or without content in it.
+    let_go: bool,
     early_error: Option<ApiError>,
 }
 
 impl Translated {
     pub fn new(reader: Box<dyn StreamReader>, writer: ChunkWriter, frame_limit: usize) -> Self {
-        Self { splitter: Splitter::new(frame_limit), reader, writer, stray: Vec::new(), early_error: None }
+        let splitter = Splitter::new(frame_limit);
+        Self { splitter, reader, writer, stray: Vec::new(), let_go: false, early_error: None }
     }
 
     pub fn push(&mut self, bytes: &[u8], ends: bool) -> Piece {
         let mut out = Vec::new();
-        let Self { splitter, reader, writer, stray, early_error } = self;
+        let Self { splitter, reader, writer, stray, let_go, early_error } = self;
+        let let_go = *let_go;
         let mut take = |event: Event<'_>| match event {
-            Event::Error(error) if !writer.begun() => *early_error = early_error.take().or(Some(error)),
+            Event::Error(error) if !writer.begun() && !let_go => {
+                *early_error = early_error.take().or(Some(error))
+            }
             // Nothing of an attempt that has failed unseen is shown.
             _ if early_error.is_some() => {}
             event => writer.write(event, &mut out),
@@ -41,14 +48,18 @@ impl Translated {
         };
         let too_long = splitter.push(bytes, &mut each).is_err();
         if ends {
-            splitter.finish(&mut each);
+            splitter.finish(|frame| {
+                if frame.data.as_deref().is_none_or(is_whole) {
+                    each(frame);
+                }
+            });
             reader.finish(stray, &mut take);
         }
         if too_long {
             take(Event::Error(ApiError::bad_answer("an event of the provider's stream is too long")));
         }
         if ends && early_error.is_none() {
-            if writer.begun() {
+            if writer.begun() || let_go {
                 writer.finish(&mut out);
             } else {
                 let error = ApiError::bad_answer("the provider's stream ended before the answer began");
@@ -56,6 +67,11 @@ impl Translated {
             }
         }
         Piece::Write(out)
+    }
+
+    /// What came so far is let go: a failure has to be said in the stream.
+    pub fn let_go(&mut self) {
+        self.let_go = true;
     }
 
     /// Whether anything of the answer has been written.

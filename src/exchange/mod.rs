@@ -6,6 +6,8 @@
 
 mod endpoint;
 mod local;
+#[cfg(test)]
+mod tests;
 
 pub use local::local_reply;
 
@@ -143,18 +145,14 @@ fn forward(body: &[u8], config: &Config) -> Result<Forward, ApiError> {
     let asked = request.model.decode();
     let candidates = route::resolve(config, &asked).map_err(unresolved)?;
     let targets = targets(&request, &candidates.targets)?;
-    let body = canonical(&request, &targets, body);
+    let (stream, include_usage) = (request.stream, request.include_usage);
+    let changed = canonical(&request, &targets, body);
+    let length = changed.as_ref().map_or(body.len(), Vec::len);
     let timeouts = config.timeouts();
-    let attempt_ms = if request.stream { timeouts.first_token_ms } else { Some(timeouts.answer_ms) };
     Ok(Forward {
-        attempt_ms,
-        plan: Plan {
-            targets,
-            stream: request.stream,
-            include_usage: request.include_usage,
-            functions: request.functions,
-        },
-        body,
+        attempt_ms: if stream { timeouts.first_token_ms } else { Some(timeouts.answer_ms) },
+        plan: Plan { targets, length, stream, include_usage, functions: request.functions },
+        body: changed,
     })
 }
 

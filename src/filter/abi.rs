@@ -25,8 +25,13 @@ pub enum Buffer {
 #[repr(u32)]
 pub enum Map {
     RequestHeaders = 0,
+    RequestTrailers = 1,
     ResponseHeaders = 2,
+    ResponseTrailers = 3,
 }
+
+/// As many bytes as there are.
+pub const ALL: usize = usize::MAX >> 1;
 
 #[link(wasm_import_module = "env")]
 unsafe extern "C" {
@@ -94,7 +99,7 @@ pub fn buffer(buffer: Buffer, start: usize, most: usize) -> Result<Vec<u8>, Refu
 /// Replaces the whole of a buffer.
 pub fn replace_buffer(buffer: Buffer, bytes: &[u8]) -> Result<(), Refused> {
     // SAFETY: pointer and length are of one live slice.
-    done(unsafe { proxy_set_buffer_bytes(buffer as u32, 0, usize::MAX >> 1, bytes.as_ptr(), bytes.len()) })
+    done(unsafe { proxy_set_buffer_bytes(buffer as u32, 0, ALL, bytes.as_ptr(), bytes.len()) })
 }
 
 /// One header's value.
@@ -117,6 +122,11 @@ pub fn replace_headers<N: AsRef<str>>(map: Map, pairs: &[(N, Vec<u8>)]) -> Resul
     let bytes = write_pairs(pairs);
     // SAFETY: pointer and length are of one live slice.
     done(unsafe { proxy_set_header_map_pairs(map as u32, bytes.as_ptr(), bytes.len()) })
+}
+
+/// Empties a map of trailers: what others put there is not for whoever comes next.
+pub fn drop_trailers(map: Map) -> Result<(), Refused> {
+    replace_headers::<&str>(map, &[])
 }
 
 /// Sets one header.

@@ -11,6 +11,7 @@ use std::rc::Rc;
 pub(super) struct Gateway {
     config: Rc<Config>,
     state: State,
+    request_id: Vec<u8>,
 }
 
 enum State {
@@ -24,22 +25,34 @@ enum State {
     Replaced(Vec<u8>),
 }
 
-/// Headers by which Envoy's router is told what to do, or by which a client could claim to be what
-/// it is not. Envoy drops the former from outside requests only where it knows what is outside.
-const NOT_FROM_OUTSIDE: [&str; 6] = [
+/// Headers by which Envoy's router is told what to do. Envoy drops them from outside requests only
+/// where it knows what is outside.
+const STEERING: [&str; 11] = [
+    "x-envoy-expected-rq-timeout-ms",
+    "x-envoy-hedge-on-per-try-timeout",
     "x-envoy-max-retries",
-    "x-envoy-retry-on",
-    "x-envoy-retriable-status-codes",
     "x-envoy-retriable-header-names",
-    "x-envoy-upstream-rq-timeout-ms",
+    "x-envoy-retriable-status-codes",
+    "x-envoy-retry-grpc-on",
+    "x-envoy-retry-on",
+    "x-envoy-upstream-alt-stat-name",
     PER_TRY_TIMEOUT,
+    "x-envoy-upstream-rq-timeout-alt-response",
+    "x-envoy-upstream-rq-timeout-ms",
 ];
 
 const PER_TRY_TIMEOUT: &str = "x-envoy-upstream-rq-per-try-timeout-ms";
 
 impl Gateway {
     pub fn new(config: Rc<Config>) -> Self {
-        Self { config, state: State::Asked }
+        Self { config, state: State::Asked, request_id: Vec::new() }
+    }
+
+    /// The whole body is there, `size` bytes of it.
+    fn plan(&mut self, size: usize) -> Action {
+        let body = abi::buffer(Buffer::RequestBody, 0, size).unwrap_or_default();
+        let step = exchange::on_body(&body, &self.config);
+        self.perform(step)
     }
 
     fn perform(&mut self, step: Step) -> Action {
@@ -60,11 +73,16 @@ impl Gateway {
         }
     }
 
+    fn request_id(&self) -> Option<(&'static str, Vec<u8>)> {
+        let id = Some(&self.request_id).filter(|id| !id.is_empty())?;
+        Some(("x-request-id", id.clone()))
+    }
+
     fn reply(&mut self, reply: &Reply) -> Action {
         self.state = State::Replied;
         let mut headers = vec![("content-type", b"application/json".to_vec())];
         headers.extend(reply.headers.iter().map(|(name, value)| (*name, value.clone().into_bytes())));
-        headers.extend(abi::header(Map::RequestHeaders, "x-request-id").ok().map(|id| ("x-request-id", id)));
+        headers.extend(self.request_id());
         if abi::reply(reply.status, &headers, &reply.body).is_err() {
             log::error!("Envoy refused a local reply");
         }
@@ -79,9 +97,6 @@ fn forward_to_envoy(forward: &Forward) -> Result<(), abi::Refused> {
         abi::set_property("next", first.cluster.as_bytes())?;
     }
     abi::set_property("plan", &plan.to_bytes())?;
-    for name in NOT_FROM_OUTSIDE {
-        abi::remove_header(Map::RequestHeaders, name)?;
-    }
     // Changing a header also clears the route that was chosen before the plan was known.
     let retries = plan.targets.len().saturating_sub(1);
     abi::set_header(Map::RequestHeaders, "x-envoy-max-retries", retries.to_string().as_bytes())?;
@@ -99,28 +114,42 @@ impl Context for Gateway {}
 
 impl HttpContext for Gateway {
     fn on_http_request_headers(&mut self, _: usize, ends: bool) -> Action {
-        let header = |name| abi::header(Map::RequestHeaders, name).ok();
-        let (method, path) = (header(":method").unwrap_or_default(), header(":path").unwrap_or_default());
-        let (content_type, content_length) = (header("content-type"), header("content-length"));
+        let headers = abi::headers(Map::RequestHeaders).unwrap_or_default();
+        let header =
+            |name| headers.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_slice());
         let head = Head {
-            method: &method,
-            path: &path,
-            content_type: content_type.as_deref(),
-            content_length: content_length.as_deref(),
+            method: header(":method").unwrap_or_default(),
+            path: header(":path").unwrap_or_default(),
+            content_type: header("content-type"),
+            content_length: header("content-length"),
             ends,
         };
         let step = exchange::on_head(head, &self.config, now_in_seconds());
+        self.request_id = header("x-request-id").unwrap_or_default().to_vec();
+        for (name, _) in headers.iter().filter(|(name, _)| STEERING.contains(&name.as_str())) {
+            if abi::remove_header(Map::RequestHeaders, name).is_err() {
+                log::error!("Envoy refused to drop the header {name}");
+            }
+        }
         self.perform(step)
     }
 
     fn on_http_request_body(&mut self, size: usize, ends: bool) -> Action {
         match self.state {
-            State::Asked if !ends => Action::Pause,
-            State::Asked => {
-                let body = abi::buffer(Buffer::RequestBody, 0, size).unwrap_or_default();
-                let step = exchange::on_body(&body, &self.config);
-                self.perform(step)
-            }
+            // What is too long already is refused before the rest of it has come.
+            State::Asked if !ends && size <= self.config.bounds().request_bytes => Action::Pause,
+            State::Asked => self.plan(size),
+            State::Replied => Action::Pause,
+            State::Forwarded | State::Replaced(_) => Action::Continue,
+        }
+    }
+
+    fn on_http_request_trailers(&mut self, _: usize) -> Action {
+        if abi::drop_trailers(Map::RequestTrailers).is_err() {
+            log::error!("Envoy refused to drop a request's trailers");
+        }
+        match self.state {
+            State::Asked => self.plan(abi::ALL),
             State::Replied => Action::Pause,
             State::Forwarded | State::Replaced(_) => Action::Continue,
         }
@@ -128,20 +157,22 @@ impl HttpContext for Gateway {
 
     fn on_http_response_headers(&mut self, _: usize, ends: bool) -> Action {
         if matches!(self.state, State::Replied)
-            || abi::header(Map::ResponseHeaders, "x-modelgate-provider").is_ok()
+            || abi::header(Map::ResponseHeaders, "x-modelgate-attempts").is_ok()
         {
             return Action::Continue;
         }
         let status = abi::header(Map::ResponseHeaders, ":status").ok();
         let status = status.and_then(|status| std::str::from_utf8(&status).ok()?.parse().ok()).unwrap_or(500);
         let details = abi::property("response\0code_details").unwrap_or_default();
-        let body = local_reply(status, &details).to_json();
+        let error = local_reply(status, &details);
+        let body = error.to_json();
         let length = if ends { 0 } else { body.len() };
         let headers = [
+            (":status", error.status.to_string().into_bytes()),
             ("content-type", b"application/json".to_vec()),
             ("content-length", length.to_string().into_bytes()),
         ];
-        for (name, value) in headers {
+        for (name, value) in headers.into_iter().chain(self.request_id()) {
             if abi::set_header(Map::ResponseHeaders, name, &value).is_err() {
                 log::error!("Envoy refused the header {name}");
             }

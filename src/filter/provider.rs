@@ -25,13 +25,10 @@ impl Provider {
     }
 
     fn begin(&mut self) -> Result<&mut Attempt, ApiError> {
-        let number = abi::property("upstream\0request_attempt_count").ok();
-        let number = number.and_then(|bytes| Some(u64::from_le_bytes(bytes.try_into().ok()?))).unwrap_or(1);
-        let request_id = abi::header(Map::RequestHeaders, "x-request-id").unwrap_or_default();
         let scene = Scene {
-            number: u32::try_from(number).unwrap_or(u32::MAX),
+            number: attempt_number(),
             now: i64::try_from(abi::now() / 1_000_000_000).unwrap_or(0),
-            request_id: String::from_utf8_lossy(&request_id).into_owned(),
+            request_id: String::from_utf8_lossy(&request_id()).into_owned(),
         };
         let plan = abi::property("plan").unwrap_or_default();
         let attempt = Attempt::begin(&plan, scene, &self.config)?;
@@ -44,9 +41,17 @@ impl Provider {
     }
 
     /// Answers with an error from here, which is final: Envoy does not retry it.
-    fn refuse(&mut self, error: &ApiError) -> Action {
-        self.attempt = None;
-        let headers = [("content-type", b"application/json".to_vec())];
+    fn refuse(&mut self, error: ApiError) -> Action {
+        if let Some(attempt) = &mut self.attempt {
+            let release = attempt.refuse(error);
+            return self.release_without_body(release);
+        }
+        // The mark by which the gateway role knows that this is no reply of Envoy's own.
+        let headers = [
+            ("content-type", b"application/json".to_vec()),
+            ("x-request-id", request_id()),
+            ("x-modelgate-attempts", attempt_number().to_string().into_bytes()),
+        ];
         if abi::reply(error.status, &headers, &error.to_json()).is_err() {
             log::error!("Envoy refused a local reply");
         }
@@ -64,27 +69,48 @@ impl Provider {
         self.held = false;
     }
 
-    /// A response that has no body cannot be given one here: its error is said in a reply of this
+    /// Lets a response go that has no body, after its head alone.
+    fn release_without_body(&mut self, release: Release) -> Action {
+        let body = self.attempt.as_mut().map(|attempt| attempt.on_response_body(b"", true).1);
+        match body {
+            Some(Piece::Write(body)) => self.release_bare(release, &body),
+            _ => self.release_bare(release, b""),
+        }
+    }
+
+    /// A response that has no body cannot be given one: its error is said in a reply of this
     /// filter's own, which Envoy does not retry, or left out where Envoy will try the next target.
-    fn release_without_body(&mut self, mut release: Release) -> Action {
+    fn release_bare(&mut self, mut release: Release, body: &[u8]) -> Action {
         let length = |(name, _): &Header| name == "content-length";
         release.headers.retain(|header| !length(header));
         if release.outcome == Outcome::Retry {
             self.release(&release);
             return Action::Continue;
         }
-        let body = self.attempt.take().map(|mut attempt| attempt.on_response_body(b"", true).1);
-        let body = match body {
-            Some(Piece::Write(body)) => body,
-            _ => Vec::new(),
-        };
+        self.attempt = None;
         log_failure(release.failure.as_deref().unwrap_or_default());
         let status = release.status();
         release.headers.retain(|(name, _)| name != ":status");
-        if abi::reply(status, &release.headers, &body).is_err() {
+        if abi::reply(status, &release.headers, body).is_err() {
             log::error!("Envoy refused a local reply");
         }
         Action::Pause
+    }
+
+    /// The whole body is there, `size` bytes of it.
+    fn translate(&mut self, size: usize) -> Action {
+        let Some(attempt) = &mut self.attempt else { return Action::Pause };
+        let body = abi::buffer(Buffer::RequestBody, 0, size).unwrap_or_default();
+        match attempt.translate(&body) {
+            Ok(body) => {
+                send_headers(attempt);
+                if abi::replace_buffer(Buffer::RequestBody, &body).is_err() {
+                    log::error!("Envoy refused the body of a request");
+                }
+                Action::Continue
+            }
+            Err(error) => self.refuse(error),
+        }
     }
 
     fn put(&mut self, piece: &Piece, ends: bool) -> Action {
@@ -96,6 +122,17 @@ impl Provider {
         }
         if self.held && !ends { Action::Pause } else { Action::Continue }
     }
+}
+
+/// Which attempt of the request this is, from 1.
+fn attempt_number() -> u32 {
+    let number = abi::property("upstream\0request_attempt_count").ok();
+    let number = number.and_then(|bytes| Some(u64::from_le_bytes(bytes.try_into().ok()?))).unwrap_or(1);
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
+
+fn request_id() -> Vec<u8> {
+    abi::header(Map::RequestHeaders, "x-request-id").unwrap_or_default()
 }
 
 /// Leaves for the access log who answered.
@@ -132,10 +169,9 @@ impl Context for Provider {}
 impl HttpContext for Provider {
     fn on_http_request_headers(&mut self, _: usize, ends: bool) -> Action {
         match self.begin() {
-            Err(error) => self.refuse(&error),
+            Err(error) => self.refuse(error),
             Ok(attempt) if attempt.body_passes() || ends => {
-                let length = abi::header(Map::RequestHeaders, "content-length").unwrap_or_default();
-                send_headers(attempt, length);
+                send_headers(attempt);
                 Action::Continue
             }
             Ok(_) => Action::Pause,
@@ -143,23 +179,19 @@ impl HttpContext for Provider {
     }
 
     fn on_http_request_body(&mut self, size: usize, ends: bool) -> Action {
-        let Some(attempt) = &mut self.attempt else { return Action::Pause };
-        if attempt.body_passes() {
-            return Action::Continue;
+        match &self.attempt {
+            None => Action::Pause,
+            Some(attempt) if attempt.body_passes() => Action::Continue,
+            Some(_) if !ends => Action::Pause,
+            Some(_) => self.translate(size),
         }
-        if !ends {
-            return Action::Pause;
-        }
-        let body = abi::buffer(Buffer::RequestBody, 0, size).unwrap_or_default();
-        match attempt.translate(&body) {
-            Ok(body) => {
-                send_headers(attempt, body.len().to_string().into_bytes());
-                if abi::replace_buffer(Buffer::RequestBody, &body).is_err() {
-                    log::error!("Envoy refused the body of a request");
-                }
-                Action::Continue
-            }
-            Err(error) => self.refuse(&error),
+    }
+
+    fn on_http_request_trailers(&mut self, _: usize) -> Action {
+        match &self.attempt {
+            None => Action::Pause,
+            Some(attempt) if attempt.body_passes() => Action::Continue,
+            Some(_) => self.translate(abi::ALL),
         }
     }
 
@@ -181,6 +213,9 @@ impl HttpContext for Provider {
 
     fn on_http_response_body(&mut self, size: usize, ends: bool) -> Action {
         let Some(attempt) = &mut self.attempt else { return Action::Continue };
+        if !ends && attempt.waits(size) {
+            return Action::Pause;
+        }
         let bytes = abi::buffer(Buffer::ResponseBody, 0, size).unwrap_or_default();
         let (release, piece) = attempt.on_response_body(&bytes, ends);
         if let Some(release) = release {
@@ -188,15 +223,38 @@ impl HttpContext for Provider {
         }
         self.put(&piece, ends)
     }
+
+    /// Trailers are the end where no piece of the body said that it is the last.
+    fn on_http_response_trailers(&mut self, _: usize) -> Action {
+        if abi::drop_trailers(Map::ResponseTrailers).is_err() {
+            log::error!("Envoy refused to drop a response's trailers");
+        }
+        let Some(attempt) = &mut self.attempt else { return Action::Continue };
+        let held = abi::buffer(Buffer::ResponseBody, 0, abi::ALL).unwrap_or_default();
+        let (release, piece) = attempt.on_response_body(&held, true);
+        // Only where Envoy still holds a piece is there a place to write to.
+        let written = match &piece {
+            Piece::Write(bytes) => abi::replace_buffer(Buffer::ResponseBody, bytes).is_ok(),
+            Piece::Wait | Piece::Take | Piece::Pass => true,
+        };
+        match (release, piece) {
+            (Some(release), Piece::Write(body)) if !written => self.release_bare(release, &body),
+            (Some(release), _) => {
+                self.release(&release);
+                Action::Continue
+            }
+            (None, _) => Action::Continue,
+        }
+    }
 }
 
-fn send_headers(attempt: &Attempt, length: Vec<u8>) {
+fn send_headers(attempt: &Attempt) {
     let carried = CARRIED.iter().filter_map(|name| {
         let value = abi::header(Map::RequestHeaders, name).ok()?;
         Some(((*name).into(), value))
     });
     let carried: Vec<Header> = carried.collect();
-    if abi::replace_headers(Map::RequestHeaders, &attempt.request_headers(length, carried)).is_err() {
+    if abi::replace_headers(Map::RequestHeaders, &attempt.request_headers(carried)).is_err() {
         log::error!("Envoy refused the headers of a request");
     }
 }

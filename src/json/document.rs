@@ -291,10 +291,10 @@ impl Parser<'_> {
         self.text.get(self.at).copied()
     }
 
-    /// The member being read when parsing stopped.
+    /// The member being read when parsing stopped, as far down as helps to find it.
     fn path(&self) -> String {
         let mut path = String::new();
-        for (depth, container) in self.open.iter().enumerate() {
+        for (depth, container) in self.open.iter().enumerate().take(8) {
             let end = self.open.get(depth.saturating_add(1)).copied().unwrap_or(self.nodes.0.len());
             let mut children = 0_usize;
             let mut last = None;

@@ -1,0 +1,256 @@
+//! One wasm filter in the chain of a stream, with the rules of Envoy's filter manager.
+//!
+//! What the filter pauses stays here: headers until it continues, body bytes in a buffer that the
+//! next callback sees whole. Headers that have gone on are out of its reach.
+
+use super::world::{Context, FilterState, Headers, LocalReply, World, header, world};
+use proxy_wasm::types::Action;
+use std::sync::Once;
+
+unsafe extern "C" {
+    fn proxy_on_context_create(context: u32, root: u32);
+    fn proxy_on_configure(root: u32, size: usize) -> bool;
+    fn proxy_on_request_headers(context: u32, count: usize, end: bool) -> Action;
+    fn proxy_on_request_body(context: u32, size: usize, end: bool) -> Action;
+    fn proxy_on_request_trailers(context: u32, count: usize) -> Action;
+    fn proxy_on_response_headers(context: u32, count: usize, end: bool) -> Action;
+    fn proxy_on_response_body(context: u32, size: usize, end: bool) -> Action;
+    fn proxy_on_response_trailers(context: u32, count: usize) -> Action;
+    fn proxy_on_log(context: u32);
+    fn proxy_on_done(context: u32) -> bool;
+    fn proxy_on_delete(context: u32);
+}
+
+/// A piece of a message; the flag tells that nothing follows.
+#[derive(Clone, Debug)]
+pub enum Part {
+    Headers(Headers, bool),
+    Data(Vec<u8>, bool),
+    Trailers(Headers),
+}
+
+/// Which way a message goes.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Way {
+    Request,
+    Response,
+}
+
+/// A root context: a configured plugin, which makes a filter for each stream.
+pub struct Plugin(u32);
+
+impl Plugin {
+    /// Configures a role.
+    ///
+    /// # Errors
+    /// What the filter logged when it refused.
+    pub fn configure(role: &str, configuration: &[u8]) -> Result<Self, String> {
+        static LOGGER: Once = Once::new();
+        LOGGER.call_once(|| {
+            // The SDK's panic hook would hide a failed assertion in the log.
+            let hook = std::panic::take_hook();
+            proxy_wasm::set_log_level(proxy_wasm::types::LogLevel::Info);
+            std::panic::set_hook(hook);
+        });
+        proxy_wasm::set_root_context(modelgate::filter::root);
+        let context = Context {
+            root_id: role.to_string(),
+            configuration: Some(configuration.to_vec()),
+            ..Context::default()
+        };
+        let root = world(|world| {
+            let root = world.open(context);
+            world.enter(root);
+            root
+        });
+        let accepted = unsafe {
+            proxy_on_context_create(root, 0);
+            proxy_on_configure(root, configuration.len())
+        };
+        world(|world| world.enter(root).configuration = None);
+        if accepted { Ok(Self(root)) } else { Err(world(|world| world.errors().join("\n"))) }
+    }
+}
+
+/// The filter of one stream.
+pub struct Filter {
+    context: u32,
+    request: Half,
+    response: Half,
+}
+
+/// What the filter holds of one message.
+#[derive(Default)]
+struct Half {
+    /// The headers, while the filter pauses them.
+    headers: Option<(Headers, bool)>,
+    /// The body, while the filter pauses it.
+    body: Option<Vec<u8>>,
+}
+
+impl Filter {
+    /// A filter of a plugin; `properties` are what Envoy knows of the stream.
+    pub fn create(plugin: &Plugin, filter_state: &FilterState, properties: &[(&str, Vec<u8>)]) -> Self {
+        let properties = properties.iter().map(|(path, value)| ((*path).to_string(), value.clone()));
+        let context = world(|world| {
+            let filter_state = filter_state.clone();
+            let context = Context { filter_state, properties: properties.collect(), ..Context::default() };
+            let context = world.open(context);
+            world.enter(context);
+            context
+        });
+        unsafe { proxy_on_context_create(context, plugin.0) };
+        Self { context, request: Half::default(), response: Half::default() }
+    }
+
+    /// Takes a part of a message and returns what goes on; `limit` is how much Envoy buffers.
+    ///
+    /// # Errors
+    /// A reply that goes to the client instead: nothing more of the message is for anybody.
+    pub fn take(&mut self, way: Way, part: Part, limit: usize) -> Result<Vec<Part>, LocalReply> {
+        let context = self.context;
+        match part {
+            Part::Headers(headers, end) => {
+                self.half(way).headers = Some((headers, end));
+                let count = self.half(way).headers.as_ref().map_or(0, |(headers, _)| headers.len());
+                let paused = self.call(way, &mut None, || unsafe {
+                    match way {
+                        Way::Request => proxy_on_request_headers(context, count, end),
+                        Way::Response => proxy_on_response_headers(context, count, end),
+                    }
+                })?;
+                Ok(if paused { Vec::new() } else { self.go_on(way, None) })
+            }
+            Part::Data(data, end) => {
+                let mut body = self.half(way).body.take().unwrap_or_default();
+                body.extend(data);
+                let size = body.len();
+                let mut lent = Some(body);
+                let paused = self.call(way, &mut lent, || unsafe {
+                    match way {
+                        Way::Request => proxy_on_request_body(context, size, end),
+                        Way::Response => proxy_on_response_body(context, size, end),
+                    }
+                })?;
+                let body = lent.unwrap_or_default();
+                if !paused {
+                    return Ok(self.go_on(way, Some(Part::Data(body, end))));
+                }
+                if body.len() > limit {
+                    return Err(too_large(way));
+                }
+                self.half(way).body = Some(body);
+                Ok(Vec::new())
+            }
+            Part::Trailers(trailers) => {
+                let count = trailers.len();
+                world(|world| world.enter(context).maps[way.map() + 1] = Some(trailers));
+                // Only what is buffered is at hand here.
+                let mut lent = self.half(way).body.take();
+                let paused = self.call(way, &mut lent, || unsafe {
+                    match way {
+                        Way::Request => proxy_on_request_trailers(context, count),
+                        Way::Response => proxy_on_response_trailers(context, count),
+                    }
+                })?;
+                let trailers = world(|world| world.enter(context).maps[way.map() + 1].take());
+                if paused {
+                    self.half(way).body = lent;
+                    return Ok(Vec::new());
+                }
+                let mut parts = self.go_on(way, lent.map(|body| Part::Data(body, false)));
+                parts.push(Part::Trailers(trailers.unwrap_or_default()));
+                Ok(parts)
+            }
+        }
+    }
+
+    /// Calls the VM, with what it may reach; tells whether it pauses.
+    fn call(
+        &mut self,
+        way: Way,
+        body: &mut Option<Vec<u8>>,
+        enter: impl FnOnce() -> Action,
+    ) -> Result<bool, LocalReply> {
+        let held = self.half(way).headers.take();
+        let end = held.as_ref().is_some_and(|(_, end)| *end);
+        let lend = |world: &mut World, headers: &mut Option<Headers>, body: &mut Option<Vec<u8>>| {
+            let here = world.enter(self.context);
+            std::mem::swap(&mut here.maps[way.map()], headers);
+            std::mem::swap(&mut here.bodies[way.body()], body);
+        };
+        let mut headers = held.map(|(headers, _)| headers);
+        world(|world| lend(world, &mut headers, body));
+        let action = enter();
+        world(|world| lend(world, &mut headers, body));
+        self.half(way).headers = headers.map(|headers| (headers, end));
+        match world(|world| world.enter(self.context).reply.take()) {
+            Some(reply) => Err(reply),
+            None => Ok(action == Action::Pause),
+        }
+    }
+
+    /// What was held, and then `rest`.
+    fn go_on(&mut self, way: Way, rest: Option<Part>) -> Vec<Part> {
+        let headers = self.half(way).headers.take();
+        let headers = headers.map(|(headers, end)| Part::Headers(headers, end && rest.is_none()));
+        headers.into_iter().chain(rest).collect()
+    }
+
+    fn half(&mut self, way: Way) -> &mut Half {
+        match way {
+            Way::Request => &mut self.request,
+            Way::Response => &mut self.response,
+        }
+    }
+
+    /// Tells the filter what Envoy knows by now.
+    pub fn know(&self, property: &str, value: &[u8]) {
+        world(|world| world.enter(self.context).properties.insert(property.to_string(), value.to_vec()));
+    }
+
+    /// The stream is over; an upstream filter is not told to log.
+    pub fn finish(self, logs: bool) {
+        world(|world| _ = world.enter(self.context));
+        unsafe {
+            if logs {
+                proxy_on_log(self.context);
+            }
+            proxy_on_done(self.context);
+            proxy_on_delete(self.context);
+        }
+        world(|world| world.close(self.context));
+    }
+}
+
+impl Way {
+    /// The ABI's number of the header map; its trailers' is the next one.
+    fn map(self) -> usize {
+        match self {
+            Self::Request => 0,
+            Self::Response => 2,
+        }
+    }
+
+    fn body(self) -> usize {
+        match self {
+            Self::Request => 0,
+            Self::Response => 1,
+        }
+    }
+}
+
+/// What Envoy says when it would have to buffer too much.
+fn too_large(way: Way) -> LocalReply {
+    let (status, body, details) = match way {
+        Way::Request => (413, "Payload Too Large", "request_payload_too_large"),
+        Way::Response => (500, "Internal Server Error", "response_payload_too_large"),
+    };
+    LocalReply { status, headers: Vec::new(), body: body.into(), details: details.to_string() }
+}
+
+/// A message's length, if it says one.
+pub fn content_length(headers: &Headers) -> Option<usize> {
+    let length = header(headers, "content-length")?;
+    Some(std::str::from_utf8(length).ok()?.parse().expect("a content-length that is a number"))
+}

@@ -1,0 +1,347 @@
+//! Envoy's router between a client and scripted providers, with both roles of the filter in place.
+//!
+//! As measured on Envoy 1.40: the cluster of each attempt is read from the filter state `wasm.next`;
+//! an attempt is given the headers as the last one left them and the body as the gateway role left
+//! it; 5xx, 408, 429 and a broken connection are tried again, as often as `x-envoy-max-retries`
+//! says; a reply of a filter's own is final.
+
+use super::chain::{Filter, Part, Plugin, Way, content_length};
+use super::client::{Answer, Ending, Request};
+use super::provider::{End, Response};
+use super::world::{FilterState, Headers, LocalReply, header, world};
+use std::collections::BTreeMap;
+
+type Script = Box<dyn FnMut(&Sent) -> Response>;
+
+/// What a provider was sent.
+#[derive(Clone, Debug)]
+pub struct Sent {
+    pub cluster: String,
+    pub headers: Headers,
+    pub body: Vec<u8>,
+    pub trailers: Option<Headers>,
+}
+
+impl Sent {
+    /// A header's value; empty if there is none.
+    pub fn header(&self, name: &str) -> &str {
+        std::str::from_utf8(header(&self.headers, name).unwrap_or_default()).expect("a header that is UTF-8")
+    }
+
+    pub fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).expect("a body that is UTF-8")
+    }
+
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_slice(&self.body).expect("a body that is JSON")
+    }
+}
+
+/// One Envoy, with one worker.
+pub struct Envoy {
+    gateway: Plugin,
+    provider: Plugin,
+    clusters: BTreeMap<String, Script>,
+    /// What was sent to providers, in order.
+    pub sent: Vec<Sent>,
+    /// The headers of each request as the router saw them.
+    pub routed: Vec<Headers>,
+    /// What the last request left in filter state, for the access log.
+    pub filter_state: FilterState,
+    /// How much Envoy buffers of a request and of a response.
+    pub limits: (usize, usize),
+    /// Retries beyond what the filter asked for, as an Envoy that is configured otherwise may make.
+    pub surplus_retries: usize,
+    requests: usize,
+}
+
+/// What an attempt came to.
+enum Attempt {
+    Done,
+    Retry,
+    Reply(LocalReply),
+}
+
+impl Envoy {
+    /// An Envoy of this configuration, which both roles get.
+    pub fn new(configuration: &str) -> Self {
+        world(super::world::World::begin_anew);
+        Self {
+            gateway: plugin("gateway", configuration),
+            provider: plugin("provider", configuration),
+            clusters: BTreeMap::new(),
+            sent: Vec::new(),
+            routed: Vec::new(),
+            filter_state: FilterState::default(),
+            limits: (1 << 20, 1 << 20),
+            surplus_retries: 0,
+            requests: 0,
+        }
+    }
+
+    /// With another configuration for the provider role, as while a new one is being rolled out.
+    pub fn with_providers(mut self, configuration: &str) -> Self {
+        self.provider = plugin("provider", configuration);
+        self
+    }
+
+    /// With a cluster whose provider answers as the script says.
+    pub fn cluster(mut self, name: &str, script: impl FnMut(&Sent) -> Response + 'static) -> Self {
+        self.script(name, script);
+        self
+    }
+
+    /// From now on a cluster's provider answers so.
+    pub fn script(&mut self, name: &str, script: impl FnMut(&Sent) -> Response + 'static) {
+        self.clusters.insert(name.to_string(), Box::new(script));
+    }
+
+    /// With a cluster whose provider always answers this.
+    pub fn answering(self, name: &str, response: Response) -> Self {
+        self.cluster(name, move |_| response.clone())
+    }
+
+    /// The clusters that were tried, in order.
+    pub fn tried(&self) -> Vec<&str> {
+        self.sent.iter().map(|sent| sent.cluster.as_str()).collect()
+    }
+
+    /// What the last provider was sent.
+    pub fn last_sent(&self) -> &Sent {
+        self.sent.last().expect("a request to a provider")
+    }
+
+    /// What the access log finds in filter state.
+    pub fn logged(&self, name: &str) -> String {
+        let state = self.filter_state.borrow();
+        String::from_utf8(state.get(name).cloned().unwrap_or_default()).expect("a property that is UTF-8")
+    }
+
+    /// Serves a request to its end.
+    ///
+    /// # Panics
+    /// If a message has another length than it says, which would make its rest the next message on
+    /// that connection; if a message never ends; if anything was logged as an error.
+    pub fn ask(&mut self, request: Request) -> Answer {
+        self.requests += 1;
+        self.filter_state = FilterState::default();
+        let mut gateway = Filter::create(&self.gateway, &self.filter_state, &[]);
+        let mut client = Client::default();
+        if let Err(reply) = self.serve(&mut gateway, &mut client, request) {
+            self.reply(&mut gateway, &mut client, reply);
+        }
+        gateway.finish(true);
+        let errors = world(|world| world.errors().join("\n"));
+        assert!(errors.is_empty(), "the filter logged errors:\n{errors}");
+        client.received()
+    }
+
+    fn serve(
+        &mut self,
+        gateway: &mut Filter,
+        client: &mut Client,
+        request: Request,
+    ) -> Result<(), LocalReply> {
+        let request = request.with("x-request-id", format!("request-{}", self.requests));
+        let mut planned = Vec::new();
+        for part in request.parts() {
+            planned.extend(gateway.take(Way::Request, part, self.limits.0)?);
+        }
+        let (mut headers, body, trailers) =
+            whole(planned).expect("the gateway role holds the request for ever");
+        let retries =
+            header(&headers, "x-envoy-max-retries").map(|count| String::from_utf8_lossy(count).parse());
+        let mut retries =
+            retries.map_or(0, |count| count.expect("a number of retries")) + self.surplus_retries;
+        self.routed.push(headers.clone());
+        // The router consumes what is meant for it.
+        headers.retain(|(name, _)| !name.starts_with("x-envoy-"));
+        for number in 1_u64.. {
+            let cluster = self.filter_state.borrow().get("next").cloned().unwrap_or_default();
+            let cluster = String::from_utf8(cluster).expect("a cluster's name");
+            if !self.clusters.contains_key(&cluster) {
+                return Err(local(503, "no healthy upstream", "no_healthy_upstream"));
+            }
+            let properties = [("upstream\0request_attempt_count", number.to_le_bytes().to_vec())];
+            let mut provider = Filter::create(&self.provider, &self.filter_state, &properties);
+            let message = (&mut headers, body.as_slice(), trailers.clone());
+            let attempt = self.attempt(&cluster, &mut provider, message, gateway, client, retries > 0);
+            provider.finish(false);
+            match attempt {
+                Attempt::Done => return Ok(()),
+                Attempt::Retry => retries -= 1,
+                Attempt::Reply(reply) => return Err(reply),
+            }
+        }
+        Ok(())
+    }
+
+    /// One attempt; `headers` stay as its filter leaves them.
+    fn attempt(
+        &mut self,
+        cluster: &str,
+        provider: &mut Filter,
+        (headers, body, trailers): (&mut Headers, &[u8], Option<Headers>),
+        gateway: &mut Filter,
+        client: &mut Client,
+        may_retry: bool,
+    ) -> Attempt {
+        let mut parts =
+            vec![Part::Headers(headers.clone(), false), Part::Data(body.to_vec(), trailers.is_none())];
+        parts.extend(trailers.map(Part::Trailers));
+        let mut outgoing = Vec::new();
+        for part in parts {
+            match provider.take(Way::Request, part, self.limits.0) {
+                Ok(parts) => outgoing.extend(parts),
+                Err(reply) => return Attempt::Reply(reply),
+            }
+        }
+        let (sent, body, trailers) = whole(outgoing).expect("the provider role holds the request for ever");
+        if let Some(length) = content_length(&sent) {
+            assert_eq!(length, body.len(), "the content-length of a request to {cluster} is not its body's");
+        }
+        headers.clone_from(&sent);
+        self.sent.push(Sent { cluster: cluster.to_string(), headers: sent, body, trailers });
+        let script = self.clusters.get_mut(cluster).expect("a cluster");
+        let response = script(self.sent.last().expect("it was just sent"));
+        self.respond(response, provider, gateway, client, may_retry)
+    }
+
+    fn respond(
+        &self,
+        response: Response,
+        provider: &mut Filter,
+        gateway: &mut Filter,
+        client: &mut Client,
+        may_retry: bool,
+    ) -> Attempt {
+        let unfinished = match response.end {
+            End::Reset => Some((503, "upstream_reset_before_response_started{connection_termination}")),
+            End::Stall => Some((504, "upstream_per_try_timeout")),
+            _ => None,
+        };
+        for part in response.parts() {
+            let parts = match provider.take(Way::Response, part, self.limits.1) {
+                Ok(parts) => parts,
+                Err(reply) => return Attempt::Reply(reply),
+            };
+            client.arrivals.push(Vec::new());
+            for part in parts {
+                if let Part::Headers(headers, _) = &part
+                    && may_retry
+                    && matches!(status(headers), 408 | 429 | 500..)
+                {
+                    return Attempt::Retry;
+                }
+                match gateway.take(Way::Response, part, self.limits.1) {
+                    Ok(parts) => client.receive(parts),
+                    Err(reply) => return Attempt::Reply(reply),
+                }
+            }
+        }
+        match unfinished {
+            // Envoy's limit for an attempt ends with the headers of its answer.
+            Some(_) if client.headers.is_some() => client.cut = true,
+            Some(_) if may_retry => return Attempt::Retry,
+            Some((status, details)) => return Attempt::Reply(local(status, "upstream failed", details)),
+            None => {}
+        }
+        Attempt::Done
+    }
+
+    /// Sends a reply of Envoy's or of a filter's own through the gateway role.
+    fn reply(&self, gateway: &mut Filter, client: &mut Client, reply: LocalReply) {
+        gateway.know("response\0code_details", reply.details.as_bytes());
+        let mut headers = vec![(":status".to_string(), reply.status.to_string().into_bytes())];
+        headers.extend(reply.headers);
+        let end = reply.body.is_empty();
+        if !end {
+            headers.push(("content-length".to_string(), reply.body.len().to_string().into_bytes()));
+            if header(&headers, "content-type").is_none() {
+                headers.push(("content-type".to_string(), b"text/plain".to_vec()));
+            }
+        }
+        client.arrivals.push(Vec::new());
+        let mut parts = vec![Part::Headers(headers, end)];
+        parts.extend((!end).then_some(Part::Data(reply.body, true)));
+        for part in parts {
+            let parts = gateway.take(Way::Response, part, self.limits.1);
+            client.receive(parts.expect("a reply to a reply"));
+        }
+    }
+}
+
+fn plugin(role: &str, configuration: &str) -> Plugin {
+    Plugin::configure(role, configuration.as_bytes()).unwrap_or_else(|errors| panic!("{errors}"))
+}
+
+/// A reply of Envoy's own.
+fn local(status: u16, body: &str, details: &str) -> LocalReply {
+    LocalReply { status, headers: Vec::new(), body: body.into(), details: details.to_string() }
+}
+
+fn status(headers: &Headers) -> u16 {
+    let status = header(headers, ":status").expect("a response has a status");
+    std::str::from_utf8(status).unwrap().parse().expect("a status that is a number")
+}
+
+/// A message that has ended, out of its parts; none if it has not.
+fn whole(parts: Vec<Part>) -> Option<(Headers, Vec<u8>, Option<Headers>)> {
+    let (mut headers, mut body, mut trailers, mut ended) = (None, Vec::new(), None, false);
+    for part in parts {
+        assert!(!ended, "something follows the end");
+        match part {
+            Part::Headers(these, end) => (headers, ended) = (Some(these), end),
+            Part::Data(data, end) => {
+                body.extend(data);
+                ended = end;
+            }
+            Part::Trailers(these) => (trailers, ended) = (Some(these), true),
+        }
+    }
+    ended.then_some((headers?, body, trailers))
+}
+
+/// What has reached the client.
+#[derive(Default)]
+struct Client {
+    headers: Option<Headers>,
+    parts: Vec<Part>,
+    arrivals: Vec<Vec<u8>>,
+    cut: bool,
+}
+
+impl Client {
+    fn receive(&mut self, parts: Vec<Part>) {
+        for part in parts {
+            match &part {
+                Part::Headers(headers, _) => {
+                    assert!(self.headers.is_none(), "a second response");
+                    self.headers = Some(headers.clone());
+                }
+                Part::Data(data, _) => {
+                    assert!(self.headers.is_some(), "a body before its headers");
+                    self.arrivals.last_mut().expect("upon a piece").extend(data);
+                }
+                Part::Trailers(_) => {}
+            }
+            self.parts.push(part);
+        }
+    }
+
+    fn received(self) -> Answer {
+        let headers = self.headers.expect("the client was never answered");
+        let ending = if self.cut { Ending::Cut } else { Ending::Complete };
+        let (body, trailers) = match whole(self.parts) {
+            Some((_, body, trailers)) => (body, trailers),
+            None => {
+                assert_eq!(ending, Ending::Cut, "an answer without an end");
+                (self.arrivals.concat(), None)
+            }
+        };
+        if let (Some(length), Ending::Complete) = (content_length(&headers), ending) {
+            assert_eq!(length, body.len(), "the content-length of an answer is not its body's");
+        }
+        Answer { status: status(&headers), headers, body, arrivals: self.arrivals, trailers, ending }
+    }
+}

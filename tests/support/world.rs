@@ -1,0 +1,160 @@
+//! What the host keeps: the state that the filter's host calls act on, one per thread.
+
+use proxy_wasm::types::{LogLevel, MetricType, Status};
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
+
+/// A header map; names are lower case, values any bytes, an order and duplicates are kept.
+pub type Headers = Vec<(String, Vec<u8>)>;
+
+/// The first header of a name.
+pub fn header<'h>(headers: &'h Headers, name: &str) -> Option<&'h [u8]> {
+    headers.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_slice())
+}
+
+/// Envoy's filter state of one request: common to the downstream stream and its upstream attempts.
+pub type FilterState = Rc<RefCell<BTreeMap<String, Vec<u8>>>>;
+
+/// A reply that the filter, or Envoy itself, makes up.
+#[derive(Clone, Debug)]
+pub struct LocalReply {
+    pub status: u16,
+    pub headers: Headers,
+    pub body: Vec<u8>,
+    /// The response code details.
+    pub details: String,
+}
+
+/// A context of the VM: a root or a stream.
+#[derive(Debug, Default)]
+pub struct Context {
+    /// The role, Envoy's `root_id`.
+    pub root_id: String,
+    /// The plugin's configuration, while the root is being configured.
+    pub configuration: Option<Vec<u8>>,
+    /// Header maps by the ABI's number, those that can be reached now: a map that has gone on cannot.
+    pub maps: [Option<Headers>; 4],
+    /// Request and response body, while one is at hand.
+    pub bodies: [Option<Vec<u8>>; 2],
+    /// What Envoy knows, by path.
+    pub properties: BTreeMap<String, Vec<u8>>,
+    pub filter_state: FilterState,
+    /// Set by the filter, sent by Envoy after the callback.
+    pub reply: Option<LocalReply>,
+}
+
+/// A metric: its kind and what was counted, set or recorded.
+#[derive(Debug)]
+pub struct Metric {
+    pub name: String,
+    pub kind: MetricType,
+    pub values: Vec<u64>,
+}
+
+/// One worker's VM and what it shares with the others.
+#[derive(Default)]
+pub struct World {
+    /// Nanoseconds since the epoch; only a test moves it.
+    pub now: u64,
+    pub log: Vec<(LogLevel, String)>,
+    pub metrics: Vec<Metric>,
+    /// Before so many of the next writes to shared data another worker writes the same value first.
+    pub contention: u32,
+    shared: HashMap<String, (Vec<u8>, u32)>,
+    last_cas: u32,
+    contexts: HashMap<u32, Context>,
+    last_context: u32,
+    /// The context the VM acts for.
+    current: u32,
+}
+
+thread_local! { static WORLD: RefCell<World> = RefCell::default(); }
+
+/// The world of this thread.
+pub fn world<R>(look: impl FnOnce(&mut World) -> R) -> R {
+    WORLD.with_borrow_mut(look)
+}
+
+impl World {
+    /// Forgets all but the contexts' numbers, which the SDK's dispatcher remembers.
+    pub fn begin_anew(&mut self) {
+        *self = Self {
+            now: 1_700_000_000_000_000_000,
+            last_context: self.last_context,
+            contexts: std::mem::take(&mut self.contexts),
+            ..Self::default()
+        };
+    }
+
+    /// A new context and its number.
+    pub fn open(&mut self, context: Context) -> u32 {
+        self.last_context += 1;
+        self.contexts.insert(self.last_context, context);
+        self.last_context
+    }
+
+    pub fn close(&mut self, context: u32) {
+        self.contexts.remove(&context);
+    }
+
+    /// A context; the VM acts for it from now on.
+    pub fn enter(&mut self, context: u32) -> &mut Context {
+        self.current = context;
+        self.here()
+    }
+
+    /// The context the VM acts for.
+    pub fn here(&mut self) -> &mut Context {
+        self.contexts.get_mut(&self.current).expect("a host call outside of any context")
+    }
+
+    /// The log lines of level error and above.
+    pub fn errors(&self) -> Vec<&str> {
+        let bad = self.log.iter().filter(|(level, _)| *level as u32 >= LogLevel::Error as u32);
+        bad.map(|(_, line)| line.as_str()).collect()
+    }
+
+    /// A value all workers share, and its version.
+    pub fn shared(&self, key: &str) -> Option<(&[u8], u32)> {
+        self.shared.get(key).map(|(value, cas)| (value.as_slice(), *cas))
+    }
+
+    /// Writes if the version is still that one. Envoy: zero writes in any case, and so does any
+    /// version if there is no such key.
+    pub fn share(&mut self, key: &str, value: &[u8], cas: u32) -> Status {
+        if self.contention > 0
+            && let Some((other, _)) = self.shared.get(key).cloned()
+        {
+            self.contention -= 1;
+            self.write(key, other);
+        }
+        match self.shared.get(key) {
+            Some((_, now)) if cas != 0 && cas != *now => Status::CasMismatch,
+            _ => {
+                self.write(key, value.to_vec());
+                Status::Ok
+            }
+        }
+    }
+
+    fn write(&mut self, key: &str, value: Vec<u8>) {
+        self.last_cas += 1;
+        self.shared.insert(key.to_string(), (value, self.last_cas));
+    }
+}
+
+/// Envoy's `Buffer::copyFrom`: prepend, append or replace the whole; nothing between.
+pub fn write_buffer(buffer: Option<&mut Vec<u8>>, start: usize, length: usize, data: &[u8]) -> Status {
+    let Some(buffer) = buffer else { return Status::BadArgument };
+    if start == 0 && length == 0 {
+        buffer.splice(..0, data.iter().copied());
+    } else if start == 0 && length >= buffer.len() {
+        *buffer = data.to_vec();
+    } else if start > 0 && start >= buffer.len() {
+        buffer.extend_from_slice(data);
+    } else {
+        return Status::BadArgument;
+    }
+    Status::Ok
+}
