@@ -187,8 +187,8 @@ impl ChunkWriter {
             }
             Delta::Arguments { index: call, fragment } => {
                 if !fragment.is_empty() {
-                    choice.progress.arguments(call);
-                    self.arguments(out, index, call, &fragment);
+                    let custom = choice.progress.arguments(call);
+                    self.arguments(out, index, call, custom, &fragment);
                 }
             }
             Delta::Member { key, value } => self.chunk(out, index, |delta| delta.member(&key, value)),
@@ -228,7 +228,7 @@ impl ChunkWriter {
         });
     }
 
-    fn arguments(&mut self, out: &mut Vec<u8>, index: u32, call: u32, fragment: &Text<'_>) {
+    fn arguments(&mut self, out: &mut Vec<u8>, index: u32, call: u32, custom: bool, fragment: &Text<'_>) {
         if self.functions {
             let first = call == 0;
             return if first {
@@ -239,7 +239,8 @@ impl ChunkWriter {
             delta.array("tool_calls", |calls| {
                 calls.object(|entry| {
                     entry.number("index", call);
-                    entry.object("function", |function| function.text("arguments", fragment));
+                    let (kind, input) = words(custom);
+                    entry.object(kind, |function| function.text(input, fragment));
                 });
             });
         });
@@ -255,7 +256,7 @@ impl ChunkWriter {
         let signature = choice.signature.take();
         let silent: Vec<u32> = choice.progress.silent_calls().collect();
         for call in silent {
-            self.arguments(out, index, call, &Text::of("{}"));
+            self.arguments(out, index, call, false, &Text::of("{}"));
         }
         if let Some(signature) = signature {
             self.chunk(out, index, |delta| google_signature(delta, &signature));
@@ -340,6 +341,11 @@ impl ChunkWriter {
     }
 }
 
+/// What a call is, and what its input is called.
+fn words(custom: bool) -> (&'static str, &'static str) {
+    if custom { ("custom", "input") } else { ("function", "arguments") }
+}
+
 /// The members of a tool call after its index.
 pub(super) fn write_call(
     entry: &mut Object<'_>,
@@ -350,7 +356,7 @@ pub(super) fn write_call(
     arguments: &Text<'_>,
 ) {
     entry.text("id", id);
-    let (kind, input) = if custom { ("custom", "input") } else { ("function", "arguments") };
+    let (kind, input) = words(custom);
     entry.string("type", kind);
     entry.object(kind, |function| {
         function.text("name", name);

@@ -248,6 +248,10 @@ fn check_calls(message: &Map<String, Value>, delta: &Map<String, Value>) -> Chec
                 ensure!(fragment.get(key).is_none(), "the {key} of a tool call again");
             }
             ensure!(fragment["function"].get("name").is_none(), "the name of a tool call again");
+            let kind = message.get("tool_calls").and_then(|calls| calls[index]["type"].as_str());
+            let kind = kind.unwrap_or("function");
+            let other = if kind == "custom" { "function" } else { "custom" };
+            ensure!(fragment.get(other).is_none(), "{other} in a fragment of a {kind} call");
         }
     }
     Ok(())
