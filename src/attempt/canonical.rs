@@ -1,15 +1,17 @@
 //! A stream that already is what the client expects: looked at, not rewritten.
 //!
 //! Its bytes go on as they came. Only the usage that this gateway asked for and the client did not
-//! is taken out, and an event that is cut in two waits for its other half: half an event could not
-//! be taken back if the other half never came.
+//! is taken out (also the `null` that stands for it in all other chunks), and an event that is cut
+//! in two waits for its other half: half an event could not be taken back if the other half never
+//! came.
 
 use super::response::Piece;
 use crate::chat::{Usage, glance};
 use crate::error::ApiError;
-use crate::json::{Document, Edit, Surrogates, splice};
+use crate::json::{Document, Edit, Kind, Surrogates, splice};
 use crate::provider::Adapter;
 use crate::sse::{Frame, Splitter};
+use memchr::memmem;
 
 pub(super) struct Canonical {
     splitter: Splitter,
@@ -22,7 +24,9 @@ struct Seen {
     adapter: &'static dyn Adapter,
     /// Whether a failure has to be said in the stream, because something of it was let go.
     begun: bool,
-    finish: bool,
+    /// How many choices began, and how many ended.
+    choices: u64,
+    finished: u64,
     state: State,
     usage: Option<Usage>,
     early_error: Option<ApiError>,
@@ -39,8 +43,8 @@ enum State {
 
 impl Canonical {
     pub fn new(adapter: &'static dyn Adapter, hide_usage: bool, frame_limit: usize) -> Self {
-        let state = State::Open;
-        let seen = Seen { adapter, begun: false, finish: false, state, usage: None, early_error: None };
+        let (begun, choices, finished, state) = (false, 0, 0, State::Open);
+        let seen = Seen { adapter, begun, choices, finished, state, usage: None, early_error: None };
         Self { splitter: Splitter::new(frame_limit), hide_usage, seen }
     }
 
@@ -69,7 +73,10 @@ impl Canonical {
             // The last event may lack its blank line, but not its last bytes.
             splitter.finish(|frame| {
                 if frame.data.as_deref().is_some_and(is_whole) {
-                    tail = seen.take(&frame, *hide_usage).unwrap_or_else(|| [frame.raw, b"\n\n"].concat());
+                    tail = seen.take(&frame, *hide_usage).unwrap_or_else(|| frame.raw.to_vec());
+                    if !tail.is_empty() {
+                        tail.extend(b"\n\n");
+                    }
                 }
             });
         }
@@ -110,6 +117,19 @@ fn is_whole(data: &[u8]) -> bool {
     data.trim_ascii() == b"[DONE]" || Document::parse(data, Surrogates::Lone).is_ok()
 }
 
+fn is_object(data: &[u8]) -> bool {
+    Document::parse(data, Surrogates::Lone).is_ok_and(|document| document.root().kind() == Kind::Object)
+}
+
+/// A chunk without the member that says that its usage comes later, if it has it.
+fn without_null_usage(raw: &[u8]) -> Option<Vec<u8>> {
+    // Inside a string the quotes would be escaped.
+    const MEMBER: &[u8] = br#","usage":null"#;
+    let at = memmem::find(raw, MEMBER)?;
+    let (before, rest) = raw.split_at_checked(at)?;
+    Some([before, rest.get(MEMBER.len()..)?].concat())
+}
+
 impl Seen {
     /// Takes note of an event; returns what goes on in its place, if not the event itself.
     fn take(&mut self, frame: &Frame<'_>, hide_usage: bool) -> Option<Vec<u8>> {
@@ -120,19 +140,26 @@ impl Seen {
         let glance = glance(data, self.begun);
         self.usage = glance.usage.or(self.usage);
         if glance.error {
-            return Some(self.fail(if is_whole(data) {
+            return Some(self.fail(if is_object(data) {
                 // An error in a stream has no status of its own.
                 self.adapter.error(500, data)
             } else {
-                ApiError::bad_answer("the provider's stream holds what is not JSON")
+                ApiError::bad_answer("the provider's stream holds what is no chunk of an answer")
             }));
         }
-        self.begun |= glance.content || glance.finish;
-        self.finish |= glance.finish;
+        self.begun |= glance.content || glance.finishes > 0;
+        self.choices = self.choices.saturating_add(glance.begins);
+        self.finished = self.finished.saturating_add(glance.finishes);
         if glance.done {
             self.state = State::Ended;
         }
-        (glance.only_usage && hide_usage).then(Vec::new)
+        if !hide_usage {
+            None
+        } else if glance.only_usage {
+            Some(Vec::new())
+        } else {
+            without_null_usage(frame.raw)
+        }
     }
 
     /// What has to be said where the provider has stopped talking.
@@ -142,7 +169,7 @@ impl Seen {
             Vec::new()
         } else if too_long {
             self.fail(ApiError::bad_answer("an event of the provider's stream is too long"))
-        } else if self.finish {
+        } else if self.finished > 0 && self.finished >= self.choices {
             b"data: [DONE]\n\n".to_vec()
         } else {
             let message = "the provider's stream ended before the answer was complete";

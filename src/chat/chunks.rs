@@ -8,6 +8,7 @@ use super::answer::{Progress, entry};
 use super::event::{Delta, Event, FinishReason, Thinking, Usage};
 use crate::error::ApiError;
 use crate::json::{self, Object, Text};
+use std::borrow::Cow;
 
 /// A stream being written.
 #[derive(Debug)]
@@ -140,6 +141,7 @@ impl ChunkWriter {
     }
 
     fn member(&mut self, key: &Text<'_>, value: &[u8]) {
+        let value = &*on_one_line(value);
         match self.members.iter_mut().find(|(name, _)| name == key) {
             Some((_, known)) if known == value => return,
             Some((_, known)) => *known = value.to_vec(),
@@ -191,15 +193,17 @@ impl ChunkWriter {
                     self.arguments(out, index, call, custom, &fragment);
                 }
             }
-            Delta::Member { key, value } => self.chunk(out, index, |delta| delta.member(&key, value)),
+            Delta::Member { key, value } => {
+                self.chunk(out, index, |delta| delta.member(&key, &on_one_line(value)))
+            }
             Delta::Logprobs(value) => self.choice_chunk(out, index, |choice| {
                 choice.object("delta", |_| {});
-                choice.raw("logprobs", value);
+                choice.raw("logprobs", &on_one_line(value));
                 choice.null("finish_reason");
             }),
             Delta::ChoiceMember { key, value } => self.choice_chunk(out, index, |choice| {
                 choice.object("delta", |_| {});
-                choice.member(&key, value);
+                choice.member(&key, &on_one_line(value));
                 choice.null("finish_reason");
             }),
         }
@@ -338,6 +342,16 @@ impl ChunkWriter {
         out.extend_from_slice(&self.head);
         rest(out);
         out.extend_from_slice(b"}\n\n");
+    }
+}
+
+/// JSON without line breaks, which would end the event. They stand between its values only.
+fn on_one_line(json: &[u8]) -> Cow<'_, [u8]> {
+    let breaks = |byte: &u8| matches!(byte, b'\n' | b'\r');
+    if json.iter().any(breaks) {
+        Cow::Owned(json.iter().copied().filter(|byte| !breaks(byte)).collect())
+    } else {
+        Cow::Borrowed(json)
     }
 }
 
