@@ -70,7 +70,7 @@ fn a_stream_that_breaks_off_is_a_failure_the_client_sees() {
         let end = if row.array { row.body.trim_ascii_end().len() } else { row.end_mark() };
         // Close together around the ends, spread over the rest.
         let step = row.body.len() / 60 + 1;
-        let near = |cut: &usize| *cut < 20 || cut + 40 > end || cut % step == 0;
+        let near = |cut: &usize| *cut < 20 || cut + 40 > end || cut.is_multiple_of(step);
         for cut in (0..row.body.len()).filter(near) {
             let seen = seen(&row.id, &replayed(&row, asked, row.body[..cut].chunks(1000)), asked);
             let failed = seen.error.is_some() && !seen.done;

@@ -192,7 +192,7 @@ impl Tokens {
             completion: self.output.saturating_add(self.compaction.1),
             cached: self.cache_read,
             cache_write: self.cache_written,
-            reasoning: self.thinking,
+            reasoning: self.thinking.map(|thinking| thinking.min(self.output)),
             ..Usage::default()
         }
     }
