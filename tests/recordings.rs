@@ -1,105 +1,28 @@
 //! Recorded traffic of every provider through its adapter, with an OpenAI client at the end.
-//!
-//! The recordings lie beside the project (`MODELGATE_FIXTURES`, else `../shared/fixtures`) and may
-//! be missing; some of the same kinds, made by hand, are part of it (`tests/fixtures/*`). A folder
-//! has a `manifest.jsonl` with a line per exchange, and may have an `expect.jsonl`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 mod support {
     pub mod openai_client;
+    pub mod recordings;
 }
 
 use modelgate::chat::{ChunkWriter, CompletionWriter, Request};
-use modelgate::config::Vendor;
 use modelgate::error::ApiError;
 use modelgate::json::{Document, Surrogates};
 use modelgate::provider::{Adapter, StreamReader, Target};
 use modelgate::sse::{Frame, Splitter};
 use serde_json::Value;
-use std::path::{Path, PathBuf};
 use support::openai_client::{self as client, Choice, Seen};
+use support::recordings::{self, Row};
 
-/// Who translates for a provider; none if its dialect is not there.
-fn adapter_for(provider: &str) -> Option<&'static dyn Adapter> {
-    Vendor::named(provider).map(modelgate::provider::adapter)
-}
-
-/// Where in a complete recorded stream the answer is over: what is cut off behind it is no loss.
-fn end_mark(provider: &str, stream: &str) -> usize {
-    let mark = match provider {
-        "anthropic" => "\"message_stop\"",
-        "gemini" => "\"finishReason\"",
-        _ => "\"finish_reason\":\"",
-    };
-    let spaced = mark.replace(':', ": ");
-    let at = stream.rfind(mark).max(stream.rfind(&spaced)).unwrap_or(stream.len());
-    stream[at..].find(['\n', '\r']).map_or(stream.len(), |line| at + line)
-}
-
-struct Row {
-    id: String,
-    provider: String,
-    status: u16,
-    stream: bool,
-    request: Option<PathBuf>,
-    body: Vec<u8>,
-    expect: Option<Value>,
-}
-
-impl Row {
-    /// Whether the provider's dialect is OpenAI's, more or less.
-    fn compatible(&self) -> bool {
-        !["anthropic", "gemini"].contains(&self.provider.as_str())
-    }
-}
-
-/// Where recordings are: beside the project, and those made by hand.
-fn folders() -> Vec<PathBuf> {
-    let project = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let beside = std::env::var_os("MODELGATE_FIXTURES").map(PathBuf::from);
-    let beside = beside.unwrap_or_else(|| project.join("../shared/fixtures"));
-    let own = std::fs::read_dir(project.join("tests/fixtures")).into_iter().flatten();
-    let folders = own.map(|entry| entry.unwrap().path()).chain([beside]);
-    folders.filter(|folder| folder.join("manifest.jsonl").exists()).collect()
-}
-
-fn lines(file: &Path) -> Vec<Value> {
-    let text = std::fs::read_to_string(file).unwrap_or_default();
-    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
-}
-
-/// Every recording for which there is an adapter.
+/// Every recording but arrays: those are cut up by a splitter of their own, and tested where that is.
 fn rows() -> Vec<(Row, &'static dyn Adapter)> {
-    let mut rows = Vec::new();
-    for folder in folders() {
-        let expectations = lines(&folder.join("expect.jsonl"));
-        for line in lines(&folder.join("manifest.jsonl")) {
-            let text = |key: &str| line[key].as_str().map(str::to_string);
-            let folder_name = || folder.file_name().map(|name| name.to_string_lossy().into_owned());
-            let mut provider = text("provider").or_else(folder_name).unwrap();
-            // Gemini's and Anthropic's endpoints for OpenAI's dialect.
-            if line["api"] == "chat.completions" && ["gemini", "anthropic"].contains(&provider.as_str()) {
-                provider = "compatible".to_string();
-            }
-            // Arrays are cut up by a splitter of their own, and tested where that is.
-            if text("response_file").is_some_and(|file| file.ends_with(".jsonarray")) {
-                continue;
-            }
-            let Some(adapter) = adapter_for(&provider) else { continue };
-            let row = Row {
-                id: text("id").unwrap(),
-                provider,
-                status: line["status"].as_u64().unwrap().try_into().unwrap(),
-                stream: line["stream"].as_bool().unwrap(),
-                request: text("request_file").map(|file| folder.join(file)),
-                body: std::fs::read(folder.join(text("response_file").unwrap())).unwrap(),
-                expect: expectations.iter().find(|expect| expect["id"] == line["id"]).cloned(),
-            };
-            rows.push((row, adapter));
-        }
-    }
-    assert!(!rows.is_empty(), "no recordings found");
-    rows
+    let rows = recordings::rows().into_iter().filter(|row| !row.array);
+    rows.map(|row| {
+        let adapter = row.adapter();
+        (row, adapter)
+    })
+    .collect()
 }
 
 fn streams() -> Vec<(Row, &'static dyn Adapter)> {
@@ -167,7 +90,7 @@ fn a_stream_that_breaks_off_never_ends_well() {
         if !whole.done {
             continue;
         }
-        let end = end_mark(&row.provider, std::str::from_utf8(&row.body).unwrap());
+        let end = row.end_mark();
         for cut in cuts(&row.body).into_iter().filter(|cut| *cut < end) {
             let out = through(adapter, std::iter::once(&row.body[..cut]));
             let seen =

@@ -1,16 +1,19 @@
 //! A stream that already is what the client expects: looked at, not rewritten.
 //!
 //! Its bytes go on as they came. Only the usage that this gateway asked for and the client did not
-//! is taken out, and an event that is cut in two waits for its other half: half an event could not
-//! be taken back if the other half never came.
+//! is taken out (also the `null` that stands for it in all other chunks), and an event that is cut
+//! in two waits for its other half: half an event could not be taken back if the other half never
+//! came.
 
 use super::response::Piece;
 use super::stream::is_whole;
 use crate::chat::{Usage, glance};
 use crate::error::ApiError;
-use crate::json::{Edit, splice};
+use crate::json::{Document, Edit, Kind, Surrogates, splice};
 use crate::provider::Adapter;
 use crate::sse::{Frame, Splitter};
+use memchr::memmem;
+use std::ops::Range;
 
 pub(super) struct Canonical {
     splitter: Splitter,
@@ -23,7 +26,9 @@ struct Seen {
     adapter: &'static dyn Adapter,
     /// Whether a failure has to be said in the stream, because something of it was let go.
     begun: bool,
-    finish: bool,
+    /// How many choices began, and how many ended.
+    choices: u64,
+    finished: u64,
     state: State,
     usage: Option<Usage>,
     early_error: Option<ApiError>,
@@ -40,8 +45,8 @@ enum State {
 
 impl Canonical {
     pub fn new(adapter: &'static dyn Adapter, hide_usage: bool, frame_limit: usize) -> Self {
-        let state = State::Open;
-        let seen = Seen { adapter, begun: false, finish: false, state, usage: None, early_error: None };
+        let (begun, choices, finished, state) = (false, 0, 0, State::Open);
+        let seen = Seen { adapter, begun, choices, finished, state, usage: None, early_error: None };
         Self { splitter: Splitter::new(frame_limit), hide_usage, seen }
     }
 
@@ -54,14 +59,13 @@ impl Canonical {
         let mut at = 0_usize;
         let too_long = splitter
             .push(bytes, |frame| {
-                let end = at.saturating_add(frame.raw.len());
-                match (seen.take(&frame, *hide_usage), cut_before) {
-                    (Some(with), true) => joined.extend(with),
-                    (Some(with), false) => edits.push(Edit { span: at..end, with }),
-                    (None, true) => joined.extend_from_slice(frame.raw),
-                    (None, false) => {}
+                let edit = seen.take(&frame, *hide_usage);
+                if cut_before {
+                    joined.extend(splice(frame.raw, edit.into_iter().collect()));
+                } else {
+                    edits.extend(edit.map(|edit| edit.moved(at)));
                 }
-                at = end;
+                at = at.saturating_add(frame.raw.len());
             })
             .is_err();
         let cut_after = splitter.held() > 0;
@@ -70,7 +74,10 @@ impl Canonical {
             // The last event may lack its blank line, but not its last bytes.
             splitter.finish(|frame| {
                 if frame.data.as_deref().is_some_and(is_whole) {
-                    tail = seen.take(&frame, *hide_usage).unwrap_or_else(|| [frame.raw, b"\n\n"].concat());
+                    tail = splice(frame.raw, seen.take(&frame, *hide_usage).into_iter().collect());
+                    if !tail.is_empty() {
+                        tail.extend(b"\n\n");
+                    }
                 }
             });
         }
@@ -106,29 +113,49 @@ impl Canonical {
     }
 }
 
+fn is_object(data: &[u8]) -> bool {
+    Document::parse(data, Surrogates::Lone).is_ok_and(|document| document.root().kind() == Kind::Object)
+}
+
+/// Where a chunk has the member that says that its usage comes later.
+fn null_usage(raw: &[u8]) -> Option<Range<usize>> {
+    // Inside a string the quotes would be escaped.
+    const MEMBER: &[u8] = br#","usage":null"#;
+    let at = memmem::rfind(raw, MEMBER)?;
+    Some(at..at.checked_add(MEMBER.len())?)
+}
+
 impl Seen {
-    /// Takes note of an event; returns what goes on in its place, if not the event itself.
-    fn take(&mut self, frame: &Frame<'_>, hide_usage: bool) -> Option<Vec<u8>> {
+    /// Takes note of an event; returns what of it does not go on as it is.
+    fn take(&mut self, frame: &Frame<'_>, hide_usage: bool) -> Option<Edit> {
+        let all = |with| Some(Edit { span: 0..frame.raw.len(), with });
         if self.state == State::Failed {
-            return Some(Vec::new());
+            return all(Vec::new());
         }
         let data = frame.data.as_deref()?;
         let glance = glance(data, self.begun);
         self.usage = glance.usage.or(self.usage);
         if glance.error {
-            return Some(self.fail(if is_whole(data) {
+            return all(self.fail(if is_object(data) {
                 // An error in a stream has no status of its own.
                 self.adapter.error(500, data)
             } else {
-                ApiError::bad_answer("the provider's stream holds what is not JSON")
+                ApiError::bad_answer("the provider's stream holds what is no chunk of an answer")
             }));
         }
-        self.begun |= glance.content || glance.finish;
-        self.finish |= glance.finish;
+        self.begun |= glance.content || glance.finishes > 0;
+        self.choices = self.choices.saturating_add(glance.begins);
+        self.finished = self.finished.saturating_add(glance.finishes);
         if glance.done {
             self.state = State::Ended;
         }
-        (glance.only_usage && hide_usage).then(Vec::new)
+        if !hide_usage {
+            None
+        } else if glance.only_usage {
+            all(Vec::new())
+        } else {
+            null_usage(frame.raw).map(|span| Edit { span, with: Vec::new() })
+        }
     }
 
     /// What has to be said where the provider has stopped talking.
@@ -138,7 +165,7 @@ impl Seen {
             Vec::new()
         } else if too_long {
             self.fail(ApiError::bad_answer("an event of the provider's stream is too long"))
-        } else if self.finish {
+        } else if self.finished > 0 && self.finished >= self.choices {
             b"data: [DONE]\n\n".to_vec()
         } else {
             let message = "the provider's stream ended before the answer was complete";

@@ -50,7 +50,8 @@ pub struct Attempt {
     bounds: Bounds,
     scene: Scene,
     extra_headers: Vec<(&'static str, String)>,
-    dropped: Vec<Cow<'static, str>>,
+    /// What of the request the provider was not told, as a header's value.
+    dropped: String,
     reception: Reception,
 }
 
@@ -81,7 +82,7 @@ impl Attempt {
             target,
             scene,
             extra_headers: Vec::new(),
-            dropped: Vec::new(),
+            dropped: String::new(),
             reception: Reception::Pending,
         })
     }
@@ -108,7 +109,7 @@ impl Attempt {
         let request = Request::read(document.root())?;
         let outgoing = self.adapter.request(&request, self.put_to())?;
         self.extra_headers = outgoing.headers;
-        self.dropped = outgoing.dropped;
+        self.dropped = listed(&outgoing.dropped);
         self.length = outgoing.body.len();
         Ok(outgoing.body)
     }
@@ -154,4 +155,22 @@ impl Attempt {
     fn put_to(&self) -> Target<'_> {
         Target { model: &self.target.model, max_output_tokens: self.target.max_output_tokens }
     }
+}
+
+/// Names as one header value. They may be the client's own, so that characters which have no place
+/// in a header, or would divide the list, are left out of them, and what would be too long is too.
+fn listed(names: &[Cow<'static, str>]) -> String {
+    const LONGEST: usize = 1024;
+    let mut list = String::new();
+    for name in names {
+        let name: String = name.chars().filter(|c| c.is_ascii_graphic() && *c != ',').collect();
+        if name.is_empty() || list.len().saturating_add(name.len()) >= LONGEST {
+            continue;
+        }
+        if !list.is_empty() {
+            list.push(',');
+        }
+        list.push_str(&name);
+    }
+    list
 }

@@ -211,9 +211,6 @@ impl Attempt {
             ApiError::bad_answer(format!("{name} sent an answer that is not JSON: {error}"))
         })?;
         let root = document.root();
-        if root.kind() == Kind::Object && root.get("error").is_some() && root.get("choices").is_none() {
-            return Err(self.adapter.error(200, body));
-        }
         if self.stream {
             return self.streamed(root);
         }
@@ -324,7 +321,7 @@ impl Attempt {
         headers.push(("x-modelgate-model".into(), self.target.name.clone().into_bytes()));
         headers.push(("x-modelgate-attempts".into(), self.scene.number.to_string().into_bytes()));
         if !self.dropped.is_empty() {
-            headers.push(("x-modelgate-dropped".into(), self.dropped.join(",").into_bytes()));
+            headers.push(("x-modelgate-dropped".into(), self.dropped.clone().into_bytes()));
         }
         headers
     }

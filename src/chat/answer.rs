@@ -16,6 +16,8 @@ pub(super) struct Progress {
 #[derive(Debug)]
 struct Call {
     index: u32,
+    /// Its input is free text rather than JSON.
+    custom: bool,
     /// Arguments have begun, or must not be made up because the input is free text.
     spoken: bool,
 }
@@ -23,14 +25,14 @@ struct Call {
 impl Progress {
     /// A call begins.
     pub fn call(&mut self, index: u32, custom: bool) {
-        self.calls.push(Call { index, spoken: custom });
+        self.calls.push(Call { index, custom, spoken: custom });
     }
 
-    /// A call's arguments have begun.
-    pub fn arguments(&mut self, index: u32) {
-        if let Some(call) = self.calls.iter_mut().find(|call| call.index == index) {
-            call.spoken = true;
-        }
+    /// A call's arguments have begun; says whether they are a custom tool's free text.
+    pub fn arguments(&mut self, index: u32) -> bool {
+        let Some(call) = self.calls.iter_mut().find(|call| call.index == index) else { return false };
+        call.spoken = true;
+        call.custom
     }
 
     /// The calls that have no arguments yet; an empty string is not JSON, so they get `{}`.

@@ -8,6 +8,7 @@ use super::answer::{Progress, entry};
 use super::event::{Delta, Event, FinishReason, Thinking, Usage};
 use crate::error::ApiError;
 use crate::json::{self, Object, Text};
+use std::borrow::Cow;
 
 /// A stream being written.
 #[derive(Debug)]
@@ -140,6 +141,7 @@ impl ChunkWriter {
     }
 
     fn member(&mut self, key: &Text<'_>, value: &[u8]) {
+        let value = &*on_one_line(value);
         match self.members.iter_mut().find(|(name, _)| name == key) {
             Some((_, known)) if known == value => return,
             Some((_, known)) => *known = value.to_vec(),
@@ -187,19 +189,21 @@ impl ChunkWriter {
             }
             Delta::Arguments { index: call, fragment } => {
                 if !fragment.is_empty() {
-                    choice.progress.arguments(call);
-                    self.arguments(out, index, call, &fragment);
+                    let custom = choice.progress.arguments(call);
+                    self.arguments(out, index, call, custom, &fragment);
                 }
             }
-            Delta::Member { key, value } => self.chunk(out, index, |delta| delta.member(&key, value)),
+            Delta::Member { key, value } => {
+                self.chunk(out, index, |delta| delta.member(&key, &on_one_line(value)))
+            }
             Delta::Logprobs(value) => self.choice_chunk(out, index, |choice| {
                 choice.object("delta", |_| {});
-                choice.raw("logprobs", value);
+                choice.raw("logprobs", &on_one_line(value));
                 choice.null("finish_reason");
             }),
             Delta::ChoiceMember { key, value } => self.choice_chunk(out, index, |choice| {
                 choice.object("delta", |_| {});
-                choice.member(&key, value);
+                choice.member(&key, &on_one_line(value));
                 choice.null("finish_reason");
             }),
         }
@@ -228,7 +232,7 @@ impl ChunkWriter {
         });
     }
 
-    fn arguments(&mut self, out: &mut Vec<u8>, index: u32, call: u32, fragment: &Text<'_>) {
+    fn arguments(&mut self, out: &mut Vec<u8>, index: u32, call: u32, custom: bool, fragment: &Text<'_>) {
         if self.functions {
             let first = call == 0;
             return if first {
@@ -239,7 +243,8 @@ impl ChunkWriter {
             delta.array("tool_calls", |calls| {
                 calls.object(|entry| {
                     entry.number("index", call);
-                    entry.object("function", |function| function.text("arguments", fragment));
+                    let (kind, input) = words(custom);
+                    entry.object(kind, |function| function.text(input, fragment));
                 });
             });
         });
@@ -255,7 +260,7 @@ impl ChunkWriter {
         let signature = choice.signature.take();
         let silent: Vec<u32> = choice.progress.silent_calls().collect();
         for call in silent {
-            self.arguments(out, index, call, &Text::of("{}"));
+            self.arguments(out, index, call, false, &Text::of("{}"));
         }
         if let Some(signature) = signature {
             self.chunk(out, index, |delta| google_signature(delta, &signature));
@@ -340,6 +345,21 @@ impl ChunkWriter {
     }
 }
 
+/// JSON without line breaks, which would end the event. They stand between its values only.
+fn on_one_line(json: &[u8]) -> Cow<'_, [u8]> {
+    let breaks = |byte: &u8| matches!(byte, b'\n' | b'\r');
+    if json.iter().any(breaks) {
+        Cow::Owned(json.iter().copied().filter(|byte| !breaks(byte)).collect())
+    } else {
+        Cow::Borrowed(json)
+    }
+}
+
+/// What a call is, and what its input is called.
+fn words(custom: bool) -> (&'static str, &'static str) {
+    if custom { ("custom", "input") } else { ("function", "arguments") }
+}
+
 /// The members of a tool call after its index.
 pub(super) fn write_call(
     entry: &mut Object<'_>,
@@ -350,7 +370,7 @@ pub(super) fn write_call(
     arguments: &Text<'_>,
 ) {
     entry.text("id", id);
-    let (kind, input) = if custom { ("custom", "input") } else { ("function", "arguments") };
+    let (kind, input) = words(custom);
     entry.string("type", kind);
     entry.object(kind, |function| {
         function.text("name", name);

@@ -119,7 +119,7 @@ impl CompletionWriter {
         if let Some(error) = self.error {
             return Err(error);
         }
-        if self.choices.is_empty() {
+        if !self.choices.iter().any(|choice| choice.progress.begun) {
             return Err(ApiError::bad_answer("the provider's answer holds no choice"));
         }
         json::object(out, |body| {
@@ -128,7 +128,8 @@ impl CompletionWriter {
             body.number("created", self.created);
             body.text("model", &self.model);
             body.array("choices", |choices| {
-                for (index, choice) in self.choices.iter_mut().enumerate() {
+                let begun = self.choices.iter_mut().enumerate().filter(|(_, choice)| choice.progress.begun);
+                for (index, choice) in begun {
                     choices.object(|entry| choice.write(index, self.functions, entry));
                 }
             });

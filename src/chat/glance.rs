@@ -15,8 +15,10 @@ pub struct Glance {
     pub done: bool,
     /// It holds something of an answer. Only told before the answer has begun.
     pub content: bool,
-    /// A choice ends.
-    pub finish: bool,
+    /// How many choices begin: each says its role once.
+    pub begins: u64,
+    /// How many choices end.
+    pub finishes: u64,
     /// What was used.
     pub usage: Option<Usage>,
     /// It is there for nothing but its usage.
@@ -28,25 +30,40 @@ pub struct Glance {
 /// Looks at the data of one event; `begun` is whether content was seen before.
 #[must_use]
 pub fn glance(data: &[u8], begun: bool) -> Glance {
-    if data.trim_ascii() == b"[DONE]" {
-        return Glance { done: true, ..Glance::default() };
+    match data.trim_ascii() {
+        b"[DONE]" => return Glance { done: true, ..Glance::default() },
+        b"" => return Glance::default(),
+        _ => {}
     }
-    let finish = values(data, br#""finish_reason""#).any(|value| value.first() == Some(&b'"'));
+    let strings = |key| {
+        values(data, key)
+            .filter(|value| value.first() == Some(&b'"'))
+            .fold(0, |count: u64, _| count.saturating_add(1))
+    };
+    let (begins, finishes) = (strings(br#""role""#), strings(br#""finish_reason""#));
     let usage = values(data, br#""usage""#).any(|value| value.first() == Some(&b'{'));
     let error = values(data, br#""error""#).any(|value| !value.starts_with(b"null"));
     if begun && !usage && !error {
-        return Glance { finish, ..Glance::default() };
+        let error = !is_object(data);
+        return Glance { begins, finishes, error, ..Glance::default() };
     }
     let Ok(document) = Document::parse(data, Surrogates::Lone) else {
         return Glance { error: true, ..Glance::default() };
     };
     let root = document.root();
-    let mut seen = Glance { finish, error: root.get("error").is_some(), ..Glance::default() };
+    let error = root.get("error").is_some() || !is_object(data);
+    let mut seen = Glance { begins, finishes, error, ..Glance::default() };
     let choices = || root.get("choices").into_iter().flat_map(Value::items);
     seen.content = choices().any(|choice| choice.get("delta").is_some_and(has_content));
     seen.usage = root.get("usage").map(Usage::read);
     seen.only_usage = seen.usage.is_some() && choices().next().is_none();
     seen
+}
+
+/// Whether the text can be an object at all.
+fn is_object(data: &[u8]) -> bool {
+    let data = data.trim_ascii();
+    data.starts_with(b"{") && data.ends_with(b"}")
 }
 
 /// Whether a delta says anything: more than a role and empty text.
@@ -82,7 +99,7 @@ mod tests {
             (
                 glance.done,
                 glance.content,
-                glance.finish,
+                glance.finishes > 0,
                 glance.usage.is_some(),
                 glance.only_usage,
                 glance.error,
@@ -102,7 +119,14 @@ mod tests {
         let usage = r#"{"choices":[],"usage" : {"prompt_tokens":3,"completion_tokens":4,"total_tokens":7}}"#;
         assert_eq!(seen(usage, true), (false, false, false, true, true, false));
         assert_eq!(seen(r#"{"error":{"message":"m"}}"#, true), (false, false, false, false, false, true));
-        assert_eq!(seen("<html>", false), (false, false, false, false, false, true));
+        for garbage in ["<html>", "[1]", "7", "\"{}\""] {
+            for begun in [false, true] {
+                assert_eq!(seen(garbage, begun), (false, false, false, false, false, true), "{garbage}");
+            }
+        }
+        assert_eq!(seen(" ", true), nothing);
+        let both = r#"{"choices":[{"index":0,"finish_reason":"stop"},{"index":1,"finish_reason":"length"}]}"#;
+        assert_eq!(glance(both.as_bytes(), true).finishes, 2);
     }
 
     proptest! {

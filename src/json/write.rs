@@ -165,6 +165,13 @@ impl Edit {
         Self { span: value.span(), with: json.into() }
     }
 
+    /// The same edit in a text that has `by` bytes more in front.
+    #[must_use]
+    pub fn moved(self, by: usize) -> Self {
+        let Range { start, end } = self.span;
+        Self { span: start.saturating_add(by)..end.saturating_add(by), ..self }
+    }
+
     /// Adds a member at the front of an object.
     #[must_use]
     pub fn insert(object: Value<'_>, key: &str, json: &[u8]) -> Self {

@@ -81,8 +81,11 @@ pub fn completion(bytes: &[u8]) -> Checked<Seen> {
     let choices = body["choices"].as_array().ok_or("no choices")?;
     ensure!(!choices.is_empty(), "no choice");
     let mut seen = Seen { id: named(&body, "id")?, model: named(&body, "model")?, ..Seen::default() };
-    for (at, choice) in choices.iter().enumerate() {
-        ensure!(choice["index"] == at, "choice {at} has index {}", choice["index"]);
+    let mut next = 0;
+    for choice in choices {
+        let index = choice["index"].as_u64().ok_or("a choice without index")?;
+        ensure!(index >= next, "choice {index} after {next}");
+        next = index + 1;
         let message = choice.get("message").filter(|message| message.is_object()).ok_or("no message")?;
         ensure!(message["role"] == "assistant", "role is {}", message["role"]);
         ensure!(message.get("content").is_some(), "no content");
@@ -206,10 +209,10 @@ impl Client {
             seen.id = head[0].as_str().unwrap().to_string();
             seen.model = head[1].as_str().unwrap().to_string();
         }
-        for (index, joined) in self.choices.into_iter().enumerate() {
+        let begun = self.choices.into_iter().enumerate().filter(|(_, joined)| !joined.message.is_empty());
+        for (index, joined) in begun {
             let finish = joined.finish;
             if seen.done {
-                ensure!(!joined.message.is_empty(), "choice {index} never began");
                 ensure!(finish.is_some(), "choice {index} has no finish_reason");
             }
             let choice = if seen.error.is_none() && seen.done {
@@ -248,6 +251,10 @@ fn check_calls(message: &Map<String, Value>, delta: &Map<String, Value>) -> Chec
                 ensure!(fragment.get(key).is_none(), "the {key} of a tool call again");
             }
             ensure!(fragment["function"].get("name").is_none(), "the name of a tool call again");
+            let kind = message.get("tool_calls").and_then(|calls| calls[index]["type"].as_str());
+            let kind = kind.unwrap_or("function");
+            let other = if kind == "custom" { "function" } else { "custom" };
+            ensure!(fragment.get(other).is_none(), "{other} in a fragment of a {kind} call");
         }
     }
     Ok(())

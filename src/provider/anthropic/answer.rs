@@ -19,7 +19,7 @@ pub(super) fn read(body: Value<'_>, emit: Emit<'_>) {
     emit(start(body));
     let mut count = Count::default();
     // Where the answer is a tool's input, what the model says beside it is no part of the JSON.
-    let answers = content.items().any(|block| is(block, "tool_use") && is_answer(block));
+    let answers = content.items().any(|block| is_call(block) && is_answer(block));
     for block in content.items().filter(|block| !(answers && is(*block, "text"))) {
         count.block(block, emit);
     }
@@ -80,7 +80,7 @@ impl Count {
         let mut say = |delta| emit(Event::Delta { choice: 0, delta });
         if is(block, "text") {
             text("text").into_iter().for_each(|text| say(Delta::Text(text)));
-        } else if is(block, "tool_use") {
+        } else if is_call(block) {
             let input = input(block).unwrap_or(Text::of("{}"));
             if is_answer(block) {
                 return say(Delta::Text(input));
@@ -125,6 +125,11 @@ impl Count {
 /// Whether the block is of the type.
 pub(super) fn is(block: Value<'_>, kind: &str) -> bool {
     block.get("type").and_then(Value::text).is_some_and(|found| found == *kind)
+}
+
+/// Whether the block is a call of a tool of the client's. One without a name could not be made.
+pub(super) fn is_call(block: Value<'_>) -> bool {
+    is(block, "tool_use") && block.get("name").and_then(Value::text).is_some_and(|name| !name.is_empty())
 }
 
 /// Whether the call's input is the answer itself.
@@ -192,7 +197,7 @@ impl Tokens {
             completion: self.output.saturating_add(self.compaction.1),
             cached: self.cache_read,
             cache_write: self.cache_written,
-            reasoning: self.thinking,
+            reasoning: self.thinking.map(|thinking| thinking.min(self.output)),
             ..Usage::default()
         }
     }

@@ -161,7 +161,7 @@ impl Reader {
         let block = if answer::is(content, "text") {
             self.count.block(content, emit);
             Block::Text
-        } else if answer::is(content, "tool_use") {
+        } else if answer::is_call(content) {
             match answer::is_answer(content) {
                 true => Block::Answer(Input::of(content)),
                 false => Block::Call { index: self.count.call(content, emit), input: Input::of(content) },

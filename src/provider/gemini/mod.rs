@@ -29,6 +29,7 @@ use super::{Adapter, Emit, Outgoing, StreamReader, Target};
 use crate::chat::Request;
 use crate::error::ApiError;
 use crate::json::Value;
+use contents::Conversation;
 use models::Model;
 
 /// The dialect of Gemini. The base URL ends in the version (`…/v1beta`), or on Vertex AI in
@@ -38,7 +39,9 @@ pub struct Gemini;
 
 impl Adapter for Gemini {
     fn fits(&self, request: &Request<'_>, target: Target<'_>) -> Result<(), ApiError> {
-        fits::check(request, Model::named(target.model))
+        let model = Model::named(target.model);
+        fits::check(request, model)?;
+        Conversation::read(request, model).map(drop)
     }
 
     fn path(&self, target: Target<'_>, stream: bool) -> String {

@@ -86,21 +86,22 @@ impl Tokens {
     }
 
     /// The same as OpenAI counts: `candidatesTokenCount` leaves thoughts out, and what tools of
-    /// the provider's own put into the prompt is prompt.
+    /// the provider's own put into the prompt is prompt. What the total has beyond the parts was
+    /// spent on the answer: some models think without saying how much.
     pub fn usage(&self) -> Usage {
         let prompt = self.prompt.unwrap_or(0).saturating_add(self.tool_use.unwrap_or(0));
+        let candidates = self.candidates.unwrap_or(0);
         let thoughts = self.thoughts.unwrap_or(0);
-        let completion = match self.candidates {
+        let completion = match self.total.map(|total| total.saturating_sub(prompt)) {
             // Some answers have the thoughts in both; the total tells.
-            Some(candidates) if self.total == Some(prompt.saturating_add(candidates)) => candidates,
-            Some(candidates) => candidates.saturating_add(thoughts),
-            None => self.total.map_or(thoughts, |total| total.saturating_sub(prompt).max(thoughts)),
+            Some(rest) if rest >= candidates.max(thoughts) => rest,
+            _ => candidates.saturating_add(thoughts),
         };
         Usage {
             prompt,
             completion,
-            total: self.total,
-            cached: self.cached,
+            total: None,
+            cached: self.cached.map(|cached| cached.min(prompt)),
             prompt_audio: self.prompt_audio,
             reasoning: self.thoughts,
             completion_audio: self.answer_audio,
@@ -176,6 +177,9 @@ mod tests {
                 12,
             ),
             (r#"{"promptTokenCount":6}"#, 6, 0, 6),
+            // Thoughts that are told in the total alone, and a total that is none.
+            (r#"{"promptTokenCount":5,"candidatesTokenCount":3,"totalTokenCount":20}"#, 5, 15, 20),
+            (r#"{"promptTokenCount":5,"candidatesTokenCount":3,"totalTokenCount":6}"#, 5, 3, 8),
         ] {
             let document = Document::parse(json.as_bytes(), Surrogates::Lone).unwrap();
             let mut tokens = Tokens::default();

@@ -46,8 +46,9 @@ pub(super) fn start<'d>(body: Value<'d>, emit: Emit<'_>) -> Option<Text<'d>> {
 /// Tells of the top level's other members. In a stream a member stands in every chunk, so only
 /// plain values go on, and not those that are another one each time.
 pub(super) fn members(body: Value<'_>, whole: bool, emit: Emit<'_>) {
-    const KNOWN: [&str; 9] =
-        ["id", "object", "created", "model", "choices", "usage", "x_groq", "obfuscation", "error"];
+    // `obfuscation` and Mistral's `p` are padding.
+    const KNOWN: [&str; 10] =
+        ["id", "object", "created", "model", "choices", "usage", "x_groq", "obfuscation", "p", "error"];
     for (key, value) in body.entries() {
         let Some(key) = key.text().filter(|key| !KNOWN.iter().any(|known| key == known)) else { continue };
         let plain = matches!(value.kind(), Kind::String | Kind::Number | Kind::Bool);

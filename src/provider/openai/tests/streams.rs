@@ -339,3 +339,34 @@ fn what_stands_outside_of_the_events_is_understood() {
     let complete = streamed_with(&[&text, &chunk("{}", r#""stop""#)], b"bye");
     assert_eq!(complete.last().unwrap(), "[DONE]");
 }
+
+#[test]
+fn a_custom_tools_input_streams_under_its_own_name() {
+    let chunks = joined(
+        &[
+            r#"{"tool_calls":[{"index":0,"id":"x","type":"custom","custom":{"name":"sql","input":""}}]}"#,
+            r#"{"tool_calls":[{"index":0,"custom":{"input":"SELECT "}}]}"#,
+            r#"{"tool_calls":[{"index":0,"custom":{"input":"1"}}]}"#,
+        ],
+        r#""tool_calls""#,
+    );
+    let fragments: Vec<Value> =
+        deltas(&chunks, 0).iter().map(|delta| delta["tool_calls"][0].clone()).collect();
+    assert_eq!(
+        fragments,
+        [
+            json!({"index": 0, "id": "x", "type": "custom", "custom": {"name": "sql", "input": ""}}),
+            json!({"index": 0, "custom": {"input": "SELECT "}}),
+            json!({"index": 0, "custom": {"input": "1"}}),
+        ]
+    );
+}
+
+#[test]
+fn padding_is_not_passed_on() {
+    let event = r#"{"id":"a","model":"m","created":5,"p":"abcdef","obfuscation":"x","system_fingerprint":"s","choices":[{"index":0,"delta":{"content":"a"},"finish_reason":"stop"}]}"#;
+    for chunk in streamed(&[event, "[DONE]"]).iter().filter(|chunk| chunk.is_object()) {
+        let members = (chunk.get("p"), chunk.get("obfuscation"), &chunk["system_fingerprint"]);
+        assert_eq!(members, (None, None, &json!("s")), "{chunk}");
+    }
+}
