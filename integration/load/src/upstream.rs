@@ -113,11 +113,12 @@ struct Playback {
     played: usize,
     manner: Manner,
     pause: Option<Pin<Box<Sleep>>>,
+    written: bool,
 }
 
 impl Playback {
     fn new(events: Vec<Bytes>, manner: Manner) -> Self {
-        Self { events: events.into_iter(), played: 0, manner, pause: None }
+        Self { events: events.into_iter(), played: 0, manner, pause: None, written: true }
     }
 }
 
@@ -137,7 +138,15 @@ impl Body for Playback {
                     std::task::ready!(pause.as_mut().poll(context));
                     self.pause = None;
                 }
-                Manner::Whole | Manner::Burst => {}
+                // A provider writes each event as it has it, also where the next one is there at once.
+                Manner::Burst => {
+                    self.written = !self.written;
+                    if !self.written {
+                        context.waker().wake_by_ref();
+                        return Poll::Pending;
+                    }
+                }
+                Manner::Whole => {}
             }
         }
         self.played += 1;
