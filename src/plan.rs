@@ -64,3 +64,30 @@ impl Plan {
         serde_json::from_slice(bytes).ok()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plan_is_read_as_it_was_written() {
+        let target = |name: &str, max_output_tokens: Option<u64>| PlannedTarget {
+            provider: name.to_string(),
+            cluster: format!("cluster \"of\" {name}"),
+            model: "m/\u{e9}".to_string(),
+            name: "n".to_string(),
+            body_passes: max_output_tokens.is_none(),
+            max_output_tokens,
+        };
+        let targets = vec![target("a", None), target("b", Some(64_000))];
+        let plan = Plan { targets, length: 70_000, stream: true, include_usage: false, functions: true };
+        assert_eq!(Plan::from_bytes(&plan.to_bytes()), Some(plan));
+    }
+
+    #[test]
+    fn what_is_no_plan_is_none() {
+        for bytes in [&b""[..], b"{}", b"null", b"{\"t\":[]", &[0xFF]] {
+            assert_eq!(Plan::from_bytes(bytes), None);
+        }
+    }
+}

@@ -6,12 +6,14 @@
 //! came.
 
 use super::response::Piece;
+use super::stream::is_whole;
 use crate::chat::{Usage, glance};
 use crate::error::ApiError;
 use crate::json::{Document, Edit, Kind, Surrogates, splice};
 use crate::provider::Adapter;
 use crate::sse::{Frame, Splitter};
 use memchr::memmem;
+use std::ops::Range;
 
 pub(super) struct Canonical {
     splitter: Splitter,
@@ -57,14 +59,13 @@ impl Canonical {
         let mut at = 0_usize;
         let too_long = splitter
             .push(bytes, |frame| {
-                let end = at.saturating_add(frame.raw.len());
-                match (seen.take(&frame, *hide_usage), cut_before) {
-                    (Some(with), true) => joined.extend(with),
-                    (Some(with), false) => edits.push(Edit { span: at..end, with }),
-                    (None, true) => joined.extend_from_slice(frame.raw),
-                    (None, false) => {}
+                let edit = seen.take(&frame, *hide_usage);
+                if cut_before {
+                    joined.extend(splice(frame.raw, edit.into_iter().collect()));
+                } else {
+                    edits.extend(edit.map(|edit| edit.moved(at)));
                 }
-                at = end;
+                at = at.saturating_add(frame.raw.len());
             })
             .is_err();
         let cut_after = splitter.held() > 0;
@@ -73,7 +74,7 @@ impl Canonical {
             // The last event may lack its blank line, but not its last bytes.
             splitter.finish(|frame| {
                 if frame.data.as_deref().is_some_and(is_whole) {
-                    tail = seen.take(&frame, *hide_usage).unwrap_or_else(|| frame.raw.to_vec());
+                    tail = splice(frame.raw, seen.take(&frame, *hide_usage).into_iter().collect());
                     if !tail.is_empty() {
                         tail.extend(b"\n\n");
                     }
@@ -112,35 +113,30 @@ impl Canonical {
     }
 }
 
-/// Whether the data of an event was not cut.
-fn is_whole(data: &[u8]) -> bool {
-    data.trim_ascii() == b"[DONE]" || Document::parse(data, Surrogates::Lone).is_ok()
-}
-
 fn is_object(data: &[u8]) -> bool {
     Document::parse(data, Surrogates::Lone).is_ok_and(|document| document.root().kind() == Kind::Object)
 }
 
-/// A chunk without the member that says that its usage comes later, if it has it.
-fn without_null_usage(raw: &[u8]) -> Option<Vec<u8>> {
+/// Where a chunk has the member that says that its usage comes later.
+fn null_usage(raw: &[u8]) -> Option<Range<usize>> {
     // Inside a string the quotes would be escaped.
     const MEMBER: &[u8] = br#","usage":null"#;
-    let at = memmem::find(raw, MEMBER)?;
-    let (before, rest) = raw.split_at_checked(at)?;
-    Some([before, rest.get(MEMBER.len()..)?].concat())
+    let at = memmem::rfind(raw, MEMBER)?;
+    Some(at..at.checked_add(MEMBER.len())?)
 }
 
 impl Seen {
-    /// Takes note of an event; returns what goes on in its place, if not the event itself.
-    fn take(&mut self, frame: &Frame<'_>, hide_usage: bool) -> Option<Vec<u8>> {
+    /// Takes note of an event; returns what of it does not go on as it is.
+    fn take(&mut self, frame: &Frame<'_>, hide_usage: bool) -> Option<Edit> {
+        let all = |with| Some(Edit { span: 0..frame.raw.len(), with });
         if self.state == State::Failed {
-            return Some(Vec::new());
+            return all(Vec::new());
         }
         let data = frame.data.as_deref()?;
         let glance = glance(data, self.begun);
         self.usage = glance.usage.or(self.usage);
         if glance.error {
-            return Some(self.fail(if is_object(data) {
+            return all(self.fail(if is_object(data) {
                 // An error in a stream has no status of its own.
                 self.adapter.error(500, data)
             } else {
@@ -156,9 +152,9 @@ impl Seen {
         if !hide_usage {
             None
         } else if glance.only_usage {
-            Some(Vec::new())
+            all(Vec::new())
         } else {
-            without_null_usage(frame.raw)
+            null_usage(frame.raw).map(|span| Edit { span, with: Vec::new() })
         }
     }
 
@@ -185,5 +181,59 @@ impl Seen {
         }
         self.early_error = Some(error);
         Vec::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::config::Vendor;
+    use crate::provider::adapter;
+
+    const SAYS: &str =
+        "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"hi\"},\"finish_reason\":null}]}\n\n";
+    const ENDS: &str = "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n";
+    const USAGE: &str = "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":2}}\n\n";
+    const DONE: &str = "data: [DONE]\n\n";
+
+    fn push(hide_usage: bool, pieces: &[&str]) -> Vec<Piece> {
+        let mut stream = Canonical::new(adapter(Vendor::OpenAi), hide_usage, 1000);
+        pieces.iter().map(|piece| stream.push(piece.as_bytes(), false)).collect()
+    }
+
+    fn write(text: &str) -> Piece {
+        Piece::Write(text.as_bytes().to_vec())
+    }
+
+    #[test]
+    fn whole_events_are_not_copied() {
+        let many = [SAYS, SAYS, ENDS].concat();
+        assert_eq!(push(true, &[SAYS, &many, DONE]), [Piece::Pass, Piece::Pass, Piece::Pass]);
+        assert_eq!(push(false, &[SAYS, &many, USAGE]), [Piece::Pass, Piece::Pass, Piece::Pass]);
+    }
+
+    #[test]
+    fn only_usage_is_taken_out_of_a_piece() {
+        let piece = [SAYS, ENDS, USAGE, DONE].concat();
+        assert_eq!(push(true, &[&piece]), [write(&[SAYS, ENDS, DONE].concat())]);
+        assert_eq!(push(true, &[USAGE]), [write("")]);
+    }
+
+    #[test]
+    fn half_an_event_waits_for_its_other_half() {
+        let (first, second) = SAYS.split_at(20);
+        let pieces = [&[SAYS, first].concat(), second, DONE];
+        assert_eq!(push(false, &pieces), [write(SAYS), write(SAYS), Piece::Pass]);
+    }
+
+    #[test]
+    fn usage_is_known_whether_or_not_it_is_shown() {
+        for hide_usage in [true, false] {
+            let mut stream = Canonical::new(adapter(Vendor::OpenAi), hide_usage, 1000);
+            stream.push([SAYS, USAGE].concat().as_bytes(), false);
+            let usage = stream.usage().unwrap();
+            assert_eq!((usage.prompt, usage.completion), (1, 2));
+        }
     }
 }

@@ -101,7 +101,7 @@ const JSON: &str = "application/json";
 const EVENT_STREAM: &str = "text/event-stream; charset=utf-8";
 
 /// Statuses whose body tells whose fault it is; all other errors are the target's.
-const DOUBTFUL: [u16; 4] = [400, 409, 413, 422];
+const DOUBTFUL: [u16; 3] = [400, 413, 422];
 
 impl Attempt {
     /// Takes the head of the response. A release lets it go at once; without one it is held.

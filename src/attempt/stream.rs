@@ -6,6 +6,7 @@ use super::response::Piece;
 use super::translated::Translated;
 use crate::chat::Usage;
 use crate::error::ApiError;
+use crate::json::{Document, Surrogates};
 
 pub(super) struct Stream {
     /// Headers of the provider's that go on with the answer.
@@ -86,4 +87,9 @@ impl Stream {
             Source::Translated(source) => source.usage(),
         }
     }
+}
+
+/// Whether the data of an event that lacks its blank line was not cut.
+pub(super) fn is_whole(data: &[u8]) -> bool {
+    data.trim_ascii() == b"[DONE]" || Document::parse(data, Surrogates::Lone).is_ok()
 }

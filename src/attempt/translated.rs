@@ -1,6 +1,7 @@
 //! A stream in a provider's own dialect, put into the client's as it comes.
 
 use super::response::Piece;
+use super::stream::is_whole;
 use crate::chat::{ChunkWriter, Event, Usage};
 use crate::error::ApiError;
 use crate::provider::StreamReader;
@@ -47,7 +48,11 @@ impl Translated {
         };
         let too_long = splitter.push(bytes, &mut each).is_err();
         if ends {
-            splitter.finish(&mut each);
+            splitter.finish(|frame| {
+                if frame.data.as_deref().is_none_or(is_whole) {
+                    each(frame);
+                }
+            });
             reader.finish(stray, &mut take);
         }
         if too_long {

@@ -3,7 +3,7 @@
 //! Only what translation and routing act on is typed; a message keeps its [`Value`], so that what
 //! nobody acts on can be passed on as it stands.
 
-use super::request::Reader;
+use super::reader::{Path, Reader};
 use crate::error::ApiError;
 use crate::json::{Kind, Text, Value};
 
@@ -112,7 +112,7 @@ pub struct ToolCall<'d> {
 impl<'d> Message<'d> {
     /// Reads `messages[index]`.
     pub(super) fn read(value: Value<'d>, index: usize) -> Result<Self, ApiError> {
-        let at = Reader::new(value, format!("messages[{index}]"))?;
+        let at = Reader::new(value, Path::Item(&Path::Body, "messages", index))?;
         let role = match at.text("role")? {
             Some(role) => role_named(&role).ok_or_else(|| {
                 at.wrong(
@@ -213,24 +213,24 @@ fn role_named(name: &Text<'_>) -> Option<Role> {
     roles.into_iter().find(|(word, _)| name == word).map(|(_, role)| role)
 }
 
-fn content<'d>(message: &Reader<'d>) -> Result<Content<'d>, ApiError> {
+fn content<'d>(message: &Reader<'d, '_>) -> Result<Content<'d>, ApiError> {
     let Some(value) = message.value("content") else { return Ok(Content::None) };
     match value.kind() {
         Kind::String => Ok(value.text().map_or(Content::None, Content::Text)),
         Kind::Array => {
             let parts = value.items().enumerate();
             let read =
-                |(index, part)| Ok((self::part(part, format!("{}.content[{index}]", message.path()))?, part));
+                |(index, part)| Ok((self::part(part, Path::Item(message.path(), "content", index))?, part));
             parts.map(read).collect::<Result<_, _>>().map(Content::Parts)
         }
         kind => Err(message.expected("content", "a string or an array of parts", kind)),
     }
 }
 
-fn part<'d>(value: Value<'d>, path: String) -> Result<Part<'d>, ApiError> {
+fn part<'d>(value: Value<'d>, path: Path<'_>) -> Result<Part<'d>, ApiError> {
     let at = Reader::new(value, path)?;
     let kind = at.require_text("type")?;
-    let inner = |name: &str| at.object(name)?.ok_or_else(|| at.missing(name));
+    let inner = |name: &'static str| at.object(name)?.ok_or_else(|| at.missing(name));
     Ok(match kind.decode().as_ref() {
         "text" => Part::Text(at.require_text("text")?),
         "refusal" => Part::Refusal(at.require_text("refusal")?),
@@ -254,10 +254,10 @@ fn part<'d>(value: Value<'d>, path: String) -> Result<Part<'d>, ApiError> {
     })
 }
 
-fn tool_calls<'d>(message: &Reader<'d>) -> Result<Vec<ToolCall<'d>>, ApiError> {
+fn tool_calls<'d>(message: &Reader<'d, '_>) -> Result<Vec<ToolCall<'d>>, ApiError> {
     let Some(calls) = message.array("tool_calls")? else { return Ok(Vec::new()) };
     let read = |(index, call)| {
-        let call = Reader::new(call, format!("{}.tool_calls[{index}]", message.path()))?;
+        let call = Reader::new(call, Path::Item(message.path(), "tool_calls", index))?;
         let custom = call.text("type")?.is_some_and(|kind| kind == "custom");
         let (kind, input) = if custom { ("custom", "input") } else { ("function", "arguments") };
         let body = call.object(kind)?.ok_or_else(|| call.missing(kind))?;

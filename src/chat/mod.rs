@@ -12,6 +12,7 @@ mod completion;
 mod event;
 mod glance;
 mod message;
+mod reader;
 mod request;
 
 pub use chunks::ChunkWriter;

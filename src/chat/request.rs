@@ -4,6 +4,7 @@
 //! was expected and what was found. Members that nobody here acts on are kept by name.
 
 use super::message::Message;
+use super::reader::{Path, Reader};
 use crate::error::ApiError;
 use crate::json::{Kind, Text, Value};
 
@@ -151,7 +152,7 @@ impl<'d> Request<'d> {
             let found = value.kind().as_str();
             return Err(ApiError::invalid_request(format!("the body must be a JSON object, not {found}")));
         }
-        let at = Reader::new(value, String::new())?;
+        let at = Reader::new(value, Path::Body)?;
         let messages = at.array("messages")?.ok_or_else(|| at.missing("messages"))?;
         let messages: Vec<_> = messages
             .items()
@@ -208,10 +209,10 @@ impl<'d> Request<'d> {
     }
 }
 
-fn tools<'d>(at: &Reader<'d>) -> Result<Vec<Tool<'d>>, ApiError> {
+fn tools<'d>(at: &Reader<'d, '_>) -> Result<Vec<Tool<'d>>, ApiError> {
     let mut tools = Vec::new();
     for (index, value) in at.array("tools")?.into_iter().flat_map(Value::items).enumerate() {
-        let tool = Reader::new(value, format!("tools[{index}]"))?;
+        let tool = Reader::new(value, Path::Item(&Path::Body, "tools", index))?;
         let kind = tool.require_text("type")?;
         tools.push(if kind == "function" {
             function(&tool.object("function")?.ok_or_else(|| tool.missing("function"))?, value)?
@@ -226,12 +227,12 @@ fn tools<'d>(at: &Reader<'d>) -> Result<Vec<Tool<'d>>, ApiError> {
         });
     }
     for (index, value) in at.array("functions")?.into_iter().flat_map(Value::items).enumerate() {
-        tools.push(function(&Reader::new(value, format!("functions[{index}]"))?, value)?);
+        tools.push(function(&Reader::new(value, Path::Item(&Path::Body, "functions", index))?, value)?);
     }
     Ok(tools)
 }
 
-fn function<'d>(function: &Reader<'d>, value: Value<'d>) -> Result<Tool<'d>, ApiError> {
+fn function<'d>(function: &Reader<'d, '_>, value: Value<'d>) -> Result<Tool<'d>, ApiError> {
     Ok(Tool {
         kind: ToolKind::Function,
         name: function.require_text("name")?,
@@ -242,7 +243,7 @@ fn function<'d>(function: &Reader<'d>, value: Value<'d>) -> Result<Tool<'d>, Api
     })
 }
 
-fn tool_choice<'d>(at: &Reader<'d>) -> Result<Option<ToolChoice<'d>>, ApiError> {
+fn tool_choice<'d>(at: &Reader<'d, '_>) -> Result<Option<ToolChoice<'d>>, ApiError> {
     let expected = "'auto', 'none', 'required' or an object that names a tool";
     let (key, value) = match (at.value("tool_choice"), at.value("function_call")) {
         (Some(choice), _) => ("tool_choice", choice),
@@ -277,7 +278,7 @@ fn tool_choice<'d>(at: &Reader<'d>) -> Result<Option<ToolChoice<'d>>, ApiError> 
     Err(at.wrong(key, format!("expected {expected}")))
 }
 
-fn response_format<'d>(at: &Reader<'d>) -> Result<ResponseFormat<'d>, ApiError> {
+fn response_format<'d>(at: &Reader<'d, '_>) -> Result<ResponseFormat<'d>, ApiError> {
     let Some(format) = at.object("response_format")? else { return Ok(ResponseFormat::Text) };
     match format.require_text("type")?.decode().as_ref() {
         "text" => Ok(ResponseFormat::Text),
@@ -297,7 +298,7 @@ fn response_format<'d>(at: &Reader<'d>) -> Result<ResponseFormat<'d>, ApiError> 
     }
 }
 
-fn stop<'d>(at: &Reader<'d>) -> Result<Vec<Text<'d>>, ApiError> {
+fn stop<'d>(at: &Reader<'d, '_>) -> Result<Vec<Text<'d>>, ApiError> {
     let Some(value) = at.value("stop") else { return Ok(Vec::new()) };
     let expected = "a string or an array of strings";
     match value.kind() {
@@ -310,7 +311,7 @@ fn stop<'d>(at: &Reader<'d>) -> Result<Vec<Text<'d>>, ApiError> {
     }
 }
 
-fn reasoning_effort(at: &Reader<'_>) -> Result<Option<Effort>, ApiError> {
+fn reasoning_effort(at: &Reader<'_, '_>) -> Result<Option<Effort>, ApiError> {
     let Some(word) = at.text("reasoning_effort")? else { return Ok(None) };
     match Effort::ALL.iter().find(|(name, _)| word == *name) {
         Some((_, effort)) => Ok(Some(*effort)),
@@ -318,123 +319,5 @@ fn reasoning_effort(at: &Reader<'_>) -> Result<Option<Effort>, ApiError> {
             let known = Effort::ALL.map(|(name, _)| name).join("', '");
             Err(at.wrong("reasoning_effort", format!("expected one of '{known}', found '{}'", word.decode())))
         }
-    }
-}
-
-/// An object of the request and the way to it, for errors that name their place.
-pub(super) struct Reader<'d> {
-    value: Value<'d>,
-    path: String,
-}
-
-impl<'d> Reader<'d> {
-    /// The value must be an object that names each of its members once.
-    pub fn new(value: Value<'d>, path: String) -> Result<Self, ApiError> {
-        if value.kind() != Kind::Object {
-            let message = format!("`{path}`: expected an object, found {}", value.kind().as_str());
-            return Err(ApiError::invalid_param(path, message));
-        }
-        let at = Self { value, path };
-        match value.duplicate() {
-            Some(key) => Err(at.wrong(&key.decode(), "the member stands twice in its object")),
-            None => Ok(at),
-        }
-    }
-
-    pub fn inner(&self) -> Value<'d> {
-        self.value
-    }
-
-    pub fn path(&self) -> &str {
-        &self.path
-    }
-
-    /// A member that is there and not `null`.
-    pub fn value(&self, key: &str) -> Option<Value<'d>> {
-        self.value.get(key)
-    }
-
-    pub fn text(&self, key: &str) -> Result<Option<Text<'d>>, ApiError> {
-        self.typed(key, "a string", Value::text)
-    }
-
-    pub fn require_text(&self, key: &str) -> Result<Text<'d>, ApiError> {
-        self.text(key)?.ok_or_else(|| self.missing(key))
-    }
-
-    pub fn bool(&self, key: &str) -> Result<Option<bool>, ApiError> {
-        self.typed(key, "a boolean", Value::bool)
-    }
-
-    pub fn array(&self, key: &str) -> Result<Option<Value<'d>>, ApiError> {
-        self.typed(key, "an array", |value| Some(value).filter(|value| value.kind() == Kind::Array))
-    }
-
-    pub fn object(&self, key: &str) -> Result<Option<Reader<'d>>, ApiError> {
-        self.value(key).map(|value| Reader::new(value, self.member(key))).transpose()
-    }
-
-    pub fn number(&self, key: &str, least: f64, most: f64) -> Result<Option<f64>, ApiError> {
-        let expected = format!("a number from {least} to {most}");
-        let Some(number) = self.typed(key, &expected, Value::f64)? else { return Ok(None) };
-        if (least..=most).contains(&number) {
-            Ok(Some(number))
-        } else {
-            Err(self.wrong(key, format!("expected {expected}, found {number}")))
-        }
-    }
-
-    pub fn integer(&self, key: &str, least: u64, most: Option<u64>) -> Result<Option<u64>, ApiError> {
-        let expected = match most {
-            Some(most) => format!("an integer from {least} to {most}"),
-            None => format!("an integer of at least {least}"),
-        };
-        let Some(number) = self.typed(key, &expected, Value::u64)? else { return Ok(None) };
-        let fits = number >= least && most.is_none_or(|most| number <= most);
-        if fits {
-            Ok(Some(number))
-        } else {
-            Err(self.wrong(key, format!("expected {expected}, found {number}")))
-        }
-    }
-
-    pub fn missing(&self, key: &str) -> ApiError {
-        let path = self.member(key);
-        let message = format!("missing required parameter: `{path}`");
-        ApiError::invalid_param(path, message).coded("missing_required_parameter")
-    }
-
-    pub fn expected(&self, key: &str, expected: &str, found: Kind) -> ApiError {
-        self.wrong(key, format!("expected {expected}, found {}", found.as_str())).coded("invalid_type")
-    }
-
-    pub fn wrong(&self, key: &str, message: impl std::fmt::Display) -> ApiError {
-        let path = self.member(key);
-        let message = format!("`{path}`: {message}");
-        ApiError::invalid_param(path, message).coded("invalid_value")
-    }
-
-    fn typed<T>(
-        &self,
-        key: &str,
-        expected: &str,
-        read: impl Fn(Value<'d>) -> Option<T>,
-    ) -> Result<Option<T>, ApiError> {
-        let Some(value) = self.value(key) else { return Ok(None) };
-        read(value).map(Some).ok_or_else(|| {
-            // A number of the wrong sort is shown: "found a number" would not explain it.
-            let shown =
-                String::from_utf8_lossy(value.raw().get(..value.raw().len().min(32)).unwrap_or_default());
-            match value.kind() {
-                Kind::Number => {
-                    self.wrong(key, format!("expected {expected}, found {shown}")).coded("invalid_type")
-                }
-                kind => self.expected(key, expected, kind),
-            }
-        })
-    }
-
-    fn member(&self, key: &str) -> String {
-        if self.path.is_empty() { key.to_string() } else { format!("{}.{key}", self.path) }
     }
 }

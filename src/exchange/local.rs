@@ -42,3 +42,41 @@ pub fn local_reply(status: u16, details: &[u8]) -> ApiError {
         ),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_envoy_says_has_a_status_and_a_code_of_openais() {
+        for (status, details, shown, code) in [
+            (413, "request_payload_too_large", 413, Some("request_too_large")),
+            (408, "request_overall_timeout", 408, None),
+            (403, "rbac_access_denied", 403, None),
+            (503, "no_healthy_upstream", 503, Some("provider_unavailable")),
+            (503, "cluster_not_found", 503, Some("provider_unavailable")),
+            (
+                503,
+                "upstream_reset_before_response_started{connection_failure}",
+                503,
+                Some("provider_unavailable"),
+            ),
+            (
+                502,
+                "upstream_reset_before_response_started{protocol_error}",
+                503,
+                Some("provider_unavailable"),
+            ),
+            (503, "upstream_reset_before_response_started{overflow}", 503, Some("overloaded")),
+            (504, "upstream_per_try_timeout", 504, Some("timeout")),
+            (504, "response_timeout", 504, Some("timeout")),
+            (500, "response_payload_too_large", 502, Some("bad_provider_response")),
+            (500, "", 500, None),
+        ] {
+            let error = local_reply(status, details.as_bytes());
+            assert_eq!((error.status, error.code.as_deref()), (shown, code), "{status} {details}");
+            let kind = if status < 500 { "invalid_request_error" } else { "server_error" };
+            assert_eq!(error.kind, kind, "{status} {details}");
+        }
+    }
+}

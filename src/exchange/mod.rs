@@ -6,6 +6,8 @@
 
 mod endpoint;
 mod local;
+#[cfg(test)]
+mod tests;
 
 pub use local::local_reply;
 

@@ -5,9 +5,8 @@
 //! its own stack: depth costs no call stack, and is limited.
 
 use super::scan;
-use super::text::Text;
+use super::value::Value;
 use std::fmt;
-use std::ops::Range;
 
 /// How deep arrays and objects may nest.
 pub const MAX_DEPTH: usize = 128;
@@ -101,12 +100,14 @@ impl fmt::Display for Error {
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Node {
-    kind: Kind,
-    start: u32,
-    end: u32,
+pub(super) struct Node {
+    pub kind: Kind,
+    /// Of a string: whether it has escapes.
+    pub escaped: bool,
+    pub start: u32,
+    pub end: u32,
     /// Index of the first node after this value's subtree.
-    next: u32,
+    pub next: u32,
 }
 
 /// The list of nodes; give one back to [`Document::reusing`] to save its allocation.
@@ -145,7 +146,7 @@ impl<'a> Document<'a> {
     /// The outermost value.
     #[must_use]
     pub fn root(&self) -> Value<'_> {
-        Value { text: self.text, nodes: &self.nodes.0, at: 0 }
+        Value::root(self.text, &self.nodes.0)
     }
 
     /// Gives the list back.
@@ -239,8 +240,8 @@ impl Parser<'_> {
     }
 
     fn string(&mut self) -> Step {
-        let (quote, _) = scan::string_end(self.text, self.at.saturating_add(1), self.surrogates)?;
-        self.leaf(Kind::String, quote.saturating_add(1));
+        let (quote, escaped) = scan::string_end(self.text, self.at.saturating_add(1), self.surrogates)?;
+        self.node(Kind::String, escaped, quote.saturating_add(1));
         Ok(())
     }
 
@@ -273,8 +274,12 @@ impl Parser<'_> {
     }
 
     fn leaf(&mut self, kind: Kind, end: usize) {
+        self.node(kind, false, end);
+    }
+
+    fn node(&mut self, kind: Kind, escaped: bool, end: usize) {
         let next = small(self.nodes.0.len().saturating_add(1));
-        self.nodes.0.push(Node { kind, start: small(self.at), end: small(end), next });
+        self.nodes.0.push(Node { kind, escaped, start: small(self.at), end: small(end), next });
         self.at = end;
     }
 
@@ -318,134 +323,4 @@ impl Parser<'_> {
 /// Offsets fit 32 bits: [`Parser::run`] refuses longer texts.
 fn small(offset: usize) -> u32 {
     u32::try_from(offset).unwrap_or(u32::MAX)
-}
-
-/// One value of a document.
-#[derive(Clone, Copy)]
-pub struct Value<'d> {
-    text: &'d [u8],
-    nodes: &'d [Node],
-    at: usize,
-}
-
-impl<'d> Value<'d> {
-    fn node(self) -> Node {
-        let null = Node { kind: Kind::Null, start: 0, end: 0, next: 0 };
-        self.nodes.get(self.at).copied().unwrap_or(null)
-    }
-
-    fn sibling(self, at: usize) -> Self {
-        Self { at, ..self }
-    }
-
-    /// What it is.
-    #[must_use]
-    pub fn kind(self) -> Kind {
-        self.node().kind
-    }
-
-    /// Where it stands in the document's text.
-    #[must_use]
-    pub fn span(self) -> Range<usize> {
-        self.node().start as usize..self.node().end as usize
-    }
-
-    /// Its text, exactly as it stands.
-    #[must_use]
-    pub fn raw(self) -> &'d [u8] {
-        self.text.get(self.span()).unwrap_or_default()
-    }
-
-    /// Whether it is `null`.
-    #[must_use]
-    pub fn is_null(self) -> bool {
-        self.kind() == Kind::Null
-    }
-
-    /// The string, if it is one.
-    #[must_use]
-    pub fn text(self) -> Option<Text<'d>> {
-        let quoted = self.raw();
-        let inner = quoted.get(1..quoted.len().checked_sub(1)?)?;
-        (self.kind() == Kind::String).then(|| Text::escaped(inner))
-    }
-
-    /// The boolean, if it is one.
-    #[must_use]
-    pub fn bool(self) -> Option<bool> {
-        (self.kind() == Kind::Bool).then(|| self.raw() == b"true")
-    }
-
-    /// The number, if it is one and finite.
-    #[must_use]
-    pub fn f64(self) -> Option<f64> {
-        let digits = std::str::from_utf8(self.raw()).ok().filter(|_| self.kind() == Kind::Number)?;
-        digits.parse().ok().filter(|number: &f64| number.is_finite())
-    }
-
-    /// The number, if it is an integer that fits; `2.0` and `1e3` are integers too.
-    #[must_use]
-    pub fn i64(self) -> Option<i64> {
-        let digits = std::str::from_utf8(self.raw()).ok().filter(|_| self.kind() == Kind::Number)?;
-        digits.parse().ok().or_else(|| {
-            let number = self.f64()?;
-            #[expect(clippy::cast_possible_truncation, reason = "checked to be integral and exact")]
-            (number.fract() == 0.0 && number.abs() < 9.0e15).then_some(number as i64)
-        })
-    }
-
-    /// As [`i64`](Self::i64), not negative.
-    #[must_use]
-    pub fn u64(self) -> Option<u64> {
-        self.i64().and_then(|number| u64::try_from(number).ok())
-    }
-
-    /// The items of an array; none of anything else.
-    pub fn items(self) -> impl Iterator<Item = Value<'d>> {
-        self.children(Kind::Array)
-    }
-
-    /// The members of an object, in their order; none of anything else.
-    pub fn entries(self) -> impl Iterator<Item = (Value<'d>, Value<'d>)> {
-        let mut children = self.children(Kind::Object);
-        std::iter::from_fn(move || Some((children.next()?, children.next()?)))
-    }
-
-    /// The member of that name that is not `null`; the last one where a name stands twice.
-    #[must_use]
-    pub fn get(self, name: &str) -> Option<Value<'d>> {
-        let found = self.entries().filter(|(key, _)| key.text().is_some_and(|key| key == *name)).last();
-        found.map(|(_, value)| value).filter(|value| !value.is_null())
-    }
-
-    /// The first name that stands twice in this object.
-    #[must_use]
-    pub fn duplicate(self) -> Option<Text<'d>> {
-        let mut seen: Vec<Text<'d>> = Vec::new();
-        for (key, _) in self.entries() {
-            let key = key.text()?;
-            if seen.iter().any(|other| other.means(&key)) {
-                return Some(key);
-            }
-            seen.push(key);
-        }
-        None
-    }
-
-    fn children(self, kind: Kind) -> impl Iterator<Item = Value<'d>> {
-        let node = self.node();
-        let end = if node.kind == kind { node.next as usize } else { 0 };
-        let mut at = self.at.saturating_add(1);
-        std::iter::from_fn(move || {
-            let child = (at < end).then(|| self.sibling(at))?;
-            at = (child.node().next as usize).max(at.saturating_add(1));
-            Some(child)
-        })
-    }
-}
-
-impl fmt::Debug for Value<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&String::from_utf8_lossy(self.raw()))
-    }
 }

@@ -8,10 +8,12 @@
 mod document;
 mod scan;
 mod text;
+mod value;
 mod write;
 
-pub use document::{Document, Error, Fault, Kind, MAX_DEPTH, Nodes, Surrogates, Value};
+pub use document::{Document, Error, Fault, Kind, MAX_DEPTH, Nodes, Surrogates};
 pub use text::Text;
+pub use value::Value;
 pub use write::{Array, Edit, Object, array, number, object, splice, string};
 
 #[cfg(test)]

@@ -92,6 +92,21 @@ fn members_are_found_by_meaning_and_null_is_absent() {
 }
 
 #[test]
+fn a_name_that_stands_twice_is_found_among_few_and_among_many() {
+    for count in [1, 15, 16, 17, 100_000] {
+        let members: Vec<String> = (0..count).map(|n| format!("\"k{n}\":{n}")).collect();
+        let duplicate = |members: &[String]| {
+            let text = format!("{{{}}}", members.join(","));
+            let document = Document::parse(text.as_bytes(), Surrogates::Paired).unwrap();
+            document.root().duplicate().map(|key| key.decode().into_owned())
+        };
+        assert_eq!(duplicate(&members), None, "{count} members");
+        let again = [members.as_slice(), &["\"\\u006b0\":0".to_string()]].concat();
+        assert_eq!(duplicate(&again).as_deref(), Some("k0"), "{count} members and one again");
+    }
+}
+
+#[test]
 fn blank_is_what_is_nothing_but_white_space() {
     for (text, blank) in [
         (r#""""#, true),

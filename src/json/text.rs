@@ -57,6 +57,14 @@ impl<'a> Text<'a> {
         decode(&self.0)
     }
 
+    /// As [`decode`](Self::decode), tied only to where it was read.
+    pub(super) fn into_decoded(self) -> Cow<'a, str> {
+        match self.0 {
+            Cow::Borrowed(bytes) => decode(bytes),
+            Cow::Owned(bytes) => Cow::Owned(decode(&bytes).into_owned()),
+        }
+    }
+
     /// The same text, no longer tied to where it was read.
     #[must_use]
     pub fn into_owned(self) -> Text<'static> {
@@ -93,7 +101,9 @@ impl<'a> Text<'a> {
 
 impl PartialEq<str> for Text<'_> {
     fn eq(&self, plain: &str) -> bool {
-        if self.0.contains(&b'\\') { self.decode() == plain } else { *self.0 == *plain.as_bytes() }
+        // No escape is shorter than what it stands for.
+        self.0.len() >= plain.len()
+            && if self.0.contains(&b'\\') { self.decode() == plain } else { *self.0 == *plain.as_bytes() }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Writing JSON straight into a byte buffer, and replacing spans of a text that is kept.
 
-use super::document::Value;
 use super::text::{Text, escape};
+use super::value::Value;
 use std::fmt::Display;
 use std::io::Write;
 use std::ops::Range;
@@ -163,6 +163,13 @@ impl Edit {
     #[must_use]
     pub fn replace(value: Value<'_>, json: impl Into<Vec<u8>>) -> Self {
         Self { span: value.span(), with: json.into() }
+    }
+
+    /// The same edit in a text that has `by` bytes more in front.
+    #[must_use]
+    pub fn moved(self, by: usize) -> Self {
+        let Range { start, end } = self.span;
+        Self { span: start.saturating_add(by)..end.saturating_add(by), ..self }
     }
 
     /// Adds a member at the front of an object.

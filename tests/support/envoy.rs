@@ -66,12 +66,9 @@ impl Envoy {
     /// An Envoy of this configuration, which both roles get.
     pub fn new(configuration: &str) -> Self {
         world(super::world::World::begin_anew);
-        let plugin = |role| {
-            Plugin::configure(role, configuration.as_bytes()).unwrap_or_else(|errors| panic!("{errors}"))
-        };
         Self {
-            gateway: plugin("gateway"),
-            provider: plugin("provider"),
+            gateway: plugin("gateway", configuration),
+            provider: plugin("provider", configuration),
             clusters: BTreeMap::new(),
             sent: Vec::new(),
             routed: Vec::new(),
@@ -80,6 +77,12 @@ impl Envoy {
             surplus_retries: 0,
             requests: 0,
         }
+    }
+
+    /// With another configuration for the provider role, as while a new one is being rolled out.
+    pub fn with_providers(mut self, configuration: &str) -> Self {
+        self.provider = plugin("provider", configuration);
+        self
     }
 
     /// With a cluster whose provider answers as the script says.
@@ -266,6 +269,10 @@ impl Envoy {
             client.receive(parts.expect("a reply to a reply"));
         }
     }
+}
+
+fn plugin(role: &str, configuration: &str) -> Plugin {
+    Plugin::configure(role, configuration.as_bytes()).unwrap_or_else(|errors| panic!("{errors}"))
 }
 
 /// A reply of Envoy's own.

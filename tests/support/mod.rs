@@ -59,9 +59,7 @@ pub fn completion(text: &str) -> String {
 
 /// One event of a canonical stream.
 pub fn event(choices: &str, more: &str) -> String {
-    format!(
-        "data: {{\"id\":\"chatcmpl-1\",\"object\":\"chat.completion.chunk\",\"created\":1,\"model\":\"m\",\"choices\":{choices}{more}}}\n\n"
-    )
+    format!("data: {{\"id\":\"chatcmpl-1\",\"choices\":{choices}{more}}}\n\n")
 }
 
 /// An event that says `text`.

@@ -137,7 +137,9 @@ fn reply(
             return Err(Failure::of(Kind::ModelNotFound));
         }
     }
-    let ask = dialect.read(body, model, entry.body.len());
+    let mut ask = dialect.read(body, model, entry.body.len());
+    // Mistral tells of the usage unasked, and rejects being asked.
+    ask.include_usage |= route.provider == "mistral";
     let form = if ask.stream { Form::Events } else { form };
     if let Some(id) = &told.replay {
         return replayed(shared, id);

@@ -100,6 +100,14 @@ impl<'r> Plan<'r> {
         if plan.stop.len() < request.stop.len() {
             super::lose(&mut plan.outgoing, "stop");
         }
+        // Anthropic ends at 1; nearest to what was asked is no refusal, but not said in silence.
+        if request.temperature.is_some_and(|temperature| temperature > 1.0) {
+            super::lose(&mut plan.outgoing, "temperature");
+        }
+        if request.get("web_search_options").is_some_and(|search| search.get("search_context_size").is_some())
+        {
+            super::lose(&mut plan.outgoing, "web_search_options.search_context_size");
+        }
         plan.sample(&model);
         plan.identify(request);
         plan.lose_the_rest(request);

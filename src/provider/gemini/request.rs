@@ -183,6 +183,7 @@ fn lost(request: &Request<'_>, model: Model) -> Dropped {
     }
     for (present, name) in [
         (request.tools.iter().any(|tool| tool.strict == Some(true)), "tools[].function.strict"),
+        (request.tools.iter().any(|tool| tool.value.get("cache_control").is_some()), "tools[].cache_control"),
         (
             request.messages.iter().any(|message| message.name.is_some() && message.tool_call_id.is_none()),
             "messages[].name",

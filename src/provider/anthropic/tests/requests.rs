@@ -8,7 +8,7 @@ fn parameters_have_their_counterparts() {
         (json!({"max_tokens": 5}), json!({"max_tokens": 5}), ""),
         (json!({"max_tokens": 5, "max_completion_tokens": 7}), json!({"max_tokens": 7}), ""),
         (json!({"temperature": 0.5}), json!({"temperature": 0.5}), ""),
-        (json!({"temperature": 1.7}), json!({"temperature": 1}), ""),
+        (json!({"temperature": 1.7}), json!({"temperature": 1}), "temperature"),
         (json!({"top_p": 0.9, "top_k": 5}), json!({"top_p": 0.9, "top_k": 5}), ""),
         (json!({"temperature": 0.2, "top_p": 0.9}), json!({"temperature": 0.2}), "top_p"),
         (json!({"stop": "x"}), json!({"stop_sequences": ["x"]}), ""),

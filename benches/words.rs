@@ -1,0 +1,145 @@
+//! How fast the words are, natively: the JSON scanner, the splitter of event streams, the writer of chunks, and with
+//! them a request's and an answer's whole way below the host. `cargo bench` runs it; it finds hot spots, and
+//! `scripts/bench` says what they cost in Envoy.
+
+use divan::counter::BytesCount;
+use divan::{Bencher, black_box};
+use modelgate::attempt::{Attempt, Head, Scene};
+use modelgate::chat::{ChunkWriter, Delta, Event};
+use modelgate::config::Config;
+use modelgate::exchange::{Step, on_body};
+use modelgate::json::{Document, Surrogates, Text};
+use modelgate::sse::Splitter;
+
+fn main() {
+    divan::main();
+}
+
+/// What the messages of a chat are made of.
+const TEXTS: [(&str, &str); 3] = [
+    ("prose", "The gateway reads each request once, \"plans\" who may answer it,\nand lets it go. "),
+    ("cjk", "网关一次读取每个请求，规划由谁来回答，然后放行。"),
+    ("short", "ok "),
+];
+
+const SIZES: [usize; 2] = [2_000, 100_000];
+
+fn cases() -> impl Iterator<Item = (&'static str, usize)> {
+    TEXTS.iter().flat_map(|(name, _)| SIZES.map(|size| (*name, size)))
+}
+
+/// A chat body: few long messages, or with `short` very many.
+fn chat(model: &str, texts: &str, size: usize) -> Vec<u8> {
+    let (_, text) = TEXTS.iter().find(|(name, _)| *name == texts).expect("a text of the table");
+    let each = if texts == "short" { 3 } else { (size / 10).max(300) };
+    let content = text.repeat(each.div_ceil(text.len()));
+    let count = size / (content.len() + 30);
+    let messages: Vec<_> = (0..count.max(1))
+        .map(|n| serde_json::json!({"role": if n % 2 == 0 { "user" } else { "assistant" }, "content": content}))
+        .collect();
+    serde_json::json!({"model": model, "messages": messages, "temperature": 0.7, "stream": true})
+        .to_string()
+        .into_bytes()
+}
+
+#[divan::bench(args = cases())]
+fn parse(bencher: Bencher<'_, '_>, (texts, size): (&str, usize)) {
+    let body = chat("gpt-5", texts, size);
+    let parse = || Document::parse(black_box(&body), Surrogates::Paired).map(Document::into_nodes);
+    bencher.counter(BytesCount::new(body.len())).bench_local(parse);
+}
+
+const CONFIGURATION: &str = r#"{
+    "providers": {
+        "openai": {"vendor": "openai", "api_key": {"value": "key"}},
+        "anthropic": {"vendor": "anthropic", "api_key": {"value": "key"}}
+    },
+    "models": {"gpt-5": {"provider": "openai"}, "claude": {"provider": "anthropic"}}
+}"#;
+
+fn configuration() -> Config {
+    Config::parse(CONFIGURATION.as_bytes(), &|_| None).expect("the configuration is valid")
+}
+
+/// The gateway role's part: from the body to the plan.
+#[divan::bench(args = cases())]
+fn plan(bencher: Bencher<'_, '_>, (texts, size): (&str, usize)) {
+    let (body, config) = (chat("gpt-5", texts, size), configuration());
+    bencher.counter(BytesCount::new(body.len())).bench_local(|| on_body(black_box(&body), &config));
+}
+
+/// The provider role's part: from the plan and the body to another dialect.
+#[divan::bench(args = cases())]
+fn translate(bencher: Bencher<'_, '_>, (texts, size): (&str, usize)) {
+    let (body, config) = (chat("claude", texts, size), configuration());
+    let plan = planned(&body, &config);
+    bencher.counter(BytesCount::new(body.len())).bench_local(|| {
+        let mut attempt = attempt(&plan, &config);
+        attempt.translate(black_box(&body))
+    });
+}
+
+fn planned(body: &[u8], config: &Config) -> Vec<u8> {
+    match on_body(body, config) {
+        Step::Forward(forward) => forward.plan.to_bytes(),
+        step => panic!("the body is not forwarded: {step:?}"),
+    }
+}
+
+fn attempt(plan: &[u8], config: &Config) -> Attempt {
+    let scene = Scene { number: 1, now: 1_700_000_000, request_id: "id".to_string() };
+    Attempt::begin(plan, scene, config).expect("the plan holds")
+}
+
+/// Events of a stream, as a provider frames them.
+fn events(model: &str) -> Vec<u8> {
+    let content = 64;
+    let delta = |text: &str| match model {
+        "claude" => format!(
+            "event: content_block_delta\ndata: {{\"type\":\"content_block_delta\",\"index\":0,\"delta\":{{\"type\":\"text_delta\",\"text\":{text:?}}}}}\n\n"
+        ),
+        _ => format!(
+            "data: {{\"id\":\"chatcmpl-1\",\"object\":\"chat.completion.chunk\",\"created\":1,\"model\":\"gpt-5\",\"choices\":[{{\"index\":0,\"delta\":{{\"content\":{text:?}}},\"logprobs\":null,\"finish_reason\":null}}],\"usage\":null}}\n\n"
+        ),
+    };
+    (0..content).flat_map(|n| delta([" the", " gateway\n"][n % 2]).into_bytes()).collect()
+}
+
+#[divan::bench]
+fn split(bencher: Bencher<'_, '_>) {
+    let stream = events("gpt-5");
+    bencher.counter(BytesCount::new(stream.len())).bench_local(|| {
+        let mut splitter = Splitter::new(1 << 20);
+        let mut bytes = 0;
+        let split =
+            splitter.push(black_box(&stream), |frame| bytes += frame.data.map_or(0, |data| data.len()));
+        (split, bytes)
+    });
+}
+
+#[divan::bench]
+fn write_chunks(bencher: Bencher<'_, '_>) {
+    bencher.bench_local(|| {
+        let mut writer = ChunkWriter::new("chatcmpl-1", "gpt-5", 1, false);
+        let mut out = Vec::new();
+        for _ in 0..64 {
+            let delta = Delta::Text(Text::of(black_box(" gateway")));
+            writer.write(Event::Delta { choice: 0, delta }, &mut out);
+        }
+        out
+    });
+}
+
+/// A burst of 64 chunks on its way to the client.
+#[divan::bench(args = ["gpt-5", "claude"])]
+fn stream(bencher: Bencher<'_, '_>, model: &str) {
+    let config = configuration();
+    let plan = planned(&chat(model, "prose", 2000), &config);
+    let headers = [("content-type".to_string(), b"text/event-stream".to_vec())];
+    let stream = events(model);
+    bencher.counter(BytesCount::new(stream.len())).bench_local(|| {
+        let mut attempt = attempt(&plan, &config);
+        let head = attempt.on_response_head(Head { status: 200, headers: &headers, ends: false });
+        (head, attempt.on_response_body(black_box(&stream), false))
+    });
+}

@@ -1,0 +1,124 @@
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use super::*;
+
+const CONFIG: &str = r#"{
+  "providers": {
+    "a": {"vendor": "openai", "api_key": "none"},
+    "b": {"vendor": "openai", "base_url": "https://b.example/v1", "api_key": "none"},
+    "claude": {"vendor": "anthropic", "api_key": "none"},
+    "keyless": {"vendor": "openai", "base_url": "https://k.example/v1", "api_key": {"env": "UNSET"}}
+  },
+  "models": {
+    "m": {"provider": "a"},
+    "m-b": {"provider": "b", "model": "m"},
+    "x": {"provider": "b"},
+    "claude": {"provider": "claude"},
+    "nobody": {"provider": "keyless"}
+  },
+  "routes": {
+    "mixed": {"targets": [{"model": "m"}, {"model": "claude"}, {"model": "x"}, {"model": "m-b"}]},
+    "foreign-first": {"targets": [{"model": "claude"}, {"model": "m"}, {"model": "x"}]},
+    "eager": {"targets": [{"model": "m", "tries": 10}, {"model": "x", "tries": 10}]}
+  },
+  "timeouts": {"first_token_ms": 3000}
+}"#;
+
+fn step(body: &str) -> Step {
+    on_body(body.as_bytes(), &Config::parse(CONFIG.as_bytes(), &|_| None).unwrap())
+}
+
+fn forwarded(model: &str, more: &str) -> Forward {
+    let body = format!(r#"{{"model":"{model}","messages":[{{"role":"user","content":"hi"}}]{more}}}"#);
+    match step(&body) {
+        Step::Forward(forward) => forward,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// The providers of a plan, those in capitals that take the body as it stands.
+fn shape(plan: &Plan) -> Vec<String> {
+    let shape = |target: &PlannedTarget| match target.body_passes {
+        true => target.provider.to_uppercase(),
+        false => target.provider.clone(),
+    };
+    plan.targets.iter().map(shape).collect()
+}
+
+#[test]
+fn the_body_passes_where_the_first_targets_words_are_spoken() {
+    for (model, more, shown) in [
+        ("m", "", &["A"][..]),
+        ("mixed", "", &["A", "claude", "b", "B"]),
+        ("foreign-first", "", &["claude", "a", "b"]),
+    ] {
+        assert_eq!(shape(&forwarded(model, more).plan), shown, "{model} {more}");
+    }
+}
+
+#[test]
+fn echoes_of_another_provider_are_for_none_as_they_stand() {
+    let body = r#"{"model":"m","messages":[{"role":"user","content":"hi"},{"role":"assistant","content":"ho","reasoning_content":"because"},{"role":"user","content":"hi"}]}"#;
+    let Step::Forward(forward) = step(body) else { panic!("forwarded") };
+    assert_eq!(shape(&forward.plan), ["a"]);
+}
+
+#[test]
+fn a_target_that_cannot_do_it_is_left_out() {
+    assert_eq!(shape(&forwarded("mixed", r#","n":2"#).plan), ["A", "b", "B"]);
+}
+
+#[test]
+fn attempts_are_bounded() {
+    let plan = forwarded("eager", "").plan;
+    assert_eq!(plan.targets.len(), MOST_ATTEMPTS);
+    assert_eq!(plan.targets.iter().filter(|target| target.provider == "a").count(), 10);
+}
+
+#[test]
+fn a_plan_knows_the_length_of_what_goes_out() {
+    for (model, more) in [("m", ""), ("m-b", ""), ("claude", ""), ("m", r#","stream":true"#)] {
+        let forward = forwarded(model, more);
+        let original = forwarded("m", "").plan.length + model.len() - 1 + more.len();
+        assert_eq!(forward.plan.length, forward.body.map_or(original, |body| body.len()), "{model} {more}");
+    }
+}
+
+#[test]
+fn a_body_changes_only_where_it_must() {
+    assert_eq!(forwarded("m", "").body, None);
+    assert_eq!(forwarded("claude", r#","stream":true"#).body, None, "it is translated anyway");
+    let asked = r#","stream":true,"stream_options":{"include_usage":true}"#;
+    assert_eq!(forwarded("m", asked).body, None);
+    assert!(forwarded("m", r#","stream":true"#).body.is_some());
+    assert!(forwarded("m-b", "").body.is_some());
+}
+
+#[test]
+fn an_attempt_has_the_time_that_its_sort_of_answer_takes() {
+    assert_eq!(forwarded("m", "").attempt_ms, Some(600_000));
+    assert_eq!(forwarded("m", r#","stream":true"#).attempt_ms, Some(3000));
+}
+
+#[test]
+fn a_model_that_nobody_can_serve_now_is_a_503_that_says_why() {
+    let Step::Reply(reply) = step(r#"{"model":"nobody","messages":[{"role":"user","content":"hi"}]}"#) else {
+        panic!("replied")
+    };
+    let body = String::from_utf8(reply.body).unwrap();
+    assert!(reply.status == 503 && body.contains("UNSET") && body.contains("no_provider"), "{body}");
+}
+
+#[test]
+fn json_is_known_by_its_content_type() {
+    for (content_type, json) in [
+        ("application/json", true),
+        (" APPLICATION/JSON; charset=utf-8", true),
+        ("application/problem+json", true),
+        ("application/json-seq", false),
+        ("text/plain", false),
+        ("", false),
+    ] {
+        assert_eq!(is_json(content_type.as_bytes()), json, "{content_type}");
+    }
+}

@@ -1,0 +1,113 @@
+//! What README.md and docs/ say is there: every link leads somewhere, every error code and every vendor is told of, what is
+//! shown of the configuration is valid.
+
+use modelgate::config::{Config, Vendor};
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn read(path: &Path) -> String {
+    fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// The files below a directory whose names end so, in any depth.
+fn files(directory: &Path, end: &str) -> Vec<PathBuf> {
+    let entries = fs::read_dir(directory).expect("a directory").map(|entry| entry.expect("an entry").path());
+    let below = entries.flat_map(|path| if path.is_dir() { files(&path, end) } else { vec![path] });
+    below.filter(|path| path.to_string_lossy().ends_with(end)).collect()
+}
+
+/// README.md, those beside it and all of docs/.
+fn documents() -> Vec<PathBuf> {
+    let mut documents = files(&root().join("docs"), ".md");
+    documents.extend(["README.md", "CONTRIBUTING.md", "CHANGELOG.md"].map(|name| root().join(name)));
+    documents
+}
+
+/// The text outside of fenced blocks.
+fn prose(text: &str) -> String {
+    let mut fenced = false;
+    let outside = text.lines().filter(|line| {
+        let fence = line.trim_start().starts_with("```");
+        fenced ^= fence;
+        !fenced && !fence
+    });
+    outside.collect::<Vec<_>>().join("\n")
+}
+
+/// Where the links of a text lead.
+fn links(text: &str) -> impl Iterator<Item = &str> {
+    text.split("](").skip(1).filter_map(|rest| Some(rest.split_once(')')?.0))
+}
+
+/// The anchors that GitHub gives a text's headings: lower case, spaces as hyphens, no other signs.
+fn anchors(text: &str) -> BTreeSet<String> {
+    let headings = text.lines().filter(|line| line.starts_with('#'));
+    let anchor = |heading: &str| {
+        let words = heading.trim_start_matches('#').trim().to_lowercase();
+        let kept = words.chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));
+        kept.map(|c| if c == ' ' { '-' } else { c }).collect()
+    };
+    headings.map(anchor).collect()
+}
+
+#[test]
+fn every_link_leads_somewhere() {
+    let mut seen = 0;
+    for document in documents() {
+        let text = prose(&read(&document));
+        for link in links(&text).filter(|link| !link.contains("://")) {
+            seen += 1;
+            let (path, anchor) = link.split_once('#').unwrap_or((link, ""));
+            let to = if path.is_empty() {
+                document.clone()
+            } else {
+                document.parent().expect("a directory").join(path)
+            };
+            let from = document.display();
+            assert!(to.exists(), "{from}: {link} leads nowhere");
+            let known = anchor.is_empty() || anchors(&prose(&read(&to))).contains(anchor);
+            assert!(known, "{from}: {link} names no heading");
+        }
+    }
+    assert!(seen > 10, "only {seen} links were found");
+}
+
+#[test]
+fn every_error_code_is_explained_to_clients() {
+    let mut codes = BTreeSet::new();
+    for source in files(&root().join("src"), ".rs") {
+        let text = read(&source);
+        let said = text.split(".coded(\"").skip(1).filter_map(|rest| Some(rest.split_once('"')?.0));
+        codes.extend(said.map(str::to_owned));
+    }
+    assert!(codes.len() > 10, "only {codes:?} were found");
+    let documentation = read(&root().join("docs/client-api.md"));
+    let unexplained: Vec<_> =
+        codes.iter().filter(|code| !documentation.contains(&format!("| `{code}` |"))).collect();
+    assert!(unexplained.is_empty(), "docs/client-api.md has no row for {unexplained:?}");
+}
+
+#[test]
+fn every_vendor_is_described() {
+    let documentation = read(&root().join("docs/providers.md"));
+    for &vendor in Vendor::ALL {
+        let row = documentation.contains(&format!("\n| `{vendor}` |"));
+        let section = anchors(&documentation).contains(vendor.as_str());
+        assert!(row || section, "docs/providers.md does not describe {vendor}");
+    }
+}
+
+#[test]
+fn the_configuration_that_the_readme_shows_is_valid() {
+    let readme = read(&root().join("README.md"));
+    let (_, example) = readme.split_once("```yaml modelgate\n").expect("an example");
+    let (example, _) = example.split_once("```").expect("a fence that ends");
+    let document: serde_json::Value = yaml_serde::from_str(example).expect("YAML");
+    let config = Config::parse(document.to_string().as_bytes(), &|_| Some("key".to_owned()));
+    assert!(config.is_ok_and(|config| config.named("smart").is_some()));
+}
