@@ -200,3 +200,22 @@ fn what_is_dropped_is_told_in_a_header_that_can_be_sent() {
     let got = play(attempt, 529, "application/json", std::iter::once(&b"{}"[..]));
     assert_eq!(got.header("x-modelgate-dropped"), Some("seed,ab,cset-cookie:d,store"));
 }
+
+#[test]
+fn an_error_framed_as_an_event_is_read_as_what_it_is() {
+    let anthropic = r#"{"type":"error","error":{"type":"api_error","message":"broken"}}"#;
+    let others = r#"{"error":{"code":500,"message":"broken"}}"#;
+    for vendor in Vendor::ALL {
+        let body = if *vendor == Vendor::Anthropic { anthropic } else { others };
+        for framed in [format!("data: {body}\n\n"), format!("event: error\r\ndata:{body}\r\n\r\n")] {
+            let got = play(
+                attempt(*vendor, STREAM_WITH_USAGE),
+                500,
+                "text/event-stream",
+                std::iter::once(framed.as_bytes()),
+            );
+            let error = client::error(&got.body).unwrap();
+            assert_eq!((got.status, &error["message"]), (500, &"broken".into()), "{vendor:?}");
+        }
+    }
+}

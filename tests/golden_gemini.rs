@@ -1,11 +1,9 @@
 //! Recorded answers of Gemini and Vertex AI, as an OpenAI client gets them.
-//!
-//! The project's own exchanges are made by hand after Google's documentation. Recorded ones lie
-//! beside the project (`MODELGATE_FIXTURES`, else `../shared/fixtures`), where they are there.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 mod support {
     pub mod openai_client;
+    pub mod recordings;
 }
 
 use modelgate::chat::{ChunkWriter, CompletionWriter};
@@ -15,52 +13,11 @@ use modelgate::provider::{Adapter, StreamReader};
 use modelgate::sse::{Frame, Splitter};
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use std::path::{Path, PathBuf};
 use support::openai_client::{self as client, Seen};
-
-/// One recorded exchange.
-struct Row {
-    id: String,
-    status: u16,
-    stream: bool,
-    /// Whether the stream is a JSON array rather than events.
-    array: bool,
-    body: Vec<u8>,
-    expect: Option<Value>,
-}
+use support::recordings::{self, Row};
 
 fn rows() -> Vec<Row> {
-    let project = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let beside = std::env::var_os("MODELGATE_FIXTURES").map(PathBuf::from);
-    let beside = beside.unwrap_or_else(|| project.join("../shared/fixtures"));
-    let mut rows = rows_in(&project.join("tests/fixtures/gemini"));
-    if beside.join("manifest.jsonl").exists() {
-        rows.extend(rows_in(&beside));
-    }
-    rows
-}
-
-fn rows_in(folder: &Path) -> Vec<Row> {
-    let lines = |name: &str| -> Vec<Value> {
-        let text = std::fs::read_to_string(folder.join(name)).unwrap();
-        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
-    };
-    let expectations = lines("expect.jsonl");
-    let is_ours = |row: &Value| row["provider"] == "gemini" && row["api"] != "chat.completions";
-    let read = |row: Value| {
-        let file = row["response_file"].as_str().unwrap();
-        Row {
-            id: row["id"].as_str().unwrap().to_string(),
-            status: u16::try_from(row["status"].as_u64().unwrap()).unwrap(),
-            stream: row["stream"].as_bool().unwrap(),
-            array: file.ends_with(".jsonarray"),
-            body: std::fs::read(folder.join(file)).unwrap(),
-            expect: expectations.iter().find(|expect| expect["id"] == row["id"]).cloned(),
-        }
-    };
-    let rows: Vec<Row> = lines("manifest.jsonl").into_iter().filter(is_ours).map(read).collect();
-    assert!(!rows.is_empty(), "no recordings in {}", folder.display());
-    rows
+    recordings::rows().into_iter().filter(|row| row.provider == "gemini").collect()
 }
 
 /// What a client gets if the stream arrives in these pieces.

@@ -1,6 +1,8 @@
-//! What holds for every answer, streamed or whole: the state both writers keep per choice.
+//! What holds for every answer, streamed or whole: the state both writers keep per choice, and how
+//! a call is written.
 
 use super::event::FinishReason;
+use crate::json::{Object, Text};
 
 /// What is known of one choice.
 #[derive(Debug, Default)]
@@ -67,4 +69,37 @@ pub(super) fn entry<T: Default>(choices: &mut Vec<T>, index: u32) -> Option<&mut
         choices.resize_with(index.saturating_add(1), T::default);
     }
     choices.get_mut(index)
+}
+
+/// What a call is, and what its input is called.
+pub(super) fn call_words(custom: bool) -> (&'static str, &'static str) {
+    if custom { ("custom", "input") } else { ("function", "arguments") }
+}
+
+/// The members of a tool call after its index.
+pub(super) fn write_call(
+    entry: &mut Object<'_>,
+    id: &Text<'_>,
+    name: &Text<'_>,
+    custom: bool,
+    signature: Option<&Text<'_>>,
+    arguments: &Text<'_>,
+) {
+    entry.text("id", id);
+    let (kind, input) = call_words(custom);
+    entry.string("type", kind);
+    entry.object(kind, |function| {
+        function.text("name", name);
+        function.text(input, arguments);
+    });
+    if let Some(signature) = signature {
+        google_signature(entry, signature);
+    }
+}
+
+/// `extra_content.google.thought_signature`, where Google's own OpenAI endpoint puts it.
+pub(super) fn google_signature(object: &mut Object<'_>, signature: &Text<'_>) {
+    object.object("extra_content", |extra| {
+        extra.object("google", |google| google.text("thought_signature", signature));
+    });
 }

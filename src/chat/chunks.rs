@@ -4,7 +4,7 @@
 //! once per choice, names and ids of calls once, arguments that join to JSON, one finish per
 //! choice, usage in a chunk of its own and only if asked for, `[DONE]` only after success.
 
-use super::answer::{Progress, entry};
+use super::answer::{Progress, call_words, entry, google_signature, write_call};
 use super::event::{Delta, Event, FinishReason, Thinking, Usage};
 use crate::error::ApiError;
 use crate::json::{self, Object, Text};
@@ -243,7 +243,7 @@ impl ChunkWriter {
             delta.array("tool_calls", |calls| {
                 calls.object(|entry| {
                     entry.number("index", call);
-                    let (kind, input) = words(custom);
+                    let (kind, input) = call_words(custom);
                     entry.object(kind, |function| function.text(input, fragment));
                 });
             });
@@ -353,39 +353,6 @@ fn on_one_line(json: &[u8]) -> Cow<'_, [u8]> {
     } else {
         Cow::Borrowed(json)
     }
-}
-
-/// What a call is, and what its input is called.
-fn words(custom: bool) -> (&'static str, &'static str) {
-    if custom { ("custom", "input") } else { ("function", "arguments") }
-}
-
-/// The members of a tool call after its index.
-pub(super) fn write_call(
-    entry: &mut Object<'_>,
-    id: &Text<'_>,
-    name: &Text<'_>,
-    custom: bool,
-    signature: Option<&Text<'_>>,
-    arguments: &Text<'_>,
-) {
-    entry.text("id", id);
-    let (kind, input) = words(custom);
-    entry.string("type", kind);
-    entry.object(kind, |function| {
-        function.text("name", name);
-        function.text(input, arguments);
-    });
-    if let Some(signature) = signature {
-        google_signature(entry, signature);
-    }
-}
-
-/// `extra_content.google.thought_signature`, where Google's own OpenAI endpoint puts it.
-pub(super) fn google_signature(object: &mut Object<'_>, signature: &Text<'_>) {
-    object.object("extra_content", |extra| {
-        extra.object("google", |google| google.text("thought_signature", signature));
-    });
 }
 
 fn thinking(delta: &mut Object<'_>, block: u32, first: bool, piece: &Thinking<'_>) {

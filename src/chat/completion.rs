@@ -1,7 +1,6 @@
 //! Writes an answer as one OpenAI `chat.completion` object.
 
-use super::answer::{Progress, entry};
-use super::chunks::{google_signature, write_call};
+use super::answer::{Progress, entry, google_signature, write_call};
 use super::event::{Delta, Event, FinishReason, Thinking, Usage};
 use crate::error::ApiError;
 use crate::json::{self, Object, Text};

@@ -5,6 +5,7 @@
 //! becomes a sentence.
 
 use crate::error::{ApiError, Blame};
+use crate::json::{Document, Surrogates};
 
 /// The longest message made from a body that is not the provider's own JSON, in characters.
 const LONGEST: usize = 300;
@@ -41,6 +42,14 @@ pub(super) fn described(status: u16, message: String) -> ApiError {
 pub(super) fn unauthenticated(message: &str) -> ApiError {
     let message = format!("the provider refused the gateway's credentials: {}", masked(message));
     ApiError::new(502, "server_error", message).coded("provider_authentication_failed")
+}
+
+/// The JSON in a body. On the streaming path some providers, and proxies before them, frame an error
+/// as an event.
+pub(super) fn json_in(body: &[u8]) -> Option<Document<'_>> {
+    let framed = || body.split(|byte| *byte == b'\n').find_map(|line| line.strip_prefix(b"data:"));
+    let parse = |text| Document::parse(text, Surrogates::Lone).ok();
+    parse(body).or_else(|| parse(framed()?))
 }
 
 /// A body as text for people: without markup, on one line, not long.

@@ -1,5 +1,6 @@
 //! A Message as events: its blocks, why it stopped and what it used.
 
+use super::citations::Citations;
 use super::error;
 use super::tools::JSON_TOOL;
 use crate::chat::{Delta, Event, FinishReason, Thinking, Usage};
@@ -22,7 +23,9 @@ pub(super) fn read(body: Value<'_>, emit: Emit<'_>) {
     let answers = content.items().any(|block| is_call(block) && is_answer(block));
     for block in content.items().filter(|block| !(answers && is(*block, "text"))) {
         count.block(block, emit);
+        count.citations.close();
     }
+    count.citations.tell(emit);
     finish(body, emit);
     let mut tokens = Tokens::default();
     if let Some(usage) = body.get("usage") {
@@ -66,9 +69,10 @@ pub(super) fn reason_named(reason: &Text<'_>) -> FinishReason {
     }
 }
 
-/// How many calls and thinking blocks there were.
+/// How many calls and thinking blocks there were, and what was cited.
 #[derive(Debug, Default)]
 pub(super) struct Count {
+    pub citations: Citations,
     calls: u32,
     thinking: u32,
 }
@@ -79,7 +83,12 @@ impl Count {
         let text = |key: &str| block.get(key).and_then(Value::text).filter(|text| !text.is_empty());
         let mut say = |delta| emit(Event::Delta { choice: 0, delta });
         if is(block, "text") {
-            text("text").into_iter().for_each(|text| say(Delta::Text(text)));
+            if let Some(text) = text("text") {
+                self.citations.text(&text);
+                say(Delta::Text(text));
+            }
+            let cited = block.get("citations").into_iter().flat_map(Value::items);
+            cited.for_each(|citation| self.citations.cite(citation));
         } else if is_call(block) {
             let input = input(block).unwrap_or(Text::of("{}"));
             if is_answer(block) {

@@ -1,8 +1,8 @@
 //! Anthropic's errors, as bodies of a failed request and as events in a stream.
 
 use crate::error::{ApiError, Blame};
-use crate::json::{Document, Kind, Surrogates, Value};
-use crate::provider::error::{described, plain_text};
+use crate::json::{Kind, Value};
+use crate::provider::error::{described, json_in, plain_text};
 
 /// What the message says where the prompt does not fit the model.
 const TOO_LONG: [&str; 4] =
@@ -14,11 +14,9 @@ const OF_THE_TARGET: [&str; 5] =
 
 /// Reads the body of a status that is not 200.
 pub(super) fn read(status: u16, body: &[u8]) -> ApiError {
-    // On the streaming path some proxies frame the error as an event.
-    let framed = || body.split(|byte| *byte == b'\n').find_map(|line| line.strip_prefix(b"data:"));
-    let parsed = [Some(body), framed()].into_iter().flatten().find_map(|text| {
-        let document = Document::parse(text, Surrogates::Lone).ok()?;
-        of(document.root(), Some(status)).or_else(|| Some(described(status, message(document.root())?)))
+    let parsed = json_in(body).and_then(|document| {
+        let root = document.root();
+        of(root, Some(status)).or_else(|| Some(described(status, message(root)?)))
     });
     parsed.unwrap_or_else(|| described(status, plain_text(body)))
 }

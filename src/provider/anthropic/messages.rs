@@ -156,7 +156,7 @@ fn input<'r>(call: &'r ToolCall<'r>, path: &str, index: usize) -> Result<Input<'
     if json.trim().is_empty() {
         return Ok(Input::Json(Cow::Borrowed("{}")));
     }
-    let is_object = Document::parse(json.as_bytes(), Surrogates::Lone)
+    let is_object = Document::parse(json.as_bytes(), Surrogates::Paired)
         .is_ok_and(|document| document.root().kind() == json::Kind::Object);
     if is_object {
         return Ok(Input::Json(json));

@@ -5,6 +5,7 @@
 //! client (server tools, compaction, fallback marks) never becomes a tool call of the client's.
 
 mod answer;
+mod citations;
 mod content;
 mod error;
 mod media;

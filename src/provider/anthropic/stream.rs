@@ -134,6 +134,7 @@ impl Reader {
         for (_, mut block) in std::mem::take(&mut self.open) {
             block.close(emit);
         }
+        self.count.citations.tell(emit);
         if let Some(explanation) = self.explanation.take() {
             emit(Event::Delta { choice: 0, delta: Delta::Refusal(explanation) });
         }
@@ -192,7 +193,15 @@ impl Reader {
         let mut say = |delta| emit(Event::Delta { choice: 0, delta });
         match block {
             // Without its start a block is known by what comes of it.
-            Some(Block::Text) | None => text("text").into_iter().for_each(|text| say(Delta::Text(text))),
+            Some(Block::Text) | None => {
+                if let Some(text) = text("text") {
+                    self.count.citations.text(&text);
+                    say(Delta::Text(text));
+                }
+                if let Some(citation) = delta.get("citation") {
+                    self.count.citations.cite(citation);
+                }
+            }
             Some(Block::Call { index, input }) => {
                 if let Some(fragment) = text("partial_json") {
                     *input = Input::Streamed;
@@ -218,6 +227,7 @@ impl Reader {
         if let Some(at) = self.open.iter().position(|(open, _)| *open == index) {
             self.open.swap_remove(at).1.close(emit);
         }
+        self.count.citations.close();
     }
 }
 

@@ -60,7 +60,7 @@ impl Offsets {
 pub(super) fn annotations(grounding: Value<'_>, offsets: &Offsets) -> Option<Vec<u8>> {
     let [chunks, supports] = fields(grounding, ["groundingChunks", "groundingSupports"]);
     let sources: Vec<Value<'_>> = chunks?.items().collect();
-    let mut any = false;
+    let mut count = 0_usize;
     let mut out = Vec::new();
     array(&mut out, |list| {
         for support in supports.into_iter().flat_map(Value::items) {
@@ -80,8 +80,9 @@ pub(super) fn annotations(grounding: Value<'_>, offsets: &Offsets) -> Option<Vec
                     source.and_then(|chunk| chunk.get("web").or_else(|| chunk.get("retrievedContext")));
                 let Some(source) = source else { continue };
                 let Some(url) = source.get("uri").and_then(Value::text) else { continue };
-                any = true;
                 list.object(|annotation| {
+                    // Clients join lists by it.
+                    annotation.number("index", count);
                     annotation.string("type", "url_citation");
                     annotation.object("url_citation", |citation| {
                         citation.number("start_index", start);
@@ -91,10 +92,11 @@ pub(super) fn annotations(grounding: Value<'_>, offsets: &Offsets) -> Option<Vec
                         citation.text("url", &url);
                     });
                 });
+                count = count.saturating_add(1);
             }
         }
     });
-    any.then_some(out)
+    (count > 0).then_some(out)
 }
 
 #[cfg(test)]

@@ -2,12 +2,12 @@
 
 use super::fields;
 use crate::error::{ApiError, Blame};
-use crate::json::{Document, Kind, Surrogates, Value};
-use crate::provider::error::{described, plain_text, unauthenticated};
+use crate::json::{Kind, Value};
+use crate::provider::error::{described, json_in, plain_text, unauthenticated};
 
 /// Reads the body of a failed request: an error, an error in a list, or no JSON at all.
 pub(super) fn of_body(status: u16, body: &[u8]) -> ApiError {
-    if let Ok(document) = Document::parse(body, Surrogates::Lone) {
+    if let Some(document) = json_in(body) {
         let root = document.root();
         let first = if root.kind() == Kind::Array { root.items().next() } else { Some(root) };
         if let Some(error) = first.and_then(|value| value.get("error")) {

@@ -5,14 +5,14 @@
 //! `{"code", "message"}` (DashScope), HTML, nothing.
 
 use crate::error::{ApiError, Blame};
-use crate::json::{Document, Kind, Surrogates, Value};
-use crate::provider::error::{described, plain_text};
+use crate::json::{Kind, Value};
+use crate::provider::error::{described, json_in, plain_text};
 
 /// Reads the body of a status that is not 200.
 pub(super) fn read(status: u16, body: &[u8]) -> ApiError {
-    match Document::parse(body, Surrogates::Lone) {
-        Ok(document) => judged(status, &Said::read(document.root())),
-        Err(_) => judged(status, &Said { message: plain_text(body), ..Said::default() }),
+    match json_in(body) {
+        Some(document) => judged(status, &Said::read(document.root())),
+        None => judged(status, &Said { message: plain_text(body), ..Said::default() }),
     }
 }
 

@@ -268,14 +268,15 @@ fn what_cannot_be_honoured_is_refused_and_named() {
 
 #[test]
 fn what_makes_no_sense_is_refused_and_named() {
-    let call = json!({"id": "t", "type": "function", "function": {"name": "f", "arguments": "{\"x\":"}});
+    let call = |arguments: &str| {
+        let call = json!({"id": "t", "type": "function", "function": {"name": "f", "arguments": arguments}});
+        json!({"messages": [user(json!("a")), {"role": "assistant", "tool_calls": [call]}]})
+    };
     let image =
         |url: &str| json!({"messages": [user(json!([{"type": "image_url", "image_url": {"url": url}}]))]});
     for (given, param) in [
-        (
-            json!({"messages": [user(json!("a")), {"role": "assistant", "tool_calls": [call]}]}),
-            "messages[1].tool_calls[0].function.arguments",
-        ),
+        (call("{\"x\":"), "messages[1].tool_calls[0].function.arguments"),
+        (call(r#"{"x":"\ud83d"}"#), "messages[1].tool_calls[0].function.arguments"),
         (image("ftp://x"), "messages[0].content[0].image_url.url"),
         (image("data:image/png,AA"), "messages[0].content[0].image_url.url"),
         (image("data:image/png;base64"), "messages[0].content[0].image_url.url"),

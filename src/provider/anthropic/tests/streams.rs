@@ -146,3 +146,41 @@ fn streams_that_break_the_rules_are_read_all_the_same() {
         (true, Some("stop"), Some(9))
     );
 }
+
+#[test]
+fn citations_of_pages_are_annotations_whole_and_streamed() {
+    let cite = |url: &str| json!({"type": "web_search_result_location", "url": url, "title": "T", "cited_text": "c", "encrypted_index": "e"});
+    let page = json!({"type": "char_location", "document_index": 0, "cited_text": "c", "start_char_index": 0, "end_char_index": 1});
+    let citation = |citation: &Tree| json!({"type": "citations_delta", "citation": citation});
+    let said = |text: &str| json!({"type": "text_delta", "text": text});
+    let stop = |index: u64| json!({"type": "content_block_stop", "index": index});
+    let empty = || json!({"type": "text", "text": "", "citations": []});
+    let search = json!({"type": "server_tool_use", "id": "srvtoolu_1", "name": "web_search", "input": {}});
+    let found = json!({"type": "web_search_tool_result", "tool_use_id": "srvtoolu_1", "content": []});
+    let blocks = [
+        search.clone(),
+        found.clone(),
+        json!({"type": "text", "text": "Sö "}),
+        json!({"type": "text", "text": "is 😀", "citations": [cite("https://a.example"), page]}),
+        json!({"type": "text", "text": ".", "citations": [cite("https://b.example")]}),
+    ];
+    let mut events = vec![start(), block(0, search), stop(0), block(1, found), stop(1)];
+    events.extend([block(2, text("")), delta(2, said("Sö ")), stop(2), block(3, empty())]);
+    events.extend([
+        delta(3, citation(&cite("https://a.example"))),
+        delta(3, said("is ")),
+        delta(3, citation(&page)),
+    ]);
+    events.extend([delta(3, said("😀")), stop(3), block(4, empty())]);
+    events.extend([delta(4, said(".")), delta(4, citation(&cite("https://b.example"))), stop(4)]);
+    events.extend(ends("end_turn"));
+    let whole = json!({"id": "msg_1", "model": "m", "content": blocks, "stop_reason": "end_turn"});
+    let whole = super::answered(whole.to_string().as_bytes()).unwrap();
+    let cited = |index: u64, start: u64, end: u64, url: &str| json!({"index": index, "type": "url_citation", "url_citation": {"start_index": start, "end_index": end, "title": "T", "url": url}});
+    let expected = json!([cited(0, 3, 7, "https://a.example"), cited(1, 7, 8, "https://b.example")]);
+    for seen in [client::whole(&whole), odd(&events)] {
+        assert_eq!(seen.message["content"], "Sö is 😀.");
+        assert_eq!(seen.message["annotations"], expected);
+        assert_eq!(seen.message.get("tool_calls"), None);
+    }
+}

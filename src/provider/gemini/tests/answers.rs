@@ -47,8 +47,8 @@ fn citations_point_at_characters() {
             {"segment": {"startIndex": 14, "endIndex": 900}, "groundingChunkIndices": [0]},
         ],
     });
-    let cited = |title: &str, url: &str| json!({"type": "url_citation", "url_citation": {"start_index": 0, "end_index": 12, "title": title, "url": url}});
-    let expected = json!([cited("A", "https://a.example"), cited("", "https://b.example")]);
+    let cited = |index: u64, title: &str, url: &str| json!({"index": index, "type": "url_citation", "url_citation": {"start_index": 0, "end_index": 12, "title": title, "url": url}});
+    let expected = json!([cited(0, "A", "https://a.example"), cited(1, "", "https://b.example")]);
     assert_eq!(completion(&body).unwrap()["choices"][0]["message"]["annotations"], expected);
     let chunk = serde_json::to_string(&body).unwrap();
     let streamed = chunks(&[&chunk, &chunk], "");
