@@ -237,7 +237,10 @@ fn read_pairs(bytes: &[u8]) -> Option<Vec<(&str, &[u8])>> {
         data = rest.get(1..).unwrap_or_default();
         Some(part)
     };
-    // A name that is no text is nobody's.
-    let pair = |_| Some((std::str::from_utf8(part()?).unwrap_or_default(), part()?));
-    (0..count).map(pair).collect()
+    let mut pairs = Vec::with_capacity(count);
+    for _ in 0..count {
+        // A name that is no text is nobody's.
+        pairs.push((std::str::from_utf8(part()?).unwrap_or_default(), part()?));
+    }
+    Some(pairs)
 }

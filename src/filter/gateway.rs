@@ -126,7 +126,8 @@ impl HttpContext for Gateway {
         };
         let step = exchange::on_head(head, &self.config, now_in_seconds());
         self.request_id = header("x-request-id").unwrap_or_default().to_vec();
-        for (name, _) in headers.iter().filter(|(name, _)| STEERING.contains(name)) {
+        let steers = |name: &str| name.starts_with("x-envoy-") && STEERING.contains(&name);
+        for (name, _) in headers.iter().filter(|(name, _)| steers(name)) {
             if abi::remove_header(Map::RequestHeaders, name).is_err() {
                 log::error!("Envoy refused to drop the header {name}");
             }
