@@ -135,7 +135,7 @@ fn write_chunks(bencher: Bencher<'_, '_>) {
 fn stream(bencher: Bencher<'_, '_>, model: &str) {
     let config = configuration();
     let plan = planned(&chat(model, "prose", 2000), &config);
-    let headers = [("content-type".to_string(), b"text/event-stream".to_vec())];
+    let headers = [("content-type", b"text/event-stream".as_slice())];
     let stream = events(model);
     bencher.counter(BytesCount::new(stream.len())).bench_local(|| {
         let mut attempt = attempt(&plan, &config);

@@ -14,7 +14,7 @@ pub struct Head<'h> {
     /// `:status`.
     pub status: u16,
     /// All headers.
-    pub headers: &'h [(String, Vec<u8>)],
+    pub headers: &'h [(&'h str, &'h [u8])],
     /// Whether no body follows.
     pub ends: bool,
 }
@@ -346,7 +346,7 @@ fn over(usage: Option<Usage>) -> Reception {
 fn kept(head: &Head<'_>) -> Vec<Header> {
     let mut kept = Vec::new();
     for (name, value) in head.headers {
-        let name = match name.as_str() {
+        let name = match *name {
             "x-request-id" => "x-request-id",
             "request-id" if find(head.headers, "x-request-id").is_none() => "x-request-id",
             "retry-after" => "retry-after",
@@ -354,11 +354,11 @@ fn kept(head: &Head<'_>) -> Vec<Header> {
             "x-should-retry" => "x-should-retry",
             _ => continue,
         };
-        kept.push((name.into(), value.clone()));
+        kept.push((name.into(), value.to_vec()));
     }
     kept
 }
 
-fn find<'h>(headers: &'h [(String, Vec<u8>)], name: &str) -> Option<&'h [u8]> {
-    headers.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_slice())
+fn find<'h>(headers: &[(&str, &'h [u8])], name: &str) -> Option<&'h [u8]> {
+    headers.iter().find(|(other, _)| *other == name).map(|(_, value)| *value)
 }

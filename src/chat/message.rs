@@ -125,39 +125,56 @@ impl<'d> Message<'d> {
             })?,
             None => return Err(at.missing("role")),
         };
-        let content = content(&at)?;
-        let name = at.text("name")?;
-        let mut tool_calls = tool_calls(&at)?;
-        if let Some(call) = at.object("function_call")?.filter(|_| role == Role::Assistant) {
+        let mut message = Self {
+            role,
+            content: content(&at)?,
+            tool_calls: Vec::new(),
+            tool_call_id: None,
+            name: None,
+            refusal: None,
+            reasoning: None,
+            thinking_blocks: Vec::new(),
+            signature: None,
+            cache_control: None,
+            value,
+        };
+        // Most messages have a role, say something, and that is all.
+        let says_nothing = matches!(message.content, Content::None);
+        if says_nothing || value.entries().nth(2).is_some() || matches!(role, Role::Tool | Role::Function) {
+            message.read_rest(&at)?;
+        }
+        Ok(message)
+    }
+
+    /// Reads all but the role and the content.
+    fn read_rest(&mut self, at: &Reader<'d, '_>) -> Result<(), ApiError> {
+        let value = self.value;
+        self.name = at.text("name")?;
+        self.tool_calls = tool_calls(at)?;
+        if let Some(call) = at.object("function_call")?.filter(|_| self.role == Role::Assistant) {
             let name = call.require_text("name")?;
             let arguments = call.text("arguments")?.unwrap_or_default();
-            tool_calls.push(ToolCall { id: name.clone(), name, arguments, custom: false, signature: None });
+            let call = ToolCall { id: name.clone(), name, arguments, custom: false, signature: None };
+            self.tool_calls.push(call);
         }
-        let tool_call_id = match role {
+        self.tool_call_id = match self.role {
             Role::Tool => Some(at.require_text("tool_call_id")?),
-            Role::Function => Some(name.clone().ok_or_else(|| at.missing("name"))?),
+            Role::Function => Some(self.name.clone().ok_or_else(|| at.missing("name"))?),
             _ => None,
         };
-        let says_nothing = matches!(content, Content::None) && tool_calls.is_empty();
-        if says_nothing && !matches!(role, Role::Assistant) {
+        let says_nothing = matches!(self.content, Content::None) && self.tool_calls.is_empty();
+        if says_nothing && self.role != Role::Assistant {
             return Err(at.missing("content"));
         }
         let extra = |provider: &str| value.get("extra_content").and_then(|extra| extra.get(provider));
         let blocks = extra("anthropic").and_then(|anthropic| anthropic.get("thinking_blocks"));
         let blocks = blocks.or_else(|| value.get("thinking_blocks"));
-        Ok(Self {
-            role,
-            content,
-            tool_calls,
-            tool_call_id,
-            name,
-            refusal: at.text("refusal")?,
-            reasoning: ["reasoning_content", "reasoning"].iter().find_map(|key| value.get(key)?.text()),
-            thinking_blocks: blocks.map(|blocks| blocks.items().collect()).unwrap_or_default(),
-            signature: google_signature(value),
-            cache_control: value.get("cache_control"),
-            value,
-        })
+        self.refusal = at.text("refusal")?;
+        self.reasoning = ["reasoning_content", "reasoning"].iter().find_map(|key| value.get(key)?.text());
+        self.thinking_blocks = blocks.map(|blocks| blocks.items().collect()).unwrap_or_default();
+        self.signature = google_signature(value);
+        self.cache_control = value.get("cache_control");
+        Ok(())
     }
 
     /// Whether the message holds what only its own provider may see: echoed reasoning, signatures,
@@ -181,9 +198,7 @@ impl<'d> Message<'d> {
             Content::Parts(parts) => parts.iter().any(|(_, part)| part.get("cache_control").is_some()),
             Content::None | Content::Text(_) => false,
         };
-        self.value
-            .entries()
-            .any(|(key, _)| key.text().is_some_and(|key| keys.iter().any(|echo| key == *echo)))
+        self.value.entries().any(|(key, _)| keys.iter().any(|echo| key.says(echo)))
             || call_echoes()
             || part_echoes()
     }
@@ -202,15 +217,15 @@ impl<'d> Content<'d> {
 }
 
 fn role_named(name: &Text<'_>) -> Option<Role> {
-    let roles = [
-        ("system", Role::System),
-        ("developer", Role::Developer),
-        ("user", Role::User),
-        ("assistant", Role::Assistant),
-        ("tool", Role::Tool),
-        ("function", Role::Function),
-    ];
-    roles.into_iter().find(|(word, _)| name == word).map(|(_, role)| role)
+    Some(match name.decode().as_ref() {
+        "system" => Role::System,
+        "developer" => Role::Developer,
+        "user" => Role::User,
+        "assistant" => Role::Assistant,
+        "tool" => Role::Tool,
+        "function" => Role::Function,
+        _ => return None,
+    })
 }
 
 fn content<'d>(message: &Reader<'d, '_>) -> Result<Content<'d>, ApiError> {

@@ -110,11 +110,10 @@ pub fn header(map: Map, name: &str) -> Result<Vec<u8>, Refused> {
     })
 }
 
-/// All headers; names are lower case.
-pub fn headers(map: Map) -> Result<Vec<(String, Vec<u8>)>, Refused> {
+/// All headers of a map.
+pub fn headers(map: Map) -> Result<Headers, Refused> {
     // SAFETY: see `received`.
-    let pairs = received(|data, size| unsafe { proxy_get_header_map_pairs(map as u32, data, size) })?;
-    Ok(read_pairs(&pairs).unwrap_or_default())
+    received(|data, size| unsafe { proxy_get_header_map_pairs(map as u32, data, size) }).map(Headers)
 }
 
 /// Puts these headers in the place of all there are.
@@ -213,7 +212,18 @@ fn write_pairs<N: AsRef<str>>(pairs: &[(N, Vec<u8>)]) -> Vec<u8> {
     out
 }
 
-fn read_pairs(bytes: &[u8]) -> Option<Vec<(String, Vec<u8>)>> {
+/// Headers as the host gave them, in the ABI's form.
+#[derive(Default)]
+pub struct Headers(Vec<u8>);
+
+impl Headers {
+    /// Names, which are lower case, and values.
+    pub fn pairs(&self) -> Vec<(&str, &[u8])> {
+        read_pairs(&self.0).unwrap_or_default()
+    }
+}
+
+fn read_pairs(bytes: &[u8]) -> Option<Vec<(&str, &[u8])>> {
     fn number(bytes: &[u8]) -> Option<(usize, &[u8])> {
         let (number, rest) = bytes.split_at_checked(4)?;
         Some((u32::from_le_bytes(number.try_into().ok()?) as usize, rest))
@@ -227,6 +237,10 @@ fn read_pairs(bytes: &[u8]) -> Option<Vec<(String, Vec<u8>)>> {
         data = rest.get(1..).unwrap_or_default();
         Some(part)
     };
-    let pair = |_| Some((String::from_utf8_lossy(part()?).into_owned(), part()?.to_vec()));
-    (0..count).map(pair).collect()
+    let mut pairs = Vec::with_capacity(count);
+    for _ in 0..count {
+        // A name that is no text is nobody's.
+        pairs.push((std::str::from_utf8(part()?).unwrap_or_default(), part()?));
+    }
+    Some(pairs)
 }

@@ -115,8 +115,8 @@ impl Context for Gateway {}
 impl HttpContext for Gateway {
     fn on_http_request_headers(&mut self, _: usize, ends: bool) -> Action {
         let headers = abi::headers(Map::RequestHeaders).unwrap_or_default();
-        let header =
-            |name| headers.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_slice());
+        let headers = headers.pairs();
+        let header = |name| headers.iter().find(|(other, _)| *other == name).map(|(_, value)| *value);
         let head = Head {
             method: header(":method").unwrap_or_default(),
             path: header(":path").unwrap_or_default(),
@@ -126,7 +126,8 @@ impl HttpContext for Gateway {
         };
         let step = exchange::on_head(head, &self.config, now_in_seconds());
         self.request_id = header("x-request-id").unwrap_or_default().to_vec();
-        for (name, _) in headers.iter().filter(|(name, _)| STEERING.contains(&name.as_str())) {
+        let steers = |name: &str| name.starts_with("x-envoy-") && STEERING.contains(&name);
+        for (name, _) in headers.iter().filter(|(name, _)| steers(name)) {
             if abi::remove_header(Map::RequestHeaders, name).is_err() {
                 log::error!("Envoy refused to drop the header {name}");
             }

@@ -12,6 +12,8 @@ use std::rc::Rc;
 pub(super) struct Provider {
     config: Rc<Config>,
     attempt: Option<Attempt>,
+    /// What goes on of the client's request's headers.
+    carried: Vec<Header>,
     /// Whether the response is held: its head has not gone on.
     held: bool,
 }
@@ -21,14 +23,15 @@ const CARRIED: [&str; 3] = ["traceparent", "tracestate", "x-request-id"];
 
 impl Provider {
     pub fn new(config: Rc<Config>) -> Self {
-        Self { config, attempt: None, held: true }
+        Self { config, attempt: None, carried: Vec::new(), held: true }
     }
 
-    fn begin(&mut self) -> Result<&mut Attempt, ApiError> {
+    fn begin(&mut self) -> Result<&Attempt, ApiError> {
+        self.carried = CARRIED.iter().filter_map(|name| Some(((*name).into(), header(name)?))).collect();
         let scene = Scene {
             number: attempt_number(),
             now: i64::try_from(abi::now() / 1_000_000_000).unwrap_or(0),
-            request_id: String::from_utf8_lossy(&request_id()).into_owned(),
+            request_id: String::from_utf8_lossy(self.request_id()).into_owned(),
         };
         let plan = abi::property("plan").unwrap_or_default();
         let attempt = Attempt::begin(&plan, scene, &self.config)?;
@@ -40,6 +43,19 @@ impl Provider {
         Ok(self.attempt.insert(attempt))
     }
 
+    /// Puts the attempt's headers in the place of whatever the last attempt left.
+    fn send_headers(&self) {
+        let headers = self.attempt.as_ref().map(|attempt| attempt.request_headers(self.carried.clone()));
+        if abi::replace_headers(Map::RequestHeaders, &headers.unwrap_or_default()).is_err() {
+            log::error!("Envoy refused the headers of a request");
+        }
+    }
+
+    fn request_id(&self) -> &[u8] {
+        let carried = self.carried.iter().find(|(name, _)| name == "x-request-id");
+        carried.map(|(_, id)| id.as_slice()).unwrap_or_default()
+    }
+
     /// Answers with an error from here, which is final: Envoy does not retry it.
     fn refuse(&mut self, error: ApiError) -> Action {
         if let Some(attempt) = &mut self.attempt {
@@ -49,7 +65,7 @@ impl Provider {
         // The mark by which the gateway role knows that this is no reply of Envoy's own.
         let headers = [
             ("content-type", b"application/json".to_vec()),
-            ("x-request-id", request_id()),
+            ("x-request-id", self.request_id().to_vec()),
             ("x-modelgate-attempts", attempt_number().to_string().into_bytes()),
         ];
         if abi::reply(error.status, &headers, &error.to_json()).is_err() {
@@ -62,9 +78,8 @@ impl Provider {
         if abi::replace_headers(Map::ResponseHeaders, &release.headers).is_err() {
             log::error!("Envoy refused the headers of an answer");
         }
-        match &release.failure {
-            Some(failure) => log_failure(failure),
-            None => log_answer(release),
+        if let Some(failure) = &release.failure {
+            log_failure(failure);
         }
         self.held = false;
     }
@@ -103,7 +118,7 @@ impl Provider {
         let body = abi::buffer(Buffer::RequestBody, 0, size).unwrap_or_default();
         match attempt.translate(&body) {
             Ok(body) => {
-                send_headers(attempt);
+                self.send_headers();
                 if abi::replace_buffer(Buffer::RequestBody, &body).is_err() {
                     log::error!("Envoy refused the body of a request");
                 }
@@ -131,19 +146,8 @@ fn attempt_number() -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
 }
 
-fn request_id() -> Vec<u8> {
-    abi::header(Map::RequestHeaders, "x-request-id").unwrap_or_default()
-}
-
-/// Leaves for the access log who answered.
-fn log_answer(release: &Release) {
-    for (property, header) in [("provider", "x-modelgate-provider"), ("model", "x-modelgate-model")] {
-        let value =
-            release.headers.iter().find(|(name, _)| name == header).map(|(_, value)| value.as_slice());
-        if abi::set_property(property, value.unwrap_or_default()).is_err() {
-            log::error!("Envoy refused the property {property}");
-        }
-    }
+fn header(name: &str) -> Option<Vec<u8>> {
+    abi::header(Map::RequestHeaders, name).ok()
 }
 
 /// Adds to the list of failed attempts that the access log shows.
@@ -171,7 +175,7 @@ impl HttpContext for Provider {
         match self.begin() {
             Err(error) => self.refuse(error),
             Ok(attempt) if attempt.body_passes() || ends => {
-                send_headers(attempt);
+                self.send_headers();
                 Action::Continue
             }
             Ok(_) => Action::Pause,
@@ -198,7 +202,8 @@ impl HttpContext for Provider {
     fn on_http_response_headers(&mut self, _: usize, ends: bool) -> Action {
         let Some(attempt) = &mut self.attempt else { return Action::Continue };
         let headers = abi::headers(Map::ResponseHeaders).unwrap_or_default();
-        let status = headers.iter().find(|(name, _)| name == ":status");
+        let headers = headers.pairs();
+        let status = headers.iter().find(|(name, _)| *name == ":status");
         let status =
             status.and_then(|(_, status)| std::str::from_utf8(status).ok()?.parse().ok()).unwrap_or(502);
         match attempt.on_response_head(Head { status, headers: &headers, ends }) {
@@ -245,16 +250,5 @@ impl HttpContext for Provider {
             }
             (None, _) => Action::Continue,
         }
-    }
-}
-
-fn send_headers(attempt: &Attempt) {
-    let carried = CARRIED.iter().filter_map(|name| {
-        let value = abi::header(Map::RequestHeaders, name).ok()?;
-        Some(((*name).into(), value))
-    });
-    let carried: Vec<Header> = carried.collect();
-    if abi::replace_headers(Map::RequestHeaders, &attempt.request_headers(carried)).is_err() {
-        log::error!("Envoy refused the headers of a request");
     }
 }

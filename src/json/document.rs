@@ -136,6 +136,8 @@ impl<'a> Document<'a> {
     /// As [`parse`](Self::parse).
     pub fn reusing(mut nodes: Nodes, text: &'a [u8], surrogates: Surrogates) -> Result<Self, Error> {
         nodes.0.clear();
+        // Enough for most chats, of which each has a value every few dozen bytes.
+        nodes.0.reserve((text.len() / 32).min(1024));
         let mut parser = Parser { text, nodes, at: 0, open: Vec::new(), surrogates };
         match parser.run() {
             Ok(()) => Ok(Self { text, nodes: parser.nodes }),
