@@ -4,7 +4,7 @@
 
 use divan::counter::BytesCount;
 use divan::{Bencher, black_box};
-use modelgate::attempt::{Attempt, Head, Scene};
+use modelgate::attempt::{Attempt, Head};
 use modelgate::chat::{ChunkWriter, Delta, Event};
 use modelgate::config::Config;
 use modelgate::exchange::{Step, on_body};
@@ -65,7 +65,7 @@ fn configuration() -> Config {
 #[divan::bench(args = cases())]
 fn plan(bencher: Bencher<'_, '_>, (texts, size): (&str, usize)) {
     let (body, config) = (chat("gpt-5", texts, size), configuration());
-    bencher.counter(BytesCount::new(body.len())).bench_local(|| on_body(black_box(&body), &config));
+    bencher.counter(BytesCount::new(body.len())).bench_local(|| on_body(black_box(&body), "id", &config));
 }
 
 /// The provider role's part: from the plan and the body to another dialect.
@@ -80,15 +80,14 @@ fn translate(bencher: Bencher<'_, '_>, (texts, size): (&str, usize)) {
 }
 
 fn planned(body: &[u8], config: &Config) -> Vec<u8> {
-    match on_body(body, config) {
+    match on_body(body, "id", config) {
         Step::Forward(forward) => forward.plan.to_bytes(),
         step => panic!("the body is not forwarded: {step:?}"),
     }
 }
 
 fn attempt(plan: &[u8], config: &Config) -> Attempt {
-    let scene = Scene { number: 1, now: 1_700_000_000, request_id: "id".to_string() };
-    Attempt::begin(plan, scene, config).expect("the plan holds")
+    Attempt::begin(plan, 1_700_000_000, config).expect("the plan holds")
 }
 
 /// Events of a stream, as a provider frames them.

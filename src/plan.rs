@@ -1,68 +1,130 @@
 //! The plan of a request: its targets in order, and what each attempt has to know of the client.
 //!
-//! The gateway role writes it once into filter state; each attempt's provider role reads it there.
-//! Attempt *n* is target *n*. It carries names, not references, so that it stays readable when the
-//! configuration changes between two attempts.
-
-use serde::{Deserialize, Serialize};
+//! The gateway role writes it into filter state; each attempt's provider role reads it there and
+//! counts it on for the next. Attempt *n* is target *n*. It carries names, not references, so that it
+//! stays readable when the configuration changes between two attempts. It is written and read for
+//! every request, so its form is plain: little-endian numbers, and texts after their length.
 
 /// What a request may be answered by, and how the client wants it.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Plan {
-    /// In the order of the attempts.
-    #[serde(rename = "t")]
-    pub targets: Vec<PlannedTarget>,
-    /// How long the canonical body is. An attempt cannot take it from the headers: they are as the
-    /// last attempt left them.
-    #[serde(rename = "l")]
-    pub length: usize,
+    /// Which attempt comes next, from 1.
+    pub attempt: u32,
     /// Whether the client asked for a stream.
-    #[serde(rename = "s")]
     pub stream: bool,
     /// Whether the client asked for usage in the stream.
-    #[serde(rename = "u")]
     pub include_usage: bool,
     /// Whether the client expects a call as the legacy `function_call`.
-    #[serde(rename = "f")]
     pub functions: bool,
+    /// How long the canonical body is, in bytes. An attempt cannot take it from the headers: they are
+    /// as the last attempt left them.
+    pub length: usize,
+    /// The request's id (`x-request-id`).
+    pub request_id: String,
+    /// In the order of the attempts.
+    pub targets: Vec<PlannedTarget>,
 }
 
 /// One attempt.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct PlannedTarget {
     /// The provider's name in the configuration.
-    #[serde(rename = "p")]
     pub provider: String,
     /// The Envoy cluster it is reached through.
-    #[serde(rename = "c")]
     pub cluster: String,
     /// The provider's own name of the model.
-    #[serde(rename = "m")]
     pub model: String,
     /// The model's name in the catalog, for the client.
-    #[serde(rename = "n")]
     pub name: String,
     /// Whether the canonical body may go to this target as it stands.
-    #[serde(rename = "b")]
     pub body_passes: bool,
     /// The most tokens the model can answer with, where the catalog says.
-    #[serde(rename = "x", default, skip_serializing_if = "Option::is_none")]
     pub max_output_tokens: Option<u64>,
 }
+
+/// The form's version, its first byte.
+const VERSION: u8 = 1;
 
 impl Plan {
     /// The plan as bytes.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
-        // A struct of strings and numbers always serializes.
-        serde_json::to_vec(self).unwrap_or_default()
+        let mut out = Vec::with_capacity(256);
+        out.push(VERSION);
+        out.extend(self.attempt.to_le_bytes());
+        out.extend([self.stream, self.include_usage, self.functions].map(u8::from));
+        out.extend((self.length as u64).to_le_bytes());
+        put(&mut out, &self.request_id);
+        for target in &self.targets {
+            for text in [&target.provider, &target.cluster, &target.model, &target.name] {
+                put(&mut out, text);
+            }
+            out.push(u8::from(target.body_passes));
+            // No model answers with as much.
+            out.extend(target.max_output_tokens.unwrap_or(u64::MAX).to_le_bytes());
+        }
+        out
     }
 
     /// The plan in `bytes`, if there is one.
     #[must_use]
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        serde_json::from_slice(bytes).ok()
+        let mut rest = bytes.strip_prefix(&[VERSION])?;
+        let mut plan = Self {
+            attempt: u32::from_le_bytes(take(&mut rest)?),
+            stream: flag(&mut rest)?,
+            include_usage: flag(&mut rest)?,
+            functions: flag(&mut rest)?,
+            length: usize::try_from(u64::from_le_bytes(take(&mut rest)?)).ok()?,
+            request_id: text(&mut rest)?,
+            targets: Vec::new(),
+        };
+        while !rest.is_empty() {
+            plan.targets.push(PlannedTarget {
+                provider: text(&mut rest)?,
+                cluster: text(&mut rest)?,
+                model: text(&mut rest)?,
+                name: text(&mut rest)?,
+                body_passes: flag(&mut rest)?,
+                max_output_tokens: Some(u64::from_le_bytes(take(&mut rest)?)).filter(|most| *most < u64::MAX),
+            });
+        }
+        Some(plan)
     }
+
+    /// Counts the plan in `bytes` on to its next attempt.
+    pub fn advance(bytes: &mut [u8]) {
+        if let Some(number) = bytes.get_mut(1..5)
+            && let Ok(attempt) = <[u8; 4]>::try_from(&*number)
+        {
+            number.copy_from_slice(&u32::from_le_bytes(attempt).saturating_add(1).to_le_bytes());
+        }
+    }
+}
+
+fn put(out: &mut Vec<u8>, text: &str) {
+    // Names and ids are far shorter; what were not would be cut, and no name any more.
+    let text = text.as_bytes().get(..text.len().min(usize::from(u16::MAX))).unwrap_or_default();
+    out.extend(u16::try_from(text.len()).unwrap_or(u16::MAX).to_le_bytes());
+    out.extend_from_slice(text);
+}
+
+fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
+    let (taken, after) = rest.split_first_chunk()?;
+    *rest = after;
+    Some(*taken)
+}
+
+fn flag(rest: &mut &[u8]) -> Option<bool> {
+    let [flag] = take(rest)?;
+    Some(flag != 0)
+}
+
+fn text(rest: &mut &[u8]) -> Option<String> {
+    let length = u16::from_le_bytes(take(rest)?);
+    let (text, after) = rest.split_at_checked(usize::from(length))?;
+    *rest = after;
+    std::str::from_utf8(text).ok().map(str::to_string)
 }
 
 #[cfg(test)]
@@ -80,13 +142,22 @@ mod tests {
             max_output_tokens,
         };
         let targets = vec![target("a", None), target("b", Some(64_000))];
-        let plan = Plan { targets, length: 70_000, stream: true, include_usage: false, functions: true };
-        assert_eq!(Plan::from_bytes(&plan.to_bytes()), Some(plan));
+        let request_id = "6d2f".to_string();
+        let (stream, include_usage, functions) = (true, false, true);
+        let plan = Plan { attempt: 1, stream, include_usage, functions, length: 70_000, request_id, targets };
+        let mut bytes = plan.to_bytes();
+        assert_eq!(Plan::from_bytes(&bytes), Some(plan.clone()));
+        Plan::advance(&mut bytes);
+        assert_eq!(Plan::from_bytes(&bytes), Some(Plan { attempt: 2, ..plan.clone() }));
+        for cut in 0..bytes.len() {
+            let read = Plan::from_bytes(&bytes[..cut]);
+            assert!(read.is_none_or(|read| read.targets.len() < plan.targets.len()), "cut at {cut}");
+        }
     }
 
     #[test]
     fn what_is_no_plan_is_none() {
-        for bytes in [&b""[..], b"{}", b"null", b"{\"t\":[]", &[0xFF]] {
+        for bytes in [&b""[..], b"{}", b"\x01", b"\x02\x01\0\0\0", &[0xFF; 64], &[1; 64]] {
             assert_eq!(Plan::from_bytes(bytes), None);
         }
     }

@@ -25,17 +25,6 @@ pub use response::{Head, Outcome, Piece, Release};
 /// A header to be set.
 pub type Header = (Cow<'static, str>, Vec<u8>);
 
-/// What an attempt has to know beside its plan.
-#[derive(Clone, Debug)]
-pub struct Scene {
-    /// Which attempt this is, from 1.
-    pub number: u32,
-    /// Unix time in seconds.
-    pub now: i64,
-    /// The request's id, for answers that have none.
-    pub request_id: String,
-}
-
 /// One try of a request on one target.
 pub struct Attempt {
     target: PlannedTarget,
@@ -48,7 +37,11 @@ pub struct Attempt {
     provider: Rc<Provider>,
     adapter: &'static dyn Adapter,
     bounds: Bounds,
-    scene: Scene,
+    /// Which attempt this is, from 1.
+    number: u32,
+    request_id: String,
+    /// Unix time in seconds.
+    now: i64,
     extra_headers: Vec<(&'static str, String)>,
     /// What of the request the provider was not told, as a header's value.
     dropped: String,
@@ -56,17 +49,17 @@ pub struct Attempt {
 }
 
 impl Attempt {
-    /// The attempt that `scene.number` is by the plan.
+    /// The attempt that comes next by the plan. `now` is Unix time in seconds, for answers that tell none.
     ///
     /// # Errors
     /// If there is no plan, or none for this attempt, or it names a provider that is not there any
     /// more: nothing that a client could cause.
-    pub fn begin(plan: &[u8], scene: Scene, config: &Config) -> Result<Self, ApiError> {
+    pub fn begin(plan: &[u8], now: i64, config: &Config) -> Result<Self, ApiError> {
         let broken = |why: &str| {
             ApiError::new(500, "server_error", format!("the gateway cannot plan this request: {why}"))
         };
         let plan = Plan::from_bytes(plan).ok_or_else(|| broken("the gateway role has not run"))?;
-        let at = (scene.number as usize).saturating_sub(1);
+        let at = (plan.attempt as usize).saturating_sub(1);
         let mut targets = plan.targets.into_iter().skip(at);
         let target = targets.next().ok_or_else(|| broken("more attempts than targets"))?;
         let provider = config.provider(&target.provider).ok_or_else(|| broken("its provider was removed"))?;
@@ -80,7 +73,9 @@ impl Attempt {
             provider: Rc::clone(provider),
             bounds: config.bounds(),
             target,
-            scene,
+            number: plan.attempt,
+            request_id: plan.request_id,
+            now,
             extra_headers: Vec::new(),
             dropped: String::new(),
             reception: Reception::Pending,
@@ -141,6 +136,9 @@ impl Attempt {
         if let Key::Secret(key) = &self.provider.key {
             let (name, value) = self.adapter.credential(key.expose());
             headers.push(header(name, value));
+        }
+        if !self.request_id.is_empty() {
+            headers.push(header("x-request-id", self.request_id.as_bytes()));
         }
         headers.extend(carried);
         headers

@@ -220,7 +220,7 @@ impl Attempt {
             self.reception = over(root.get("usage").map(Usage::read));
             return Ok(Piece::Pass);
         }
-        let mut writer = CompletionWriter::new(&self.answer_id(), &self.target.model, self.scene.now)
+        let mut writer = CompletionWriter::new(&self.answer_id(), &self.target.model, self.now)
             .with_functions(self.functions);
         self.adapter.answer(root, &mut |event| writer.write(event));
         let usage = writer.usage();
@@ -313,13 +313,13 @@ impl Attempt {
         headers.push((":status".into(), status.to_string().into_bytes()));
         headers.push(("content-type".into(), content_type.into()));
         headers.extend(length.map(|length| ("content-length".into(), length.to_string().into_bytes())));
-        if !kept.iter().any(|(name, _)| name == "x-request-id") && !self.scene.request_id.is_empty() {
-            headers.push(("x-request-id".into(), self.scene.request_id.clone().into_bytes()));
+        if !kept.iter().any(|(name, _)| name == "x-request-id") && !self.request_id.is_empty() {
+            headers.push(("x-request-id".into(), self.request_id.clone().into_bytes()));
         }
         headers.extend(kept);
         headers.push(("x-modelgate-provider".into(), self.target.provider.clone().into_bytes()));
         headers.push(("x-modelgate-model".into(), self.target.name.clone().into_bytes()));
-        headers.push(("x-modelgate-attempts".into(), self.scene.number.to_string().into_bytes()));
+        headers.push(("x-modelgate-attempts".into(), self.number.to_string().into_bytes()));
         if !self.dropped.is_empty() {
             headers.push(("x-modelgate-dropped".into(), self.dropped.clone().into_bytes()));
         }
@@ -327,11 +327,11 @@ impl Attempt {
     }
 
     fn answer_id(&self) -> String {
-        format!("chatcmpl-{}", self.scene.request_id)
+        format!("chatcmpl-{}", self.request_id)
     }
 
     fn chunk_writer(&self) -> ChunkWriter {
-        ChunkWriter::new(&self.answer_id(), &self.target.model, self.scene.now, self.include_usage)
+        ChunkWriter::new(&self.answer_id(), &self.target.model, self.now, self.include_usage)
             .with_functions(self.functions)
     }
 }

@@ -95,8 +95,8 @@ pub fn on_head(head: Head<'_>, config: &Config, now: i64) -> Step {
 
 /// What to do with a chat request of this body.
 #[must_use]
-pub fn on_body(body: &[u8], config: &Config) -> Step {
-    match forward(body, config) {
+pub fn on_body(body: &[u8], request_id: &str, config: &Config) -> Step {
+    match forward(body, request_id, config) {
         Ok(forward) => Step::Forward(forward),
         Err(error) => Step::Reply(error.into()),
     }
@@ -133,7 +133,7 @@ fn is_json(content_type: &[u8]) -> bool {
     essence.eq_ignore_ascii_case(b"application/json") || essence.to_ascii_lowercase().ends_with(b"+json")
 }
 
-fn forward(body: &[u8], config: &Config) -> Result<Forward, ApiError> {
+fn forward(body: &[u8], request_id: &str, config: &Config) -> Result<Forward, ApiError> {
     if body.len() > config.bounds().request_bytes {
         return Err(too_large(config.bounds().request_bytes));
     }
@@ -151,7 +151,15 @@ fn forward(body: &[u8], config: &Config) -> Result<Forward, ApiError> {
     let timeouts = config.timeouts();
     Ok(Forward {
         attempt_ms: if stream { timeouts.first_token_ms } else { Some(timeouts.answer_ms) },
-        plan: Plan { targets, length, stream, include_usage, functions: request.functions },
+        plan: Plan {
+            attempt: 1,
+            stream,
+            include_usage,
+            functions: request.functions,
+            length,
+            request_id: request_id.to_string(),
+            targets,
+        },
         body: changed,
     })
 }

@@ -25,7 +25,7 @@ const CONFIG: &str = r#"{
 }"#;
 
 fn step(body: &str) -> Step {
-    on_body(body.as_bytes(), &Config::parse(CONFIG.as_bytes(), &|_| None).unwrap())
+    on_body(body.as_bytes(), "6d2f", &Config::parse(CONFIG.as_bytes(), &|_| None).unwrap())
 }
 
 fn forwarded(model: &str, more: &str) -> Forward {

@@ -51,7 +51,7 @@ impl Gateway {
     /// The whole body is there, `size` bytes of it.
     fn plan(&mut self, size: usize) -> Action {
         let body = abi::buffer(Buffer::RequestBody, 0, size).unwrap_or_default();
-        let step = exchange::on_body(&body, &self.config);
+        let step = exchange::on_body(&body, &String::from_utf8_lossy(&self.request_id), &self.config);
         self.perform(step)
     }
 

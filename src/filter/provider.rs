@@ -1,9 +1,10 @@
 //! The provider role: one context per upstream attempt.
 
 use super::abi::{self, Buffer, Map};
-use crate::attempt::{Attempt, Head, Header, Outcome, Piece, Release, Scene};
+use crate::attempt::{Attempt, Head, Header, Outcome, Piece, Release};
 use crate::config::Config;
 use crate::error::ApiError;
+use crate::plan::Plan;
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
 use std::rc::Rc;
@@ -12,48 +13,36 @@ use std::rc::Rc;
 pub(super) struct Provider {
     config: Rc<Config>,
     attempt: Option<Attempt>,
-    /// What goes on of the client's request's headers.
-    carried: Vec<Header>,
     /// Whether the response is held: its head has not gone on.
     held: bool,
 }
 
-/// Headers of the client's request that go on to a provider: those of tracing.
-const CARRIED: [&str; 3] = ["traceparent", "tracestate", "x-request-id"];
-
 impl Provider {
     pub fn new(config: Rc<Config>) -> Self {
-        Self { config, attempt: None, carried: Vec::new(), held: true }
+        Self { config, attempt: None, held: true }
     }
 
     fn begin(&mut self) -> Result<&Attempt, ApiError> {
-        self.carried = CARRIED.iter().filter_map(|name| Some(((*name).into(), header(name)?))).collect();
-        let scene = Scene {
-            number: attempt_number(),
-            now: i64::try_from(abi::now() / 1_000_000_000).unwrap_or(0),
-            request_id: String::from_utf8_lossy(self.request_id()).into_owned(),
-        };
-        let plan = abi::property("plan").unwrap_or_default();
-        let attempt = Attempt::begin(&plan, scene, &self.config)?;
-        if let Some(next) = attempt.next_cluster()
-            && abi::set_property("next", next.as_bytes()).is_err()
-        {
-            log::error!("Envoy refused to be told the next target");
+        let mut plan = abi::property("plan").unwrap_or_default();
+        let now = i64::try_from(abi::now() / 1_000_000_000).unwrap_or(0);
+        let attempt = Attempt::begin(&plan, now, &self.config)?;
+        if let Some(next) = attempt.next_cluster() {
+            Plan::advance(&mut plan);
+            let told =
+                abi::set_property("next", next.as_bytes()).and_then(|()| abi::set_property("plan", &plan));
+            if told.is_err() {
+                log::error!("Envoy refused to be told the next target");
+            }
         }
         Ok(self.attempt.insert(attempt))
     }
 
     /// Puts the attempt's headers in the place of whatever the last attempt left.
     fn send_headers(&self) {
-        let headers = self.attempt.as_ref().map(|attempt| attempt.request_headers(self.carried.clone()));
+        let headers = self.attempt.as_ref().map(|attempt| attempt.request_headers(trace()));
         if abi::replace_headers(Map::RequestHeaders, &headers.unwrap_or_default()).is_err() {
             log::error!("Envoy refused the headers of a request");
         }
-    }
-
-    fn request_id(&self) -> &[u8] {
-        let carried = self.carried.iter().find(|(name, _)| name == "x-request-id");
-        carried.map(|(_, id)| id.as_slice()).unwrap_or_default()
     }
 
     /// Answers with an error from here, which is final: Envoy does not retry it.
@@ -63,10 +52,12 @@ impl Provider {
             return self.release_without_body(release);
         }
         // The mark by which the gateway role knows that this is no reply of Envoy's own.
+        let plan = abi::property("plan").ok().and_then(|plan| Plan::from_bytes(&plan));
+        let attempt = plan.map_or(0, |plan| plan.attempt);
         let headers = [
             ("content-type", b"application/json".to_vec()),
-            ("x-request-id", self.request_id().to_vec()),
-            ("x-modelgate-attempts", attempt_number().to_string().into_bytes()),
+            ("x-request-id", header("x-request-id").unwrap_or_default()),
+            ("x-modelgate-attempts", attempt.to_string().into_bytes()),
         ];
         if abi::reply(error.status, &headers, &error.to_json()).is_err() {
             log::error!("Envoy refused a local reply");
@@ -139,11 +130,11 @@ impl Provider {
     }
 }
 
-/// Which attempt of the request this is, from 1.
-fn attempt_number() -> u32 {
-    let number = abi::property("upstream\0request_attempt_count").ok();
-    let number = number.and_then(|bytes| Some(u64::from_le_bytes(bytes.try_into().ok()?))).unwrap_or(1);
-    u32::try_from(number).unwrap_or(u32::MAX)
+/// Those headers of the client's request that go on to a provider: the trace it belongs to.
+fn trace() -> Vec<Header> {
+    let Some(parent) = header("traceparent") else { return Vec::new() };
+    let state = header("tracestate").map(|state| ("tracestate".into(), state));
+    [("traceparent".into(), parent)].into_iter().chain(state).collect()
 }
 
 fn header(name: &str) -> Option<Vec<u8>> {

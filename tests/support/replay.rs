@@ -1,7 +1,7 @@
 //! One attempt with a provider's response played to it, as Envoy would hand it over.
 #![allow(dead_code, clippy::unwrap_used)]
 
-use modelgate::attempt::{Attempt, Head, Outcome, Piece, Scene};
+use modelgate::attempt::{Attempt, Head, Outcome, Piece};
 use modelgate::config::{Config, Vendor};
 use modelgate::plan::{Plan, PlannedTarget};
 
@@ -45,14 +45,15 @@ pub fn attempt(vendor: Vendor, asked: Asked) -> Attempt {
         max_output_tokens: None,
     };
     let plan = Plan {
+        attempt: 1,
+        request_id: "req-1".to_string(),
         targets: vec![target],
         length: 0,
         stream: asked.stream,
         include_usage: asked.include_usage,
         functions: asked.functions,
     };
-    let scene = Scene { number: 1, now: 1_700_000_000, request_id: "req-1".to_string() };
-    Attempt::begin(&plan.to_bytes(), scene, &config).unwrap()
+    Attempt::begin(&plan.to_bytes(), 1_700_000_000, &config).unwrap()
 }
 
 /// Plays a response whose body arrives in these pieces; the end comes in a piece of its own.
@@ -62,10 +63,8 @@ pub fn play<'a>(
     content_type: &str,
     pieces: impl Iterator<Item = &'a [u8]>,
 ) -> Got {
-    let headers = [
-        (":status".to_string(), status.to_string().into_bytes()),
-        ("content-type".to_string(), content_type.as_bytes().to_vec()),
-    ];
+    let shown = status.to_string();
+    let headers = [(":status", shown.as_bytes()), ("content-type", content_type.as_bytes())];
     let mut release = attempt.on_response_head(Head { status, headers: &headers, ends: false });
     let (mut held, mut body) = (Vec::new(), Vec::new());
     let pieces = pieces.map(|piece| (piece, false)).chain([(&b""[..], true)]);
