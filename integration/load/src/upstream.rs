@@ -113,11 +113,13 @@ struct Playback {
     played: usize,
     manner: Manner,
     pause: Option<Pin<Box<Sleep>>>,
+    /// Whether the connection was given the occasion to write what it holds.
+    flushed: bool,
 }
 
 impl Playback {
     fn new(events: Vec<Bytes>, manner: Manner) -> Self {
-        Self { events: events.into_iter(), played: 0, manner, pause: None }
+        Self { events: events.into_iter(), played: 0, manner, pause: None, flushed: false }
     }
 }
 
@@ -137,7 +139,15 @@ impl Body for Playback {
                     std::task::ready!(pause.as_mut().poll(context));
                     self.pause = None;
                 }
-                Manner::Whole | Manner::Burst => {}
+                // As providers send them: each chunk a packet of its own, one right after the other.
+                Manner::Burst => {
+                    self.flushed = !self.flushed;
+                    if self.flushed {
+                        context.waker().wake_by_ref();
+                        return Poll::Pending;
+                    }
+                }
+                Manner::Whole => {}
             }
         }
         self.played += 1;
