@@ -113,12 +113,13 @@ struct Playback {
     played: usize,
     manner: Manner,
     pause: Option<Pin<Box<Sleep>>>,
-    written: bool,
+    /// Whether the connection was given the occasion to write what it holds.
+    flushed: bool,
 }
 
 impl Playback {
     fn new(events: Vec<Bytes>, manner: Manner) -> Self {
-        Self { events: events.into_iter(), played: 0, manner, pause: None, written: true }
+        Self { events: events.into_iter(), played: 0, manner, pause: None, flushed: false }
     }
 }
 
@@ -138,10 +139,10 @@ impl Body for Playback {
                     std::task::ready!(pause.as_mut().poll(context));
                     self.pause = None;
                 }
-                // A provider writes each event as it has it, also where the next one is there at once.
+                // As providers send them: each chunk a packet of its own, one right after the other.
                 Manner::Burst => {
-                    self.written = !self.written;
-                    if !self.written {
+                    self.flushed = !self.flushed;
+                    if self.flushed {
                         context.waker().wake_by_ref();
                         return Poll::Pending;
                     }
