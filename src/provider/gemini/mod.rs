@@ -5,7 +5,6 @@
 //! form, which `answer` reads.
 
 mod answer;
-mod array;
 mod call;
 mod citations;
 mod contents;
@@ -22,8 +21,6 @@ mod schema;
 mod stream;
 mod tools;
 mod words;
-
-pub use array::ArraySplitter;
 
 use super::{Adapter, Emit, Outgoing, StreamReader, Target};
 use crate::chat::Request;
