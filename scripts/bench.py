@@ -38,13 +38,13 @@ class Case:
     requests: int
     goal: float
     anthropic: bool = False
-    route: bool = False  # asked for by a route's name, so that the body changes and there is someone to fall back on
+    route: bool = False  # asked for by a route's name, so that there is someone to fall back on
     unit: str = "ratio"
 
     def ask(self, variant):
         """The path and the body. Without the filter nothing is translated, so Anthropic is asked in its own words."""
         if variant.filtered:
-            model = ("claude-" if self.anthropic else "route-" if self.route else "") + self.manner
+            model = ("route-" if self.route else "") + ("claude-" if self.anthropic else "") + self.manner
             return OPENAI, openai_body(model, self.kilobytes, self.manner != "answer")
         if self.anthropic:
             return ANTHROPIC, anthropic_body(self.manner, self.kilobytes, self.manner != "answer")
@@ -58,7 +58,9 @@ CASES = [
     Case("OpenAI, burst of 64 chunks", "burst", 2, 1500, 1.25),
     Case("OpenAI, paced", "paced", 2, 32, 9, unit="chunk"),
     Case("Anthropic, 2 KB", "answer", 2, 3000, 2.2, anthropic=True),
+    Case("Anthropic, 2 KB, through a route", "answer", 2, 3000, 2.2, anthropic=True, route=True),
     Case("Anthropic, 100 KB", "answer", 100, 800, 3, anthropic=True),
+    Case("Anthropic, 100 KB, through a route", "answer", 100, 800, 3, anthropic=True, route=True),
     Case("Anthropic, burst of 64 chunks", "burst", 2, 1500, 1.5, anthropic=True),
     Case("Anthropic, paced", "paced", 2, 32, 12, anthropic=True, unit="chunk"),
     Case("OpenAI, time to first token", "burst", 2, 300, 0.3, unit="first"),
@@ -123,7 +125,9 @@ def document(upstream):
     for manner in ("answer", "burst", "paced", "hold"):
         models[manner] = {"provider": "openai"}
         models["claude-" + manner] = {"provider": "anthropic", "model": manner, "max_output_tokens": 64000}
-        routes["route-" + manner] = {"targets": [{"model": manner}, {"model": "claude-" + manner}]}
+        both = [{"model": manner}, {"model": "claude-" + manner}]
+        routes["route-" + manner] = {"targets": both}
+        routes["route-claude-" + manner] = {"targets": both[::-1]}
     return {"providers": providers, "models": models, "routes": routes}
 
 

@@ -16,9 +16,13 @@ pub struct Plan {
     pub include_usage: bool,
     /// Whether the client expects a call as the legacy `function_call`.
     pub functions: bool,
-    /// How long the canonical body is, in bytes. An attempt cannot take it from the headers: they are
-    /// as the last attempt left them.
+    /// How long the body is that the attempts get, in bytes. They cannot take it from the headers,
+    /// which are as the last attempt left them.
     pub length: usize,
+    /// Headers that the body needs where it is in its target's words already, as `anthropic-beta`.
+    pub headers: Vec<(String, String)>,
+    /// Parameters that were left out of such a body, as a list for the client.
+    pub dropped: String,
     /// The request's id (`x-request-id`).
     pub request_id: String,
     /// In the order of the attempts.
@@ -30,13 +34,15 @@ pub struct Plan {
 pub struct PlannedTarget {
     /// The provider's name in the configuration.
     pub provider: String,
+    /// Its vendor, in whose words the body is if it passes.
+    pub vendor: String,
     /// The Envoy cluster it is reached through.
     pub cluster: String,
     /// The provider's own name of the model.
     pub model: String,
     /// The model's name in the catalog, for the client.
     pub name: String,
-    /// Whether the canonical body may go to this target as it stands.
+    /// Whether the body may go to this target as it stands.
     pub body_passes: bool,
     /// The most tokens the model can answer with, where the catalog says.
     pub max_output_tokens: Option<u64>,
@@ -55,8 +61,14 @@ impl Plan {
         out.extend([self.stream, self.include_usage, self.functions].map(u8::from));
         out.extend((self.length as u64).to_le_bytes());
         put(&mut out, &self.request_id);
+        put(&mut out, &self.dropped);
+        out.push(u8::try_from(self.headers.len()).unwrap_or(u8::MAX));
+        for (name, value) in self.headers.iter().take(usize::from(u8::MAX)) {
+            put(&mut out, name);
+            put(&mut out, value);
+        }
         for target in &self.targets {
-            for text in [&target.provider, &target.cluster, &target.model, &target.name] {
+            for text in [&target.provider, &target.vendor, &target.cluster, &target.model, &target.name] {
                 put(&mut out, text);
             }
             out.push(u8::from(target.body_passes));
@@ -77,11 +89,18 @@ impl Plan {
             functions: flag(&mut rest)?,
             length: usize::try_from(u64::from_le_bytes(take(&mut rest)?)).ok()?,
             request_id: text(&mut rest)?,
+            dropped: text(&mut rest)?,
+            headers: Vec::new(),
             targets: Vec::new(),
         };
+        let [headers] = take(&mut rest)?;
+        for _ in 0..headers {
+            plan.headers.push((text(&mut rest)?, text(&mut rest)?));
+        }
         while !rest.is_empty() {
             plan.targets.push(PlannedTarget {
                 provider: text(&mut rest)?,
+                vendor: text(&mut rest)?,
                 cluster: text(&mut rest)?,
                 model: text(&mut rest)?,
                 name: text(&mut rest)?,
@@ -135,6 +154,7 @@ mod tests {
     fn a_plan_is_read_as_it_was_written() {
         let target = |name: &str, max_output_tokens: Option<u64>| PlannedTarget {
             provider: name.to_string(),
+            vendor: "openai".to_string(),
             cluster: format!("cluster \"of\" {name}"),
             model: "m/\u{e9}".to_string(),
             name: "n".to_string(),
@@ -144,7 +164,19 @@ mod tests {
         let targets = vec![target("a", None), target("b", Some(64_000))];
         let request_id = "6d2f".to_string();
         let (stream, include_usage, functions) = (true, false, true);
-        let plan = Plan { attempt: 1, stream, include_usage, functions, length: 70_000, request_id, targets };
+        let headers = vec![("anthropic-beta".to_string(), "files".to_string())];
+        let (length, dropped) = (70_000, "seed,logit_bias".to_string());
+        let plan = Plan {
+            attempt: 1,
+            stream,
+            include_usage,
+            functions,
+            length,
+            headers,
+            dropped,
+            request_id,
+            targets,
+        };
         let mut bytes = plan.to_bytes();
         assert_eq!(Plan::from_bytes(&bytes), Some(plan.clone()));
         Plan::advance(&mut bytes);

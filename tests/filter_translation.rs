@@ -244,12 +244,15 @@ fn what_only_an_attempt_finds_is_told_by_it() {
     let removed = CONFIG
         .replace(r#""gemini": {"vendor""#, r#""other": {"vendor""#)
         .replace(r#""provider": "gemini""#, r#""provider": "other""#);
-    for (providers, status, words, provider) in
-        [(config("anthropic"), 400, "one choice", "gemini"), (removed, 500, "its provider was removed", "")]
-    {
+    // A route's attempts translate by themselves; what is for one target alone came translated.
+    for (providers, model, status, words, provider) in [
+        (config("anthropic"), "foreign", 400, "one choice", "gemini"),
+        (config("anthropic"), "flash", 500, "its provider has become another vendor's", ""),
+        (removed, "flash", 500, "its provider was removed", ""),
+    ] {
         let mut envoy =
             Envoy::new(&config("vllm")).with_providers(&providers).answering("gemini", Response::refused());
-        let answer = envoy.ask(Request::chat(chat("flash", r#","n":2"#)));
+        let answer = envoy.ask(Request::chat(chat(model, r#","n":2"#)));
         let error = answer.error();
         assert!(answer.status == status && error["message"].as_str().unwrap().contains(words), "{error}");
         assert_eq!(

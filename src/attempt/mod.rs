@@ -42,7 +42,7 @@ pub struct Attempt {
     request_id: String,
     /// Unix time in seconds.
     now: i64,
-    extra_headers: Vec<(&'static str, String)>,
+    extra_headers: Vec<Header>,
     /// What of the request the provider was not told, as a header's value.
     dropped: String,
     reception: Reception,
@@ -63,6 +63,9 @@ impl Attempt {
         let mut targets = plan.targets.into_iter().skip(at);
         let target = targets.next().ok_or_else(|| broken("more attempts than targets"))?;
         let provider = config.provider(&target.provider).ok_or_else(|| broken("its provider was removed"))?;
+        if target.body_passes && target.vendor != provider.vendor.as_str() {
+            return Err(broken("its provider has become another vendor's"));
+        }
         Ok(Self {
             next: targets.next().map(|next| next.cluster),
             length: plan.length,
@@ -76,8 +79,12 @@ impl Attempt {
             number: plan.attempt,
             request_id: plan.request_id,
             now,
-            extra_headers: Vec::new(),
-            dropped: String::new(),
+            extra_headers: plan
+                .headers
+                .into_iter()
+                .map(|(name, value)| (name.into(), value.into()))
+                .collect(),
+            dropped: plan.dropped,
             reception: Reception::Pending,
         })
     }
@@ -88,7 +95,7 @@ impl Attempt {
         self.next.as_deref()
     }
 
-    /// Whether the canonical body goes out untouched, so that it need not be looked at.
+    /// Whether the body goes out untouched, so that it need not be looked at.
     #[must_use]
     pub fn body_passes(&self) -> bool {
         self.target.body_passes
@@ -103,8 +110,9 @@ impl Attempt {
             .map_err(|error| ApiError::invalid_request(format!("the body is not valid JSON: {error}")))?;
         let request = Request::read(document.root())?;
         let outgoing = self.adapter.request(&request, self.put_to())?;
-        self.extra_headers = outgoing.headers;
-        self.dropped = listed(&outgoing.dropped);
+        self.dropped = outgoing.dropped_list();
+        self.extra_headers =
+            outgoing.headers.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
         self.length = outgoing.body.len();
         Ok(outgoing.body)
     }
@@ -130,7 +138,7 @@ impl Attempt {
             header("content-length", self.length.to_string()),
         ];
         headers.extend(self.adapter.headers().iter().map(|(name, value)| header(*name, *value)));
-        headers.extend(self.extra_headers.iter().map(|(name, value)| header(*name, value.as_bytes())));
+        headers.extend(self.extra_headers.iter().cloned());
         headers
             .extend(self.provider.headers.iter().map(|(name, value)| header(name.clone(), value.as_bytes())));
         if let Key::Secret(key) = &self.provider.key {
@@ -153,22 +161,4 @@ impl Attempt {
     fn put_to(&self) -> Target<'_> {
         Target { model: &self.target.model, max_output_tokens: self.target.max_output_tokens }
     }
-}
-
-/// Names as one header value. They may be the client's own, so that characters which have no place
-/// in a header, or would divide the list, are left out of them, and what would be too long is too.
-fn listed(names: &[Cow<'static, str>]) -> String {
-    const LONGEST: usize = 1024;
-    let mut list = String::new();
-    for name in names {
-        let name: String = name.chars().filter(|c| c.is_ascii_graphic() && *c != ',').collect();
-        if name.is_empty() || list.len().saturating_add(name.len()) >= LONGEST {
-            continue;
-        }
-        if !list.is_empty() {
-            list.push(',');
-        }
-        list.push_str(&name);
-    }
-    list
 }

@@ -6,19 +6,20 @@
 
 mod endpoint;
 mod local;
+mod prepare;
 #[cfg(test)]
 mod tests;
 
 pub use local::local_reply;
 
 use crate::chat::Request;
-use crate::config::{Config, Target as Candidate};
+use crate::config::Config;
 use crate::error::ApiError;
-use crate::json::{self, Document, Edit, Error, Surrogates, Value, splice};
-use crate::plan::{Plan, PlannedTarget};
-use crate::provider::{Target, adapter};
+use crate::json::{Document, Error, Surrogates};
+use crate::plan::Plan;
 use crate::route::{self, Unresolved};
 use endpoint::Endpoint;
+use prepare::{Prepared, prepare};
 
 /// The head of a client's request.
 #[derive(Clone, Copy, Debug, Default)]
@@ -144,9 +145,8 @@ fn forward(body: &[u8], request_id: &str, config: &Config) -> Result<Forward, Ap
     let request = Request::read(document.root())?;
     let asked = request.model.decode();
     let candidates = route::resolve(config, &asked).map_err(unresolved)?;
-    let targets = targets(&request, &candidates.targets)?;
+    let Prepared { targets, body: changed, headers, dropped } = prepare(&request, &candidates.targets, body)?;
     let (stream, include_usage) = (request.stream, request.include_usage);
-    let changed = canonical(&request, &targets, body);
     let length = changed.as_ref().map_or(body.len(), Vec::len);
     let timeouts = config.timeouts();
     Ok(Forward {
@@ -157,6 +157,8 @@ fn forward(body: &[u8], request_id: &str, config: &Config) -> Result<Forward, Ap
             include_usage,
             functions: request.functions,
             length,
+            headers,
+            dropped,
             request_id: request_id.to_string(),
             targets,
         },
@@ -177,74 +179,5 @@ fn unresolved(error: Unresolved) -> ApiError {
             ApiError { status: 404, ..ApiError::invalid_param("model", message).coded("model_not_found") }
         }
         Unresolved::Nobody { .. } => ApiError::new(503, "server_error", message).coded("no_provider"),
-    }
-}
-
-/// The attempts: those candidates that can do what is asked, each as often as it may try.
-///
-/// # Errors
-/// If none can: what keeps the first from it.
-fn targets(request: &Request<'_>, candidates: &[Candidate]) -> Result<Vec<PlannedTarget>, ApiError> {
-    let echoes = request.echoes();
-    let mut refusal = None;
-    let mut targets: Vec<PlannedTarget> = Vec::with_capacity(candidates.len());
-    for candidate in candidates {
-        let model = &candidate.model;
-        let adapter = adapter(model.provider.vendor);
-        let target = Target { model: model.upstream.as_str(), max_output_tokens: model.max_output_tokens };
-        if let Err(error) = adapter.fits(request, target) {
-            refusal.get_or_insert(error);
-            continue;
-        }
-        // The body is written for the first target (see `canonical`); it suits a later one only if
-        // that one calls its model the same.
-        let suits = |first: &PlannedTarget| first.body_passes && first.model == model.upstream.as_str();
-        let planned = PlannedTarget {
-            provider: model.provider.name.to_string(),
-            cluster: model.provider.cluster.to_string(),
-            model: model.upstream.to_string(),
-            name: model.name.to_string(),
-            body_passes: adapter.is_canonical() && !echoes && targets.first().is_none_or(suits),
-            max_output_tokens: model.max_output_tokens,
-        };
-        let room = MOST_ATTEMPTS.saturating_sub(targets.len());
-        targets.extend(std::iter::repeat_n(planned, room.min(candidate.tries as usize)));
-    }
-    match refusal {
-        Some(refusal) if targets.is_empty() => Err(refusal),
-        _ => Ok(targets),
-    }
-}
-
-/// However long a route is, a client waits for no more attempts than this.
-const MOST_ATTEMPTS: usize = 16;
-
-/// The body that goes out, where it differs from what came in: it asks for usage in every stream,
-/// for metering, and names the first target's model where that one takes the body as it stands.
-fn canonical(request: &Request<'_>, targets: &[PlannedTarget], body: &[u8]) -> Option<Vec<u8>> {
-    let passes = |target: &&PlannedTarget| target.body_passes;
-    let first = targets.first().filter(passes)?;
-    let mut edits = Vec::new();
-    if request.model != *first.model.as_str() {
-        let model = request.get("model")?;
-        let mut name = Vec::new();
-        json::string(&mut name, &first.model);
-        edits.push(Edit::replace(model, name));
-    }
-    if request.stream && !request.include_usage {
-        let options = request.get("stream_options");
-        edits.push(match options {
-            Some(options) => set(options, "include_usage", b"true"),
-            None => set(request.value, "stream_options", br#"{"include_usage":true}"#),
-        });
-    }
-    if edits.is_empty() { None } else { Some(splice(body, edits)) }
-}
-
-/// Gives a member of an object a value, whether or not it has one.
-fn set(object: Value<'_>, key: &str, json: &[u8]) -> Edit {
-    match object.entries().find(|(name, _)| name.text().is_some_and(|name| name == key)) {
-        Some((_, old)) => Edit::replace(old, json),
-        None => Edit::insert(object, key, json),
     }
 }

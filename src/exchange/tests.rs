@@ -1,6 +1,8 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+use super::prepare::MOST_ATTEMPTS;
 use super::*;
+use crate::plan::PlannedTarget;
 
 const CONFIG: &str = r#"{
   "providers": {
@@ -49,6 +51,7 @@ fn shape(plan: &Plan) -> Vec<String> {
 fn the_body_passes_where_the_first_targets_words_are_spoken() {
     for (model, more, shown) in [
         ("m", "", &["A"][..]),
+        ("claude", "", &["CLAUDE"]),
         ("mixed", "", &["A", "claude", "b", "B"]),
         ("foreign-first", "", &["claude", "a", "b"]),
     ] {
@@ -60,7 +63,20 @@ fn the_body_passes_where_the_first_targets_words_are_spoken() {
 fn echoes_of_another_provider_are_for_none_as_they_stand() {
     let body = r#"{"model":"m","messages":[{"role":"user","content":"hi"},{"role":"assistant","content":"ho","reasoning_content":"because"},{"role":"user","content":"hi"}]}"#;
     let Step::Forward(forward) = step(body) else { panic!("forwarded") };
-    assert_eq!(shape(&forward.plan), ["a"]);
+    let sent = String::from_utf8(forward.body.unwrap()).unwrap();
+    assert!(shape(&forward.plan) == ["A"] && !sent.contains("because"), "{sent}");
+    let Step::Forward(forward) = step(&body.replacen("\"m\"", "\"eager\"", 1)) else { panic!("forwarded") };
+    assert!(forward.body.is_none() && forward.plan.targets.iter().all(|target| !target.body_passes));
+}
+
+#[test]
+fn the_only_target_gets_its_own_words_and_what_goes_with_them() {
+    let body = r#"{"model":"claude","seed":1,"messages":[{"role":"system","content":"s"},{"role":"user","content":[{"type":"text","text":"hi"},{"type":"file","file":{"file_id":"file_1"}}]}]}"#;
+    let Step::Forward(forward) = step(body) else { panic!("forwarded") };
+    let sent = String::from_utf8(forward.body.unwrap()).unwrap();
+    assert!(sent.contains(r#""system":"#) && !sent.contains(r#""role":"system""#), "{sent}");
+    assert_eq!(forward.plan.dropped, "seed");
+    assert!(forward.plan.headers.iter().any(|(name, _)| name == "anthropic-beta"), "{:?}", forward.plan);
 }
 
 #[test]
@@ -87,7 +103,7 @@ fn a_plan_knows_the_length_of_what_goes_out() {
 #[test]
 fn a_body_changes_only_where_it_must() {
     assert_eq!(forwarded("m", "").body, None);
-    assert_eq!(forwarded("claude", r#","stream":true"#).body, None, "it is translated anyway");
+    assert_eq!(forwarded("foreign-first", r#","stream":true"#).body, None, "each attempt translates it");
     let asked = r#","stream":true,"stream_options":{"include_usage":true}"#;
     assert_eq!(forwarded("m", asked).body, None);
     assert!(forwarded("m", r#","stream":true"#).body.is_some());

@@ -35,6 +35,28 @@ pub struct Outgoing {
     pub dropped: Vec<Cow<'static, str>>,
 }
 
+impl Outgoing {
+    /// What was left out, as one header value. The names may be the client's own, so that characters
+    /// which have no place in a header, or would divide the list, are left out of them, and what
+    /// would be too long is too.
+    #[must_use]
+    pub fn dropped_list(&self) -> String {
+        const LONGEST: usize = 1024;
+        let mut list = String::new();
+        for name in &self.dropped {
+            let name: String = name.chars().filter(|c| c.is_ascii_graphic() && *c != ',').collect();
+            if name.is_empty() || list.len().saturating_add(name.len()) >= LONGEST {
+                continue;
+            }
+            if !list.is_empty() {
+                list.push(',');
+            }
+            list.push_str(&name);
+        }
+        list
+    }
+}
+
 /// Takes the events of an answer.
 pub type Emit<'e> = &'e mut dyn FnMut(Event<'_>);
 

@@ -38,6 +38,7 @@ pub fn attempt(vendor: Vendor, asked: Asked) -> Attempt {
     let config = Config::parse(config.replace("VENDOR", vendor.as_str()).as_bytes(), &|_| None).unwrap();
     let target = PlannedTarget {
         provider: "p".to_string(),
+        vendor: vendor.as_str().to_string(),
         cluster: "p".to_string(),
         model: "model".to_string(),
         name: "model".to_string(),
@@ -49,6 +50,8 @@ pub fn attempt(vendor: Vendor, asked: Asked) -> Attempt {
         request_id: "req-1".to_string(),
         targets: vec![target],
         length: 0,
+        headers: Vec::new(),
+        dropped: String::new(),
         stream: asked.stream,
         include_usage: asked.include_usage,
         functions: asked.functions,
