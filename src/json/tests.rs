@@ -200,3 +200,35 @@ proptest! {
         prop_assert_eq!(read("joined"), plain.clone() + &fragment);
     }
 }
+
+#[test]
+fn the_pieces_of_a_string_are_runs_and_escapes() {
+    use Piece::{Escaped, Plain};
+    for (inside, expected) in [
+        (r"", vec![]),
+        (r"plain é", vec![Plain("plain é".as_bytes())]),
+        (r"a\nb\\", vec![Plain(b"a"), Escaped('\n'), Plain(b"b"), Escaped('\\')]),
+        (r"\u00e9\ud83d\ude00\/", vec![Escaped('é'), Escaped('😀'), Escaped('/')]),
+        (r"\ud83dx", vec![Escaped('\u{FFFD}'), Plain(b"x")]),
+        // Cut in the middle of an escape.
+        (r"a\", vec![Plain(b"a"), Escaped('\u{FFFD}')]),
+        (r"a\u00", vec![Plain(b"a"), Escaped('\u{FFFD}')]),
+        (r"0e9", vec![Plain(b"0e9")]),
+    ] {
+        assert_eq!(pieces(inside.as_bytes()).collect::<Vec<_>>(), expected, "{inside}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_string_cut_anywhere_has_pieces(plain in ".*", cut in any::<[proptest::sample::Index; 2]>()) {
+        let text = Text::of(&plain);
+        let [from, to] = cut.map(|index| index.index(text.as_bytes().len() + 1));
+        let inside = &text.as_bytes()[from.min(to)..from.max(to)];
+        let bytes = |piece| match piece {
+            Piece::Plain(plain) => plain.len(),
+            Piece::Escaped(_) => 1,
+        };
+        prop_assert!(pieces(inside).map(bytes).sum::<usize>() <= inside.len());
+    }
+}

@@ -140,16 +140,41 @@ fn decode(bytes: &[u8]) -> Cow<'_, str> {
         return String::from_utf8_lossy(bytes);
     }
     let mut out = String::with_capacity(bytes.len());
-    let mut rest = bytes;
-    while let Some(escape) = rest.iter().position(|byte| *byte == b'\\') {
-        let (plain, escaped) = rest.split_at_checked(escape).unwrap_or((rest, &[]));
-        out.push_str(&String::from_utf8_lossy(plain));
-        let (character, len) = unescape(escaped);
-        out.push(character);
-        rest = escaped.get(len..).unwrap_or_default();
+    for piece in pieces(bytes) {
+        match piece {
+            Piece::Plain(plain) => out.push_str(&String::from_utf8_lossy(plain)),
+            Piece::Escaped(character) => out.push(character),
+        }
     }
-    out.push_str(&String::from_utf8_lossy(rest));
     Cow::Owned(out)
+}
+
+/// A piece of the inside of a JSON string.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Piece<'a> {
+    /// UTF-8 that stands for itself; not empty.
+    Plain(&'a [u8]),
+    /// What one escape sequence stands for; a lone surrogate is U+FFFD.
+    Escaped(char),
+}
+
+/// Reads the inside of a JSON string without memory of its own. It may be cut anywhere: half an escape is U+FFFD, and the
+/// rest of one reads as plain bytes.
+pub fn pieces(inside: &[u8]) -> impl Iterator<Item = Piece<'_>> {
+    let mut rest = inside;
+    std::iter::from_fn(move || {
+        let escape = memchr::memchr(b'\\', rest).unwrap_or(rest.len());
+        if let Some((plain, after)) = rest.split_at_checked(escape).filter(|(plain, _)| !plain.is_empty()) {
+            rest = after;
+            return Some(Piece::Plain(plain));
+        }
+        if rest.is_empty() {
+            return None;
+        }
+        let (character, len) = unescape(rest);
+        rest = rest.get(len..).unwrap_or_default();
+        Some(Piece::Escaped(character))
+    })
 }
 
 /// The character of the escape sequence at the front, and how many bytes it takes.
