@@ -5,7 +5,8 @@
 use divan::counter::BytesCount;
 use divan::{Bencher, black_box};
 use modelgate::attempt::{Attempt, Head};
-use modelgate::chat::{ChunkWriter, Delta, Event};
+use modelgate::cache::{Keys, Scope, Subject};
+use modelgate::chat::{ChunkWriter, Delta, Event, Request};
 use modelgate::config::Config;
 use modelgate::exchange::{Step, on_body};
 use modelgate::json::{Document, Surrogates, Text};
@@ -66,6 +67,16 @@ fn configuration() -> Config {
 fn plan(bencher: Bencher<'_, '_>, (texts, size): (&str, usize)) {
     let (body, config) = (chat("gpt-5", texts, size), configuration());
     bencher.counter(BytesCount::new(body.len())).bench_local(|| on_body(black_box(&body), "id", &config));
+}
+
+/// The keys of a request that was read.
+#[divan::bench(args = cases())]
+fn cache_keys(bencher: Bencher<'_, '_>, (texts, size): (&str, usize)) {
+    let body = chat("gpt-5", texts, size);
+    let document = Document::parse(&body, Surrogates::Paired).expect("JSON");
+    let request = Request::read(document.root()).expect("a request");
+    let subject = Subject { scope: Scope::Consumer("acme"), name: "gpt-5", targets: &[] };
+    bencher.counter(BytesCount::new(body.len())).bench_local(|| Keys::of(black_box(&request), &subject));
 }
 
 /// The provider role's part: from the plan and the body to another dialect.

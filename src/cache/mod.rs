@@ -1,0 +1,12 @@
+//! Has this been answered before?
+//!
+//! An answer is kept under a [`Key`] made of everything that shapes it and of the scope it may be
+//! seen in, so that no answer crosses a scope, whatever else goes wrong.
+
+mod canonical;
+mod key;
+
+pub use key::{Key, Keys, Scope, Subject, question};
+
+#[cfg(test)]
+mod tests;
