@@ -123,6 +123,15 @@ pub enum FinishReason {
 }
 
 impl FinishReason {
+    const ALL: [Self; 5] =
+        [Self::Stop, Self::Length, Self::ToolCalls, Self::ContentFilter, Self::FunctionCall];
+
+    /// The reason with this word on the wire.
+    #[must_use]
+    pub fn named(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.as_str() == word)
+    }
+
     /// The word on the wire.
     #[must_use]
     pub fn as_str(self) -> &'static str {

@@ -382,3 +382,92 @@ fn a_client_that_offered_functions_gets_a_function_call() {
     assert!(whole["choices"][0]["message"].get("tool_calls").is_none());
     assert_eq!(whole["choices"][0]["finish_reason"], "function_call");
 }
+
+/// An answer with everything in it that an event can say.
+fn everything() -> Vec<Event<'static>> {
+    let thinking = |block, piece| delta(0, Delta::Thinking { block, piece });
+    let arguments = |index, text| delta(0, Delta::Arguments { index, fragment: Text::of(text) });
+    let key = Text::of;
+    vec![
+        Event::Start { id: Some(key("c1")), model: Some(key("m1")), created: Some(17) },
+        Event::Member { key: key("system_fingerprint"), value: b"\"fp\"" },
+        thinking(0, Thinking::Text(Text::of("Let \"me\""))),
+        thinking(0, Thinking::Text(Text::of(" see"))),
+        thinking(0, Thinking::Signature(Text::of("sig"))),
+        thinking(1, Thinking::Redacted(Text::of("blob"))),
+        delta(0, Delta::Text(Text::of("line\n"))),
+        delta(0, Delta::Text(Text::of("two"))),
+        delta(0, Delta::Refusal(Text::of("no"))),
+        delta(0, Delta::Member { key: key("annotations"), value: br#"[{"index":0,"type":"url_citation"}]"# }),
+        delta(0, Delta::ChoiceMember { key: key("content_filter_results"), value: br#"{"hate":1}"# }),
+        delta(0, Delta::Logprobs(br#"{"content":[{"token":"l"}],"refusal":null}"#)),
+        call(0, "a", "f"),
+        arguments(0, r#"{"x":"#),
+        arguments(0, "1}"),
+        delta(
+            0,
+            Delta::Call { index: 1, id: key("b"), name: key("g"), custom: true, signature: Some(key("s")) },
+        ),
+        arguments(1, "free text"),
+        delta(1, Delta::Reasoning(Text::of("hm"))),
+        delta(1, Delta::Text(Text::of("other"))),
+        delta(1, Delta::Signature(Text::of("gs"))),
+        Event::Finish { choice: 1, reason: FinishReason::Length },
+        Event::Finish { choice: 0, reason: FinishReason::ToolCalls },
+        Event::Usage(Usage {
+            prompt: 3,
+            completion: 4,
+            cached: Some(2),
+            reasoning: Some(1),
+            total: Some(7),
+            ..Usage::default()
+        }),
+        Event::End,
+    ]
+}
+
+fn whole(say: impl FnOnce(&mut dyn FnMut(Event<'_>)), functions: bool) -> Tree {
+    let mut writer = CompletionWriter::new("", "", 0).with_functions(functions);
+    say(&mut |event| writer.write(event));
+    let mut out = Vec::new();
+    writer.finish(&mut out).unwrap();
+    serde_json::from_slice(&out).unwrap()
+}
+
+fn reread_text(text: &str, emit: &mut dyn FnMut(Event<'_>)) {
+    let document = Document::parse(text.as_bytes(), Surrogates::Lone).unwrap();
+    reread(document.root(), emit);
+}
+
+#[test]
+fn what_the_writers_wrote_is_read_back() {
+    let say = |events: Vec<Event<'static>>| {
+        move |emit: &mut dyn FnMut(Event<'_>)| events.iter().cloned().for_each(&mut *emit)
+    };
+    let written = whole(say(everything()), false);
+    let text = written.to_string();
+    assert_eq!(whole(|emit| reread_text(&text, emit), false), written);
+
+    let (chunks, done) = stream(true, everything());
+    assert!(done.is_some());
+    let read = whole(|emit| chunks.iter().for_each(|chunk| reread_text(&chunk.to_string(), emit)), false);
+    assert_eq!(read, written, "an answer that was streamed is the answer that was not");
+}
+
+#[test]
+fn a_function_call_is_read_back_by_its_name() {
+    let said = [
+        call(0, "a", "f"),
+        delta(0, Delta::Arguments { index: 0, fragment: Text::of("{}") }),
+        finish(FinishReason::ToolCalls),
+        Event::End,
+    ];
+    let mut chunks = ChunkWriter::new("c", "m", 1, false).with_functions(true);
+    let mut bytes = Vec::new();
+    said.iter().cloned().for_each(|event| chunks.write(event, &mut bytes));
+    let chunks: Vec<_> = events(&bytes).into_iter().filter(|event| *event != "[DONE]").collect();
+    let read = whole(|emit| chunks.iter().for_each(|chunk| reread_text(chunk, emit)), true);
+    assert_eq!(read["choices"][0]["message"]["function_call"], json!({"name": "f", "arguments": "{}"}));
+    let text = read.to_string();
+    assert_eq!(whole(|emit| reread_text(&text, emit), true), read);
+}
