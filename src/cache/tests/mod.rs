@@ -1,4 +1,6 @@
+mod entry;
 mod key;
+mod recorder;
 
 use super::*;
 use crate::chat::Request;
