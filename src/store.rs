@@ -27,6 +27,8 @@ pub enum Expected {
     Absent,
     /// This version of it. A value that has gone since may be made again.
     Version(Version),
+    /// Whatever: it is overwritten unseen.
+    Anything,
 }
 
 /// Somebody else has written first.
@@ -83,6 +85,7 @@ pub(crate) mod tests {
             let next = match (entries.get(key), expected) {
                 (None, _) => 1,
                 (Some((_, is)), Expected::Version(Version(expected))) if *is == expected => is + 1,
+                (Some((_, is)), Expected::Anything) => is + 1,
                 (Some(_), _) => return Err(Conflict),
             };
             entries.insert(key.to_owned(), (value.to_vec(), next));
@@ -140,6 +143,15 @@ pub(crate) mod tests {
 
     fn rival<'a>(key: &'a str) -> Option<Rival<'a>> {
         Some(Box::new(move |store| assert!(count(store, key, 1).is_ok())))
+    }
+
+    #[test]
+    fn what_is_not_looked_at_is_overwritten() {
+        let store = Memory::default();
+        for value in [b"a", b"b"] {
+            assert_eq!(store.set("a", value, Expected::Anything), Ok(()));
+        }
+        assert_eq!(store.get("a"), Some((b"b".to_vec(), Version(2))));
     }
 
     #[test]
