@@ -1,6 +1,6 @@
 //! What `docs/configuration.md` shows is what the parser takes: every example is parsed, every default compared.
 
-use modelgate::config::{Bounds, Config, Named, Vendor};
+use modelgate::config::{Bounds, CacheStore, Config, Named, Vendor};
 use serde_json::{Value, json};
 
 const DOCUMENTATION: &str = include_str!("../docs/configuration.md");
@@ -57,6 +57,13 @@ fn the_full_example_has_every_key() {
         "/models/claude-sonnet",
         "/routes/smart",
         "/routes/smart/targets/1",
+        "/routes/smart/cache",
+        "/routes/smart/cache/exact",
+        "/routes/smart/cache/semantic",
+        "/cache",
+        "/cache/store",
+        "/cache/exact",
+        "/cache/semantic",
         "/bounds",
     ] {
         let mut broken = full.clone();
@@ -99,6 +106,15 @@ fn the_tables_have_the_defaults_there_are() {
     for (key, default) in
         [("request_bytes", request_bytes), ("response_bytes", response_bytes), ("held_bytes", held_bytes)]
     {
+        assert!(DOCUMENTATION.contains(&format!("\n| `{key}` | {default} | ")), "{key}");
+    }
+    let CacheStore { entries, entry_bytes, total_bytes, questions } = CacheStore::default();
+    for (key, default) in [
+        ("entries", entries.into()),
+        ("entry_bytes", entry_bytes.into()),
+        ("total_bytes", total_bytes),
+        ("questions", questions.into()),
+    ] {
         assert!(DOCUMENTATION.contains(&format!("\n| `{key}` | {default} | ")), "{key}");
     }
 }

@@ -103,6 +103,22 @@ fn every_vendor_is_described() {
 }
 
 #[test]
+fn every_configuration_that_is_shown_is_valid() {
+    let mut seen = 0;
+    for document in documents() {
+        let text = read(&document);
+        for block in text.split("\n```yaml modelgate\n").skip(1) {
+            seen += 1;
+            let (example, _) = block.split_once("\n```").expect("a fence that ends");
+            let tree: serde_json::Value = yaml_serde::from_str(example).expect("YAML");
+            let config = Config::parse(tree.to_string().as_bytes(), &|_| Some("key".to_owned()));
+            assert!(config.is_ok(), "{}: {}", document.display(), config.expect_err("problems"));
+        }
+    }
+    assert!(seen >= 3, "only {seen} examples were found");
+}
+
+#[test]
 fn the_configuration_that_the_readme_shows_is_valid() {
     let readme = read(&root().join("README.md"));
     let (_, example) = readme.split_once("```yaml modelgate\n").expect("an example");

@@ -1,6 +1,6 @@
 //! What clients may ask for: the models with their aliases, the routes, and what each provider serves.
 
-use super::Provider;
+use super::{CachePolicy, Provider};
 use crate::names::{ModelName, RouteName};
 use std::collections::HashMap;
 use std::collections::hash_map::DefaultHasher;
@@ -31,6 +31,8 @@ pub struct Route {
     pub name: RouteName,
     /// In the order in which they are tried; at least one.
     pub targets: Vec<Target>,
+    /// Which of its answers are given again.
+    pub cache: CachePolicy,
 }
 
 /// A model to try.

@@ -5,7 +5,7 @@
 
 use super::catalog::{Catalog, Model, Named, Offer, Route, Target};
 use super::problems::Problems;
-use super::{Bounds, Config, Timeouts, raw};
+use super::{Bounds, Cache, Config, Timeouts, raw};
 use crate::names::{self, BadName, ModelName, RouteName};
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
@@ -42,12 +42,14 @@ pub(super) fn check(
     let mut catalog = Catalog::default();
     check.providers(&mut catalog, document.providers);
     check.models(&mut catalog, document.models);
-    check.routes(&mut catalog, document.routes);
+    let cache = check.cache(&catalog, &document.cache);
+    check.routes(&mut catalog, document.routes, &cache, &document.cache);
+    check.cache_is_used(&catalog, &document.cache);
     let default = document.default_provider.and_then(|name| check.default_provider(&catalog, &name));
     let bounds = check.bounds(document.bounds);
     let timeouts = check.timeouts(document.timeouts);
     match check.problems.is_empty() {
-        true => Ok(Config { catalog, default, bounds, timeouts, warnings: check.warnings }),
+        true => Ok(Config { catalog, default, cache, bounds, timeouts, warnings: check.warnings }),
         false => Err(check.problems),
     }
 }
@@ -133,7 +135,13 @@ impl Check<'_> {
         })
     }
 
-    fn routes(&mut self, catalog: &mut Catalog, raw: raw::Entries<raw::Route>) {
+    fn routes(
+        &mut self,
+        catalog: &mut Catalog,
+        raw: raw::Entries<raw::Route>,
+        cache: &Cache,
+        cache_of_all: &raw::Cache,
+    ) {
         self.route_names = raw.0.keys().cloned().collect();
         for (name, raw) in raw.0 {
             let path = format!("routes.{name}");
@@ -147,8 +155,9 @@ impl Check<'_> {
                     self.target(catalog, &format!("{path}.targets[{position}]"), target)
                 })
                 .collect();
+            let cache = self.cache_policy(&path, raw.cache.as_ref(), cache, cache_of_all);
             if let (Some(name), Some(targets)) = (parsed, targets.into_iter().collect()) {
-                let route = Rc::new(Route { name, targets });
+                let route = Rc::new(Route { name, targets, cache });
                 self.claim(catalog, route.name.as_str(), &path, &Named::Route(Rc::clone(&route)));
                 catalog.routes.push(route);
             }
@@ -269,11 +278,11 @@ impl Check<'_> {
         self.refused.insert(path);
     }
 
-    fn is_refused(&self, section: &str, name: &str) -> bool {
+    pub(super) fn is_refused(&self, section: &str, name: &str) -> bool {
         self.refused.contains(&format!("{section}.{name}"))
     }
 }
 
-fn within(range: &RangeInclusive<u64>) -> String {
+pub(super) fn within(range: &RangeInclusive<u64>) -> String {
     format!("a whole number from {} to {}", range.start(), range.end())
 }

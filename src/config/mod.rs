@@ -5,6 +5,7 @@
 //! The document itself is described in `docs/configuration.md`.
 
 mod base_url;
+mod cache;
 mod catalog;
 mod check;
 mod problems;
@@ -17,6 +18,7 @@ mod tests;
 mod vendor;
 
 pub use base_url::{BadBaseUrl, BaseUrl, Scheme};
+pub use cache::{Cache, CachePolicy, CacheStore, Embedder, Exact, Semantic, Similarity, When};
 pub use catalog::{Model, Named, Route, Target};
 pub use problems::{Problem, Problems};
 pub use provider::Provider;
@@ -32,6 +34,7 @@ pub struct Config {
     catalog: Catalog,
     /// With the catalog's models of it, because a bare name may be one of them.
     default: Option<Offer>,
+    cache: Cache,
     bounds: Bounds,
     timeouts: Timeouts,
     warnings: Vec<String>,
@@ -82,6 +85,19 @@ impl Config {
     /// What is no error, but an operator should know: a provider without its key.
     pub fn warnings(&self) -> &[String] {
         &self.warnings
+    }
+
+    /// Which answers are kept, and where.
+    pub fn cache(&self) -> &Cache {
+        &self.cache
+    }
+
+    /// Which answers to requests for this name are given again: those of a route, or of any model.
+    pub fn cache_policy(&self, name: &str) -> CachePolicy {
+        match self.named(name) {
+            Some(Named::Route(route)) => route.cache,
+            _ => self.cache.policy,
+        }
     }
 
     /// How much is held in memory at most.

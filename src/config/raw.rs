@@ -3,6 +3,7 @@
 //! Every type mirrors one level of the document and refuses keys it does not know. What serde says of a mistake is put
 //! into the words of [`Problem`]; where a key or a header's value may be, nothing of what was found is repeated.
 
+use super::cache::When;
 use super::problems::Problem;
 use super::protobuf;
 use crate::names;
@@ -21,6 +22,8 @@ pub(super) struct Document {
     #[serde(default)]
     pub routes: Entries<Route>,
     pub default_provider: Option<String>,
+    #[serde(default)]
+    pub cache: Cache,
     #[serde(default)]
     pub bounds: Bounds,
     #[serde(default)]
@@ -61,9 +64,10 @@ pub(super) struct Model {
 }
 
 #[derive(serde::Deserialize)]
-#[serde(deny_unknown_fields, expecting = "a route: a map with the key targets")]
+#[serde(deny_unknown_fields, expecting = "a route: a map with the keys targets and cache")]
 pub(super) struct Route {
     pub targets: Vec<Target>,
+    pub cache: Option<RouteCache>,
 }
 
 #[derive(serde::Deserialize)]
@@ -71,6 +75,58 @@ pub(super) struct Route {
 pub(super) struct Target {
     pub model: String,
     pub tries: Option<u64>,
+}
+
+#[derive(Default, serde::Deserialize)]
+#[serde(default, deny_unknown_fields, expecting = "a map with the keys store, exact, semantic and wait_ms")]
+pub(super) struct Cache {
+    pub store: CacheStore,
+    pub exact: Option<Exact>,
+    pub semantic: Option<Semantic>,
+    pub wait_ms: Option<u64>,
+}
+
+#[derive(Default, serde::Deserialize)]
+#[serde(
+    deny_unknown_fields,
+    expecting = "a map with the keys entries, entry_bytes, total_bytes and questions"
+)]
+pub(super) struct CacheStore {
+    pub entries: Option<u64>,
+    pub entry_bytes: Option<u64>,
+    pub total_bytes: Option<u64>,
+    pub questions: Option<u64>,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a map with the keys enabled, when and ttl")]
+pub(super) struct Exact {
+    pub enabled: Option<bool>,
+    pub when: Option<When>,
+    pub ttl: Option<u64>,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a map with the keys embedder, threshold and ttl")]
+pub(super) struct Semantic {
+    pub embedder: Option<String>,
+    pub threshold: Option<f64>,
+    pub ttl: Option<u64>,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a map with the keys exact and semantic")]
+pub(super) struct RouteCache {
+    pub exact: Option<Exact>,
+    pub semantic: Option<RouteSemantic>,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a map with the keys enabled, threshold and ttl")]
+pub(super) struct RouteSemantic {
+    pub enabled: Option<bool>,
+    pub threshold: Option<f64>,
+    pub ttl: Option<u64>,
 }
 
 #[derive(Default, serde::Deserialize)]
@@ -187,13 +243,20 @@ fn problem(error: serde_path_to_error::Error<serde_json::Error>) -> Problem {
     let (found, expected) = message.split_once(", expected ").unwrap_or((message, ""));
     let mut quoted = message.split('`').skip(1).step_by(2);
     let nearest = match quoted.next() {
-        Some(wanted) if found.starts_with("unknown field") => names::nearest(wanted, quoted),
+        Some(wanted) if found.starts_with("unknown") => names::nearest(wanted, quoted),
         _ => Vec::new(),
     };
     Problem {
         path,
-        found: found.replace("unknown field", "unknown key").replace("missing field", "missing key") + &place,
-        expected: expected.replace("u64", "a whole number").replace("a boolean", "true or false"),
+        found: found
+            .replace("unknown field", "unknown key")
+            .replace("unknown variant", "unknown value")
+            .replace("missing field", "missing key")
+            + &place,
+        expected: expected
+            .replace("u64", "a whole number")
+            .replace("f64", "a number")
+            .replace("a boolean", "true or false"),
         nearest: nearest.into_iter().map(str::to_owned).collect(),
     }
 }

@@ -1,0 +1,497 @@
+//! Which answers are kept and given again, for how long, and in how much memory.
+
+use super::catalog::{Catalog, Model, Named, Route};
+use super::check::{Check, within};
+use super::raw;
+use crate::names;
+use std::ops::RangeInclusive;
+use std::rc::Rc;
+
+/// The cache.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cache {
+    /// How much is kept.
+    pub store: CacheStore,
+    /// How long a request waits for the answer to one like it that is on its way, in milliseconds; 0 if none does.
+    pub wait_ms: u64,
+    /// What makes the vectors by which questions are compared.
+    pub embedder: Embedder,
+    /// What holds for models that are asked for by their own name.
+    pub policy: CachePolicy,
+}
+
+/// How much is kept at most, of all workers together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CacheStore {
+    /// Answers.
+    pub entries: u32,
+    /// The longest answer, in bytes.
+    pub entry_bytes: u32,
+    /// All answers together, in bytes.
+    pub total_bytes: u64,
+    /// Questions that others are compared with.
+    pub questions: u32,
+}
+
+/// Which answers are given again to requests for one name.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct CachePolicy {
+    /// To the same request.
+    pub exact: Option<Exact>,
+    /// To one in which only the last question is another, and means the same.
+    pub semantic: Option<Semantic>,
+}
+
+/// When the same request gets the same answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Exact {
+    /// Which requests.
+    pub when: When,
+    /// For how long, in seconds.
+    pub ttl: u64,
+}
+
+/// Which requests get the same answer again.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum When {
+    /// Those that ask for the likeliest answer, and so for the same one each time: with `temperature` 0.
+    #[default]
+    Deterministic,
+    /// All.
+    Always,
+}
+
+/// When a similar question gets the same answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Semantic {
+    /// How similar it has to be.
+    pub threshold: Similarity,
+    /// For how long, in seconds.
+    pub ttl: u64,
+}
+
+/// The cosine of the angle between two vectors, in ten-thousandths.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Similarity(u16);
+
+/// What makes vectors of questions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Embedder {
+    /// The gateway itself, by letters and words.
+    Local,
+    /// A model that makes embeddings.
+    Model(Rc<Model>),
+}
+
+impl Similarity {
+    /// With the local embedder: the least that admitted no pair wrongly where it was measured (`docs/cache.md`).
+    pub const LOCAL: Self = Self(9000);
+
+    /// The similarity from 0 to 1, if it is one.
+    #[must_use]
+    pub fn new(cosine: f64) -> Option<Self> {
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "checked to be in bounds"
+        )]
+        (0.0..=1.0).contains(&cosine).then_some(Self((cosine * 10_000.0).round() as u16))
+    }
+
+    /// Whether vectors with this cosine are similar enough.
+    #[must_use]
+    pub fn admits(self, cosine: f32) -> bool {
+        cosine * 10_000.0 >= f32::from(self.0)
+    }
+}
+
+impl Default for Cache {
+    fn default() -> Self {
+        Self {
+            store: CacheStore::default(),
+            wait_ms: 30_000,
+            embedder: Embedder::Local,
+            policy: CachePolicy::default(),
+        }
+    }
+}
+
+impl Default for CacheStore {
+    fn default() -> Self {
+        Self { entries: 4096, entry_bytes: 256 * 1024, total_bytes: 64 * 1024 * 1024, questions: 2048 }
+    }
+}
+
+/// An hour.
+const TTL: u64 = 3600;
+/// A year.
+const TTLS: RangeInclusive<u64> = 1..=31_536_000;
+const ENTRIES: RangeInclusive<u64> = 1..=1_000_000;
+/// Envoy's shared data has been seen to take values of 8 MiB.
+const ENTRY_BYTES: RangeInclusive<u64> = 1024..=8 * 1024 * 1024;
+const TOTAL_BYTES: RangeInclusive<u64> = 1024..=16 * 1024 * 1024 * 1024;
+const QUESTIONS: RangeInclusive<u64> = 1..=100_000;
+/// Ten minutes.
+const WAITS: RangeInclusive<u64> = 0..=600_000;
+
+impl Check<'_> {
+    pub(super) fn cache(&mut self, catalog: &Catalog, raw: &raw::Cache) -> Cache {
+        let default = Cache::default();
+        let semantic = raw.semantic.as_ref();
+        let embedder = semantic.and_then(|semantic| semantic.embedder.as_deref());
+        let embedder = embedder.map_or(Some(Embedder::Local), |name| self.embedder(catalog, name));
+        let exact = self.exact("cache.exact", raw.exact.as_ref(), None);
+        if let Some(semantic) = semantic {
+            self.ttl("cache.semantic", semantic.ttl);
+            self.threshold("cache.semantic", semantic.threshold);
+        }
+        Cache {
+            store: self.cache_store(&raw.store),
+            wait_ms: self.limited("cache.wait_ms", raw.wait_ms, default.wait_ms, &WAITS),
+            embedder: embedder.unwrap_or(Embedder::Local),
+            policy: CachePolicy { exact, semantic: None },
+        }
+    }
+
+    /// What holds for a route: what it says, and of what it does not say, what is said for all.
+    pub(super) fn cache_policy(
+        &mut self,
+        route: &str,
+        raw: Option<&raw::RouteCache>,
+        cache: &Cache,
+        all: &raw::Cache,
+    ) -> CachePolicy {
+        let Some(raw) = raw else { return cache.policy };
+        let path = format!("{route}.cache");
+        let exact = match &raw.exact {
+            Some(exact) => self.exact(&format!("{path}.exact"), Some(exact), all.exact.as_ref()),
+            None => cache.policy.exact,
+        };
+        let semantic = raw.semantic.as_ref().filter(|semantic| semantic.enabled.unwrap_or(true));
+        let semantic = semantic.and_then(|semantic| {
+            self.semantic(&format!("{path}.semantic"), semantic, cache, all.semantic.as_ref())
+        });
+        CachePolicy { exact, semantic }
+    }
+
+    /// Warns of defaults for routes where there is none that they are for.
+    pub(super) fn cache_is_used(&mut self, catalog: &Catalog, raw: &raw::Cache) {
+        let is_semantic = |route: &Rc<Route>| route.cache.semantic.is_some();
+        if raw.semantic.is_some() && !catalog.routes.iter().any(is_semantic) {
+            let warning =
+                "cache.semantic: no route has cache.semantic, so no question is compared with others";
+            self.warnings.push(warning.to_owned());
+        }
+    }
+
+    fn exact(&mut self, path: &str, raw: Option<&raw::Exact>, all: Option<&raw::Exact>) -> Option<Exact> {
+        let raw = raw?;
+        let ttl = self.ttl(path, raw.ttl).or(all.and_then(|all| all.ttl));
+        let when = raw.when.or(all.and_then(|all| all.when)).unwrap_or_default();
+        raw.enabled.unwrap_or(true).then(|| Exact { when, ttl: ttl.unwrap_or(TTL) })
+    }
+
+    fn semantic(
+        &mut self,
+        path: &str,
+        raw: &raw::RouteSemantic,
+        cache: &Cache,
+        all: Option<&raw::Semantic>,
+    ) -> Option<Semantic> {
+        let ttl = self.ttl(path, raw.ttl).or(all.and_then(|all| all.ttl));
+        let said = raw.threshold.or(all.and_then(|all| all.threshold));
+        let threshold = match (self.threshold(path, raw.threshold), said, &cache.embedder) {
+            (Some(threshold), ..) => threshold,
+            (None, Some(said), _) => Similarity::new(said)?,
+            (None, None, Embedder::Local) => Similarity::LOCAL,
+            (None, None, Embedder::Model(model)) => {
+                // What is near differs from model to model.
+                let expected = format!("from which cosine on the vectors of {} are similar", model.name);
+                self.problems.add(format!("{path}.threshold"), "there is none", expected);
+                return None;
+            }
+        };
+        Some(Semantic { threshold, ttl: ttl.unwrap_or(TTL) })
+    }
+
+    fn embedder(&mut self, catalog: &Catalog, name: &str) -> Option<Embedder> {
+        if name == "local" {
+            return Some(Embedder::Local);
+        }
+        let model = match catalog.names.get(name) {
+            Some(Named::Model(model)) => Some(Rc::clone(model)),
+            _ => catalog.offer(name).and_then(|(offer, model)| offer.model(model)),
+        };
+        if model.is_none() && !self.is_refused("models", name) {
+            let models = catalog.names.iter().filter(|(_, named)| matches!(named, Named::Model(_)));
+            let known = models.map(|(name, _)| &**name).chain(["local"]);
+            self.problems.add_with_nearest(
+                "cache.semantic.embedder",
+                format!("unknown model {name:?}"),
+                "local, or a model that makes embeddings",
+                names::nearest(name, known),
+            );
+        }
+        model.map(Embedder::Model)
+    }
+
+    fn cache_store(&mut self, raw: &raw::CacheStore) -> CacheStore {
+        let default = CacheStore::default();
+        let mut limited = |key: &str, raw: Option<u64>, default: u64, range: &RangeInclusive<u64>| {
+            self.limited(&format!("cache.store.{key}"), raw, default, range)
+        };
+        let small = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
+        let store = CacheStore {
+            entries: small(limited("entries", raw.entries, default.entries.into(), &ENTRIES)),
+            entry_bytes: small(limited(
+                "entry_bytes",
+                raw.entry_bytes,
+                default.entry_bytes.into(),
+                &ENTRY_BYTES,
+            )),
+            total_bytes: limited("total_bytes", raw.total_bytes, default.total_bytes, &TOTAL_BYTES),
+            questions: small(limited("questions", raw.questions, default.questions.into(), &QUESTIONS)),
+        };
+        if store.total_bytes < store.entry_bytes.into() {
+            let expected = format!("at least entry_bytes, {}", store.entry_bytes);
+            self.problems.add("cache.store.total_bytes", store.total_bytes.to_string(), expected);
+        }
+        store
+    }
+
+    fn ttl(&mut self, path: &str, raw: Option<u64>) -> Option<u64> {
+        raw.map(|ttl| self.limited(&format!("{path}.ttl"), Some(ttl), TTL, &TTLS))
+    }
+
+    fn threshold(&mut self, path: &str, raw: Option<f64>) -> Option<Similarity> {
+        let threshold = Similarity::new(raw?);
+        if let (None, Some(raw)) = (threshold, raw) {
+            self.problems.add(format!("{path}.threshold"), raw.to_string(), "a cosine, from 0 to 1");
+        }
+        threshold
+    }
+
+    /// The number, or nothing but a problem where it is out of bounds.
+    fn limited(&mut self, path: &str, raw: Option<u64>, default: u64, range: &RangeInclusive<u64>) -> u64 {
+        let number = raw.unwrap_or(default);
+        if !range.contains(&number) {
+            self.problems.add(path, number.to_string(), within(range));
+        }
+        number
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Config;
+    use super::super::protobuf::tests::encode;
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn document(cache: Value, of_route: Value) -> Value {
+        let mut route = json!({"targets": [{"model": "m"}]});
+        if !of_route.is_null() {
+            route["cache"] = of_route;
+        }
+        json!({
+            "providers": {"p": {"vendor": "openai", "api_key": {"value": "k"}}},
+            "models": {"m": {"provider": "p", "aliases": ["em"]}},
+            "routes": {"r": route},
+            "cache": cache,
+        })
+    }
+
+    fn parse(cache: Value, of_route: Value) -> Config {
+        let document = document(cache, of_route).to_string();
+        Config::parse(document.as_bytes(), &|_| None)
+            .unwrap_or_else(|problems| panic!("{document}\n{problems}"))
+    }
+
+    fn problems(cache: Value, of_route: Value) -> Vec<String> {
+        let document = document(cache, of_route);
+        let problems = Config::parse(&encode(&document), &|_| None).expect_err("a problem");
+        problems.iter().map(ToString::to_string).collect()
+    }
+
+    fn exact(when: When, ttl: u64) -> Option<Exact> {
+        Some(Exact { when, ttl })
+    }
+
+    fn semantic(threshold: f64, ttl: u64) -> Option<Semantic> {
+        Some(Semantic { threshold: Similarity::new(threshold).unwrap(), ttl })
+    }
+
+    #[test]
+    fn nothing_is_kept_unless_it_is_asked_for() {
+        for cache in [json!({}), json!({"store": {"entries": 9}}), json!({"exact": {"enabled": false}})] {
+            let config = parse(cache, json!(null));
+            assert_eq!(config.cache().policy, CachePolicy::default());
+            assert_eq!(config.cache_policy("r"), CachePolicy::default());
+        }
+        let document = json!({"providers": {"openai": {}}}).to_string();
+        assert_eq!(Config::parse(document.as_bytes(), &|_| None).unwrap().cache(), &Cache::default());
+    }
+
+    #[test]
+    fn a_route_says_what_is_different_for_it() {
+        use When::{Always, Deterministic};
+        let all = json!({"exact": {"when": "always", "ttl": 60}, "semantic": {"threshold": 0.95, "ttl": 70}});
+        for (cache, of_route, of_model, expected, similar) in [
+            (json!({"exact": {}}), json!(null), exact(Deterministic, 3600), exact(Deterministic, 3600), None),
+            (all.clone(), json!(null), exact(Always, 60), exact(Always, 60), None),
+            (all.clone(), json!({}), exact(Always, 60), exact(Always, 60), None),
+            (all.clone(), json!({"exact": {"ttl": 5}}), exact(Always, 60), exact(Always, 5), None),
+            (
+                all.clone(),
+                json!({"exact": {"when": "deterministic"}}),
+                exact(Always, 60),
+                exact(Deterministic, 60),
+                None,
+            ),
+            (all.clone(), json!({"exact": {"enabled": false}}), exact(Always, 60), None, None),
+            (all.clone(), json!({"semantic": {}}), exact(Always, 60), exact(Always, 60), semantic(0.95, 70)),
+            (
+                all.clone(),
+                json!({"semantic": {"enabled": false}}),
+                exact(Always, 60),
+                exact(Always, 60),
+                None,
+            ),
+            (
+                all,
+                json!({"semantic": {"threshold": 0.5, "ttl": 9}}),
+                exact(Always, 60),
+                exact(Always, 60),
+                semantic(0.5, 9),
+            ),
+            (
+                json!({}),
+                json!({"exact": {}, "semantic": {}}),
+                None,
+                exact(Deterministic, 3600),
+                semantic(0.9, 3600),
+            ),
+            (
+                json!({"exact": {"enabled": false}}),
+                json!({"exact": {}}),
+                None,
+                exact(Deterministic, 3600),
+                None,
+            ),
+        ] {
+            let config = parse(cache.clone(), of_route.clone());
+            let said = format!("{cache} {of_route}");
+            assert_eq!(
+                (config.cache().policy.exact, config.cache_policy("m").exact),
+                (of_model, of_model),
+                "{said}"
+            );
+            assert_eq!(
+                config.cache_policy("r"),
+                CachePolicy { exact: expected, semantic: similar },
+                "{said}"
+            );
+            assert_eq!(
+                config.cache().policy.semantic,
+                None,
+                "a model that is no route has to be asked for exactly"
+            );
+        }
+    }
+
+    #[test]
+    fn the_embedder_is_the_gateway_or_a_model() {
+        for (name, model) in [("local", None), ("m", Some("m")), ("em", Some("m"))] {
+            let cache = json!({"semantic": {"embedder": name, "threshold": 0.8}});
+            let config = parse(cache, json!({"semantic": {}}));
+            let found = match &config.cache().embedder {
+                Embedder::Local => None,
+                Embedder::Model(model) => Some(model.name.to_string()),
+            };
+            assert_eq!(found.as_deref(), model);
+            assert!(config.warnings().is_empty());
+        }
+        let unused = parse(json!({"semantic": {}}), json!(null));
+        assert!(unused.warnings()[0].starts_with("cache.semantic: no route has"), "{:?}", unused.warnings());
+    }
+
+    #[test]
+    fn what_cannot_be_is_told() {
+        for (cache, of_route, expected) in [
+            (
+                json!({"store": {"entries": 0, "entry_bytes": 1, "total_bytes": 5000, "questions": 0}, "wait_ms": 600_001}),
+                json!(null),
+                vec![
+                    "cache.store.entries: 0: expected a whole number from 1 to 1000000",
+                    "cache.store.entry_bytes: 1: expected a whole number from 1024 to 8388608",
+                    "cache.store.questions: 0: expected a whole number from 1 to 100000",
+                    "cache.wait_ms: 600001: expected a whole number from 0 to 600000",
+                ],
+            ),
+            (
+                json!({"store": {"total_bytes": 5000}}),
+                json!(null),
+                vec!["cache.store.total_bytes: 5000: expected at least entry_bytes, 262144"],
+            ),
+            (
+                json!({"exact": {"ttl": 0}, "semantic": {"ttl": 0, "threshold": 1.5}}),
+                json!({"exact": {"ttl": 31_536_001}, "semantic": {"threshold": -1}}),
+                vec![
+                    "cache.exact.ttl: 0: expected a whole number from 1 to 31536000",
+                    "cache.semantic.ttl: 0: expected a whole number from 1 to 31536000",
+                    "cache.semantic.threshold: 1.5: expected a cosine, from 0 to 1",
+                    "routes.r.cache.exact.ttl: 31536001: expected a whole number from 1 to 31536000",
+                    "routes.r.cache.semantic.threshold: -1: expected a cosine, from 0 to 1",
+                ],
+            ),
+            (
+                json!({"semantic": {"embedder": "n"}}),
+                json!({"semantic": {}}),
+                vec![
+                    "cache.semantic.embedder: unknown model \"n\": expected local, or a model that makes embeddings; nearest: \"m\"",
+                ],
+            ),
+            (
+                json!({"semantic": {"embedder": "m"}}),
+                json!({"semantic": {}}),
+                vec![
+                    "routes.r.cache.semantic.threshold: there is none: expected from which cosine on the vectors of m are similar",
+                ],
+            ),
+            (
+                json!({"exact": {"when": "deterministc"}}),
+                json!(null),
+                vec![
+                    "cache.exact.when: unknown value `deterministc`: expected `deterministic` or `always`; nearest: \"deterministic\"",
+                ],
+            ),
+            (
+                json!({"semantic": {"threshold": "high"}}),
+                json!(null),
+                vec!["cache.semantic.threshold: invalid type: string \"high\": expected a number"],
+            ),
+            (
+                json!({"entries": 1}),
+                json!(null),
+                vec![
+                    "cache.entries: unknown key `entries`: expected one of `store`, `exact`, `semantic`, `wait_ms`",
+                ],
+            ),
+        ] {
+            assert_eq!(problems(cache, of_route), expected);
+        }
+    }
+
+    #[test]
+    fn a_similarity_admits_what_is_not_less() {
+        let threshold = Similarity::new(0.9).unwrap();
+        assert_eq!(
+            [0.8999, 0.9, 0.9001, 1.0, f32::NAN].map(|cosine| threshold.admits(cosine)),
+            [false, true, true, true, false]
+        );
+        for bad in [-0.1, 1.1, f64::NAN] {
+            assert_eq!(Similarity::new(bad), None);
+        }
+    }
+}
