@@ -55,16 +55,15 @@ impl Entry {
         out
     }
 
-    /// The answer to `key` in bytes that should hold it; none if they hold anything else.
+    /// The answer under `keys` in bytes that should hold it; none if they hold anything else.
     #[must_use]
-    pub fn from_bytes(mut bytes: Vec<u8>, key: &Key) -> Option<Self> {
+    pub fn from_bytes(mut bytes: Vec<u8>, keys: &Keys) -> Option<Self> {
         let mut rest = bytes.strip_prefix(&[VERSION])?;
         if u64::from_le_bytes(take(&mut rest)?) != checksum(rest) {
             return None;
         }
-        let keys =
-            Keys { exact: Key::from_bytes(take(&mut rest)?), context: Key::from_bytes(take(&mut rest)?) };
-        if keys.exact != *key {
+        let [exact, context] = [take(&mut rest)?, take(&mut rest)?].map(Key::from_bytes);
+        if *keys != (Keys { exact, context }) {
             return None;
         }
         let made = i64::from_le_bytes(take(&mut rest)?);
@@ -76,7 +75,7 @@ impl Entry {
         };
         let head = bytes.len().checked_sub(rest.len())?;
         bytes.drain(..head);
-        Some(Self { keys, made, provider, model, usage, completion: bytes })
+        Some(Self { keys: *keys, made, provider, model, usage, completion: bytes })
     }
 
     /// The answer as a whole stream, for a client that wants it so; `functions` is whether it offered

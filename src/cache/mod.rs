@@ -3,12 +3,15 @@
 //! An answer is kept under a [`Key`] made of everything that shapes it and of the scope it may be
 //! seen in, so that no answer crosses a scope, whatever else goes wrong.
 
+mod answers;
 mod bytes;
 mod canonical;
+mod directory;
 mod entry;
 mod key;
 mod recorder;
 
+pub use answers::{Answers, Found};
 pub use entry::Entry;
 pub use key::{Key, Keys, Scope, Subject, question};
 pub use recorder::{Origin, Recorder};

@@ -6,9 +6,13 @@ fn key(byte: u8) -> Key {
     Key::from_bytes([byte; 32])
 }
 
+fn keys() -> Keys {
+    Keys { exact: key(1), context: key(2) }
+}
+
 pub(super) fn entry(completion: &str) -> Entry {
     Entry {
-        keys: Keys { exact: key(1), context: key(2) },
+        keys: keys(),
         made: 1_700_000_000,
         provider: "openai".to_owned(),
         model: "gpt-5".to_owned(),
@@ -29,10 +33,16 @@ fn an_entry_is_read_as_it_was_written() {
     let bare = Entry { usage: None, provider: String::new(), completion: Vec::new(), ..whole.clone() };
     let long = Entry { model: "é".repeat(200), ..whole.clone() };
     for entry in [whole, bare] {
-        assert_eq!(Entry::from_bytes(entry.to_bytes(), &key(1)), Some(entry.clone()));
-        assert_eq!(Entry::from_bytes(entry.to_bytes(), &key(2)), None, "it is the answer to something else");
+        assert_eq!(Entry::from_bytes(entry.to_bytes(), &entry.keys), Some(entry.clone()));
+        for keys in [Keys { exact: key(2), ..entry.keys }, Keys { context: key(1), ..entry.keys }] {
+            assert_eq!(
+                Entry::from_bytes(entry.to_bytes(), &keys),
+                None,
+                "it is the answer to something else"
+            );
+        }
     }
-    let read = Entry::from_bytes(long.to_bytes(), &key(1)).unwrap();
+    let read = Entry::from_bytes(long.to_bytes(), &long.keys).unwrap();
     assert_eq!(read.model, "é".repeat(127), "a name has at most 255 bytes");
 }
 
@@ -45,14 +55,14 @@ proptest! {
         let mut changed = bytes.clone();
         let at = at.index(bytes.len());
         changed[at] = with;
-        prop_assert_eq!(Entry::from_bytes(changed.clone(), &key(1)).is_some(), changed == bytes);
-        prop_assert_eq!(Entry::from_bytes(bytes[..cut.index(bytes.len())].to_vec(), &key(1)), None);
-        prop_assert_eq!(Entry::from_bytes([bytes, vec![with]].concat(), &key(1)), None);
+        prop_assert_eq!(Entry::from_bytes(changed.clone(), &keys()).is_some(), changed == bytes);
+        prop_assert_eq!(Entry::from_bytes(bytes[..cut.index(bytes.len())].to_vec(), &keys()), None);
+        prop_assert_eq!(Entry::from_bytes([bytes, vec![with]].concat(), &keys()), None);
     }
 
     #[test]
     fn foreign_bytes_are_no_entry(bytes in prop::collection::vec(any::<u8>(), 0..300), version in 0..3_u8) {
-        prop_assert_eq!(Entry::from_bytes([vec![version], bytes].concat(), &key(1)), None);
+        prop_assert_eq!(Entry::from_bytes([vec![version], bytes].concat(), &keys()), None);
     }
 }
 

@@ -1,3 +1,4 @@
+mod answers;
 mod entry;
 mod key;
 mod recorder;
