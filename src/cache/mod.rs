@@ -6,14 +6,20 @@
 mod answers;
 mod bytes;
 mod canonical;
+mod control;
 mod directory;
 mod entry;
+mod flights;
 mod key;
+mod policy;
 mod recorder;
 
 pub use answers::{Answers, Found};
+pub use control::Control;
 pub use entry::Entry;
+pub use flights::{Flights, Turn};
 pub use key::{Key, Keys, Scope, Subject, question};
+pub use policy::{Handling, Status, not_cached};
 pub use recorder::{Origin, Recorder};
 
 #[cfg(test)]

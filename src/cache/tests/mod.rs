@@ -1,6 +1,7 @@
 mod answers;
 mod entry;
 mod key;
+mod policy;
 mod recorder;
 
 use super::*;
