@@ -73,8 +73,8 @@ pub struct Keys {
     pub context: Key,
 }
 
-/// Members of the body that do not shape the answer.
-const WITHOUT_INFLUENCE: [&str; 9] = [
+/// Members of the body that do not shape the answer; `docs/cache.md` says why of each.
+pub(super) const WITHOUT_INFLUENCE: [&str; 9] = [
     // What it stands for is in the key.
     "model",
     // How the answer is delivered.

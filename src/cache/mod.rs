@@ -13,6 +13,7 @@ mod flights;
 mod key;
 mod policy;
 mod recorder;
+pub mod semantic;
 
 pub use answers::{Answers, Found};
 pub use control::Control;

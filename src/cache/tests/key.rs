@@ -1,4 +1,5 @@
 use super::*;
+use crate::cache::key::WITHOUT_INFLUENCE;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
@@ -196,6 +197,16 @@ fn what_has_no_influence_is_not_in_the_key() {
     let mut echoed = plain.clone();
     echoed["messages"][0]["name"] = json!(null);
     assert_eq!(exact(&echoed), exact(&plain), "SDKs echo messages with members that are null");
+}
+
+#[test]
+fn the_documentation_says_why_each_of_them_is_left_out() {
+    let documentation = include_str!("../../../docs/cache.md");
+    let first = documentation.lines().filter_map(|line| line.strip_prefix("| ")?.split(" |").next());
+    let explained: String = first.collect();
+    for name in WITHOUT_INFLUENCE {
+        assert!(explained.contains(&format!("`{name}`")), "{name}");
+    }
 }
 
 #[test]

@@ -1,5 +1,6 @@
 mod answers;
 mod entry;
+mod index;
 mod key;
 mod policy;
 mod recorder;
