@@ -5,7 +5,8 @@
 use divan::counter::BytesCount;
 use divan::{Bencher, black_box};
 use modelgate::attempt::{Attempt, Head};
-use modelgate::cache::{Keys, Scope, Subject};
+use modelgate::cache::semantic::Question;
+use modelgate::cache::{Entry, Key, Keys, Origin, Recorder, Scope, Subject};
 use modelgate::chat::{ChunkWriter, Delta, Event, Request};
 use modelgate::config::Config;
 use modelgate::exchange::{Step, on_body};
@@ -77,6 +78,32 @@ fn cache_keys(bencher: Bencher<'_, '_>, (texts, size): (&str, usize)) {
     let request = Request::read(document.root()).expect("a request");
     let subject = Subject { scope: Scope::Consumer("acme"), name: "gpt-5", targets: &[] };
     bencher.counter(BytesCount::new(body.len())).bench_local(|| Keys::of(black_box(&request), &subject));
+}
+
+/// An answer that was kept, served as a stream.
+#[divan::bench(args = SIZES)]
+fn cache_stream(bencher: Bencher<'_, '_>, size: usize) {
+    let content = TEXTS[0].1.repeat(size / TEXTS[0].1.len());
+    let answer = serde_json::json!({
+        "id": "c", "object": "chat.completion", "created": 1, "model": "gpt-5",
+        "choices": [{"index": 0, "message": {"role": "assistant", "content": content}, "finish_reason": "stop"}],
+    });
+    let mut recorder = Recorder::new(1, usize::MAX, false);
+    recorder.answer(answer.to_string().as_bytes());
+    let keys = Keys { exact: Key::from_bytes([1; 32]), context: Key::from_bytes([2; 32]) };
+    let entry = recorder.finish(keys, Origin { provider: "openai", model: "gpt-5" }, None, 1);
+    let bytes = entry.expect("an answer").to_bytes();
+    bencher.counter(BytesCount::new(size)).bench_local(|| {
+        let entry = Entry::from_bytes(black_box(&bytes).clone(), &keys);
+        entry.and_then(|entry| entry.stream(true, false))
+    });
+}
+
+/// What a question costs before it is compared with others.
+#[divan::bench]
+fn question(bencher: Bencher<'_, '_>) {
+    let text = "Could you please tell me how I can improve my time management skills at work?";
+    bencher.bench_local(|| Question::read(black_box(text)).map(|question| question.vector()));
 }
 
 /// The provider role's part: from the plan and the body to another dialect.
