@@ -17,6 +17,8 @@ pub struct Frame<'a> {
     pub name: &'a [u8],
     /// The `data` field; none in a frame of comments.
     pub data: Option<Cow<'a, [u8]>>,
+    /// Where `data` begins in `raw`, if it is borrowed from there.
+    pub data_at: usize,
     /// Whether it has lines that are not of the event stream format.
     pub strays: bool,
 }
@@ -99,7 +101,7 @@ impl Frame<'_> {
     /// JSON error. Empty in any sound frame.
     #[must_use]
     pub fn stray(&self) -> Vec<u8> {
-        lines(self.raw).filter(|line| !is_format(line)).collect::<Vec<_>>().join(&b'\n')
+        lines(self.raw).map(|(_, line)| line).filter(|line| !is_format(line)).collect::<Vec<_>>().join(&b'\n')
     }
 }
 
@@ -112,11 +114,14 @@ fn is_format(line: &[u8]) -> bool {
 fn frame(raw: &[u8]) -> Frame<'_> {
     let mut name = &b""[..];
     let mut data: Option<Cow<'_, [u8]>> = None;
-    let mut strays = false;
-    for line in lines(raw) {
+    let (mut data_at, mut strays) = (0, false);
+    for (end, line) in lines(raw) {
         if let Some(value) = field(line, b"data") {
             match &mut data {
-                None => data = Some(Cow::Borrowed(value)),
+                None => {
+                    data = Some(Cow::Borrowed(value));
+                    data_at = end.saturating_sub(value.len());
+                }
                 Some(data) => data.to_mut().extend(b"\n".iter().chain(value)),
             }
         } else if let Some(value) = field(line, b"event") {
@@ -125,7 +130,7 @@ fn frame(raw: &[u8]) -> Frame<'_> {
             strays |= !is_format(line);
         }
     }
-    Frame { raw, name, data, strays }
+    Frame { raw, name, data, data_at, strays }
 }
 
 /// The value of a line if it is the field `name`: what follows the colon, less one space.
@@ -137,14 +142,14 @@ fn field<'a>(line: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
     }
 }
 
-/// The lines of a frame, without the byte order mark that a stream may begin with.
-fn lines(frame: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let mut rest = frame.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(frame);
+/// The lines of a frame and where each ends, without the byte order mark that a stream may begin with.
+fn lines(frame: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
+    let mut at = if frame.starts_with(b"\xEF\xBB\xBF") { 3 } else { 0 };
     std::iter::from_fn(move || {
-        let Range { start, end } = line_break(rest, 0).unwrap_or(rest.len()..rest.len());
-        let line = rest.get(..start).filter(|line| !line.is_empty())?;
-        rest = rest.get(end..)?;
-        Some(line)
+        let Range { start, end } = line_break(frame, at).unwrap_or(frame.len()..frame.len());
+        let line = frame.get(at..start).filter(|line| !line.is_empty())?;
+        at = end;
+        Some((start, line))
     })
 }
 

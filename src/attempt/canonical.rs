@@ -7,13 +7,12 @@
 
 use super::response::Piece;
 use super::stream::is_whole;
-use crate::chat::{Usage, glance};
+use crate::chat::{Glancer, Usage};
 use crate::error::ApiError;
 use crate::json::{Document, Edit, Kind, Surrogates, splice};
 use crate::provider::Adapter;
 use crate::sse::{Frame, Splitter};
-use memchr::memmem;
-use std::ops::Range;
+use std::borrow::Cow;
 
 pub(super) struct Canonical {
     splitter: Splitter,
@@ -24,6 +23,7 @@ pub(super) struct Canonical {
 /// What the stream has shown so far.
 struct Seen {
     adapter: &'static dyn Adapter,
+    glancer: Box<Glancer>,
     /// Whether a failure has to be said in the stream, because something of it was let go.
     begun: bool,
     /// How many choices began, and how many ended.
@@ -46,7 +46,8 @@ enum State {
 impl Canonical {
     pub fn new(adapter: &'static dyn Adapter, hide_usage: bool, frame_limit: usize) -> Self {
         let (begun, choices, finished, state) = (false, 0, 0, State::Open);
-        let seen = Seen { adapter, begun, choices, finished, state, usage: None, early_error: None };
+        let glancer = Box::default();
+        let seen = Seen { adapter, glancer, begun, choices, finished, state, usage: None, early_error: None };
         Self { splitter: Splitter::new(frame_limit), hide_usage, seen }
     }
 
@@ -117,14 +118,6 @@ fn is_object(data: &[u8]) -> bool {
     Document::parse(data, Surrogates::Lone).is_ok_and(|document| document.root().kind() == Kind::Object)
 }
 
-/// Where a chunk has the member that says that its usage comes later.
-fn null_usage(raw: &[u8]) -> Option<Range<usize>> {
-    // Inside a string the quotes would be escaped.
-    const MEMBER: &[u8] = br#","usage":null"#;
-    let at = memmem::rfind(raw, MEMBER)?;
-    Some(at..at.checked_add(MEMBER.len())?)
-}
-
 impl Seen {
     /// Takes note of an event; returns what of it does not go on as it is.
     fn take(&mut self, frame: &Frame<'_>, hide_usage: bool) -> Option<Edit> {
@@ -133,7 +126,7 @@ impl Seen {
             return all(Vec::new());
         }
         let data = frame.data.as_deref()?;
-        let glance = glance(data, self.begun);
+        let glance = self.glancer.glance(data, self.begun);
         self.usage = glance.usage.or(self.usage);
         if glance.error {
             return all(self.fail(if is_object(data) {
@@ -154,7 +147,9 @@ impl Seen {
         } else if glance.only_usage {
             all(Vec::new())
         } else {
-            null_usage(frame.raw).map(|span| Edit { span, with: Vec::new() })
+            // Data of several lines is not where it is looked at; there the null stays.
+            let null = glance.null_usage.filter(|_| matches!(frame.data, Some(Cow::Borrowed(_))))?;
+            Some(Edit { span: null, with: Vec::new() }.moved(frame.data_at))
         }
     }
 

@@ -18,7 +18,7 @@ mod request;
 pub use chunks::ChunkWriter;
 pub use completion::CompletionWriter;
 pub use event::{Delta, Event, FinishReason, Thinking, Usage};
-pub use glance::{Glance, glance};
+pub use glance::{Glance, Glancer};
 pub use message::{Content, Message, Part, Role, ToolCall};
 pub use request::{Effort, Request, ResponseFormat, Tool, ToolChoice, ToolKind};
 
