@@ -17,7 +17,9 @@ pub(super) fn string_end(
 ) -> Result<(usize, bool), (usize, Fault)> {
     let (mut at, mut escaped, mut ascii) = (start, false, true);
     loop {
-        at = at.saturating_add(plain_run(bytes.get(at..).unwrap_or_default(), &mut ascii));
+        let (run, plain_ascii) = plain_run(bytes.get(at..).unwrap_or_default());
+        at = at.saturating_add(run);
+        ascii &= plain_ascii;
         match bytes.get(at) {
             Some(b'"') => break,
             Some(b'\\') => at = escape_end(bytes, at, surrogates)?,
@@ -35,37 +37,37 @@ pub(super) fn string_end(
     Ok((at, escaped))
 }
 
-/// How many bytes from the front are neither a quote, a backslash nor a control character.
+/// How many bytes from the front are neither a quote, a backslash nor a control character, and whether they are all ASCII.
 ///
 /// Eight bytes are looked at in one word: `LOW` times a byte is that byte in each lane, and a lane's
 /// highest bit comes to say whether its byte stops the run. Borrows go upwards, so the lowest such
 /// bit is always right, and it is the only one asked for.
-fn plain_run(bytes: &[u8], ascii: &mut bool) -> usize {
+pub(super) fn plain_run(bytes: &[u8]) -> (usize, bool) {
     const LOW: u64 = 0x0101_0101_0101_0101;
     const HIGH: u64 = LOW << 7;
     let below = |word: u64, byte: u8| word.wrapping_sub(LOW * u64::from(byte)) & !word;
     let is = |word: u64, byte: u8| below(word ^ (LOW * u64::from(byte)), 1);
     let (words, rest) = bytes.as_chunks::<8>();
-    let mut run = 0_usize;
+    let (mut run, mut seen) = (0_usize, 0_u64);
     for word in words {
         let word = u64::from_le_bytes(*word);
         let stop = (is(word, b'"') | is(word, b'\\') | below(word, 0x20)) & HIGH;
         if stop != 0 {
             let plain = stop.trailing_zeros() / 8;
-            *ascii &= word & HIGH & ((1 << (plain * 8)) - 1) == 0;
-            return run.saturating_add(plain as usize);
+            seen |= word & ((1 << (plain * 8)) - 1);
+            return (run.saturating_add(plain as usize), seen & HIGH == 0);
         }
-        *ascii &= word & HIGH == 0;
+        seen |= word;
         run = run.saturating_add(8);
     }
     for byte in rest {
         if matches!(byte, b'"' | b'\\' | 0..0x20) {
             break;
         }
-        *ascii &= *byte < 0x80;
+        seen |= u64::from(*byte);
         run = run.saturating_add(1);
     }
-    run
+    (run, seen & HIGH == 0)
 }
 
 /// The index after the escape sequence that begins at `at`; a surrogate pair is one sequence.

@@ -114,7 +114,7 @@ impl<'d> Value<'d> {
         while key < end {
             // A key is one node, so its value is the next.
             let value = key.saturating_add(1);
-            if self.sibling(key).says(name) {
+            if self.nodes.get(key)?.says(self.text, name) {
                 found = Some(value);
             }
             key = self.nodes.get(value)?.next as usize;
@@ -125,12 +125,7 @@ impl<'d> Value<'d> {
     /// Whether this is the string `plain`.
     #[must_use]
     pub fn says(self, plain: &str) -> bool {
-        let node = self.node();
-        if node.escaped {
-            return self.text().is_some_and(|text| text == *plain);
-        }
-        let inner = node.start.saturating_add(1) as usize..node.end.saturating_sub(1) as usize;
-        node.kind == Kind::String && self.text.get(inner) == Some(plain.as_bytes())
+        self.node().says(self.text, plain)
     }
 
     /// The first name that stands twice in this object.
@@ -154,6 +149,18 @@ impl<'d> Value<'d> {
             at = (child.node().next as usize).max(at.saturating_add(1));
             Some(child)
         })
+    }
+}
+
+impl Node {
+    /// Whether it is the string `plain` in `text`. Most strings that it is not have another length.
+    fn says(&self, text: &[u8], plain: &str) -> bool {
+        let inner = self.start.saturating_add(1) as usize..self.end.saturating_sub(1) as usize;
+        if self.kind != Kind::String || (inner.len() != plain.len() && !self.escaped) {
+            return false;
+        }
+        let inner = text.get(inner).unwrap_or_default();
+        if self.escaped { Text::escaped(inner) == *plain } else { inner == plain.as_bytes() }
     }
 }
 
