@@ -32,3 +32,4 @@ pub mod plan;
 pub mod provider;
 pub mod route;
 pub mod sse;
+pub mod time;
