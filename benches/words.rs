@@ -54,7 +54,8 @@ const CONFIGURATION: &str = r#"{
         "openai": {"vendor": "openai", "api_key": {"value": "key"}},
         "anthropic": {"vendor": "anthropic", "api_key": {"value": "key"}}
     },
-    "models": {"gpt-5": {"provider": "openai"}, "claude": {"provider": "anthropic"}}
+    "models": {"gpt-5": {"provider": "openai"}, "claude": {"provider": "anthropic"}},
+    "auth": {"anonymous": {"consumer": "anonymous"}}
 }"#;
 
 fn configuration() -> Config {

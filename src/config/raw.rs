@@ -3,6 +3,7 @@
 //! Every type mirrors one level of the document and refuses keys it does not know. What serde says of a mistake is put
 //! into the words of [`Problem`]; where a key or a header's value may be, nothing of what was found is repeated.
 
+use super::consumer::CacheScope;
 use super::problems::Problem;
 use super::protobuf;
 use crate::names;
@@ -21,6 +22,10 @@ pub(super) struct Document {
     #[serde(default)]
     pub routes: Entries<Route>,
     pub default_provider: Option<String>,
+    pub auth: Option<Auth>,
+    #[serde(default)]
+    pub tiers: Entries<Tier>,
+    pub consumers: Option<Entries<Consumer>>,
     #[serde(default)]
     pub bounds: Bounds,
     #[serde(default)]
@@ -58,6 +63,7 @@ pub(super) struct Model {
     pub aliases: Vec<String>,
     pub context_window: Option<u64>,
     pub max_output_tokens: Option<u64>,
+    pub region: Option<String>,
 }
 
 #[derive(serde::Deserialize)]
@@ -71,6 +77,54 @@ pub(super) struct Route {
 pub(super) struct Target {
     pub model: String,
     pub tries: Option<u64>,
+}
+
+#[derive(Default, serde::Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a map with the keys anonymous and jwt")]
+pub(super) struct Auth {
+    pub anonymous: Option<Anonymous>,
+    pub jwt: Option<Jwt>,
+}
+
+/// `deny` or `{consumer: NAME}`.
+#[derive(serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Anonymous {
+    Deny,
+    Consumer(String),
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a map with the keys payload, consumer_claim and tier_claim")]
+pub(super) struct Jwt {
+    pub payload: String,
+    pub consumer_claim: Option<String>,
+    pub tier_claim: Option<String>,
+}
+
+#[derive(Default, serde::Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a tier: a map with the keys models and regions")]
+pub(super) struct Tier {
+    pub models: Option<Vec<String>>,
+    pub regions: Option<Vec<String>>,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a consumer: a map with the keys tier, keys, …")]
+pub(super) struct Consumer {
+    pub tier: Option<String>,
+    #[serde(default)]
+    pub keys: Vec<ConsumerKey>,
+    pub models: Option<Vec<String>>,
+    pub regions: Option<Vec<String>>,
+    pub cache_scope: Option<CacheScope>,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ConsumerKey {
+    pub sha256: String,
+    pub not_after: Option<String>,
 }
 
 #[derive(Default, serde::Deserialize)]
@@ -187,12 +241,16 @@ fn problem(error: serde_path_to_error::Error<serde_json::Error>) -> Problem {
     let (found, expected) = message.split_once(", expected ").unwrap_or((message, ""));
     let mut quoted = message.split('`').skip(1).step_by(2);
     let nearest = match quoted.next() {
-        Some(wanted) if found.starts_with("unknown field") => names::nearest(wanted, quoted),
+        Some(wanted) if found.starts_with("unknown") => names::nearest(wanted, quoted),
         _ => Vec::new(),
     };
     Problem {
         path,
-        found: found.replace("unknown field", "unknown key").replace("missing field", "missing key") + &place,
+        found: found
+            .replace("unknown field", "unknown key")
+            .replace("unknown variant", "unknown value")
+            .replace("missing field", "missing key")
+            + &place,
         expected: expected.replace("u64", "a whole number").replace("a boolean", "true or false"),
         nearest: nearest.into_iter().map(str::to_owned).collect(),
     }
@@ -205,6 +263,7 @@ fn confidential(path: &Path) -> Option<&'static str> {
     let Some(Segment::Map { key }) = keys.nth(1) else { return None };
     match (section.as_str(), key.as_str()) {
         ("providers", "api_key") => Some("{env: VARIABLE}, {value: KEY} or none"),
+        ("consumers", "keys") => Some("a list of {sha256: HASH, not_after: DATE}, each key once"),
         ("providers", "headers") => Some("a map from header names to strings, each name once"),
         _ => None,
     }

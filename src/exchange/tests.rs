@@ -23,6 +23,7 @@ const CONFIG: &str = r#"{
     "foreign-first": {"targets": [{"model": "claude"}, {"model": "m"}, {"model": "x"}]},
     "eager": {"targets": [{"model": "m", "tries": 10}, {"model": "x", "tries": 10}]}
   },
+  "auth": {"anonymous": {"consumer": "anonymous"}},
   "timeouts": {"first_token_ms": 3000}
 }"#;
 

@@ -20,6 +20,7 @@ fn config() -> Config {
             "keyless": {"targets": [{"model": "sonnet"}, {"model": "flash"}]},
         },
         "default_provider": "openai",
+        "auth": {"anonymous": {"consumer": "anonymous"}},
     });
     let env = |variable: &str| (variable == "OPENAI_API_KEY").then(|| "sk".to_owned());
     Config::parse(document.to_string().as_bytes(), &env).unwrap()
@@ -33,6 +34,7 @@ fn closed() -> Config {
             "gpt-5": {"provider": "openai", "model": "gpt-5-2025-08-07", "aliases": ["best"]},
             "gpt-5-mini": {"provider": "openai"},
         },
+        "auth": {"anonymous": {"consumer": "anonymous"}},
     });
     Config::parse(document.to_string().as_bytes(), &|_| None).unwrap()
 }
