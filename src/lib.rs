@@ -21,6 +21,7 @@
 )]
 
 pub mod attempt;
+pub mod auth;
 pub mod chat;
 pub mod config;
 pub mod error;
