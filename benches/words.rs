@@ -62,11 +62,16 @@ fn configuration() -> Config {
     Config::parse(CONFIGURATION.as_bytes(), &|_| None).expect("the configuration is valid")
 }
 
+/// A request of the configuration's anonymous consumer.
+fn anyone(body: &[u8], config: &Config) -> Step {
+    on_body(body, "id", config.auth().anonymous().expect("anyone may ask"), config)
+}
+
 /// The gateway role's part: from the body to the plan.
 #[divan::bench(args = cases())]
 fn plan(bencher: Bencher<'_, '_>, (texts, size): (&str, usize)) {
     let (body, config) = (chat("gpt-5", texts, size), configuration());
-    bencher.counter(BytesCount::new(body.len())).bench_local(|| on_body(black_box(&body), "id", &config));
+    bencher.counter(BytesCount::new(body.len())).bench_local(|| anyone(black_box(&body), &config));
 }
 
 /// The provider role's part: from the plan and the body to another dialect.
@@ -81,7 +86,7 @@ fn translate(bencher: Bencher<'_, '_>, (texts, size): (&str, usize)) {
 }
 
 fn planned(body: &[u8], config: &Config) -> Vec<u8> {
-    match on_body(body, "id", config) {
+    match anyone(body, config) {
         Step::Forward(forward) => forward.plan.to_bytes(),
         step => panic!("the body is not forwarded: {step:?}"),
     }

@@ -28,7 +28,8 @@ const CONFIG: &str = r#"{
 }"#;
 
 fn step(body: &str) -> Step {
-    on_body(body.as_bytes(), "6d2f", &Config::parse(CONFIG.as_bytes(), &|_| None).unwrap())
+    let config = Config::parse(CONFIG.as_bytes(), &|_| None).unwrap();
+    on_body(body.as_bytes(), "6d2f", config.auth().anonymous().unwrap(), &config)
 }
 
 fn forwarded(model: &str, more: &str) -> Forward {
