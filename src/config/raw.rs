@@ -7,7 +7,8 @@ use super::consumer::CacheScope;
 use super::problems::Problem;
 use super::protobuf;
 use crate::names;
-use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Value};
 use serde_path_to_error::{Path, Segment};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -142,8 +143,7 @@ pub(super) struct Timeouts {
     pub answer_ms: Option<u64>,
 }
 
-/// Read by name, sorted: protobuf's maps have no order, so none may matter. A name given twice is refused, where
-/// serde's own maps would let the last one win.
+/// Read by name, sorted: protobuf's maps have no order, so none may matter. In YAML, a key with nothing after it is none.
 pub(super) struct Entries<T>(pub BTreeMap<String, T>);
 
 impl<T> Default for Entries<T> {
@@ -166,21 +166,79 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Entries<T> {
             fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Entries<T>, A::Error> {
                 let mut entries = BTreeMap::new();
                 while let Some((name, entry)) = access.next_entry::<String, T>()? {
-                    if entries.contains_key(&name) {
-                        return Err(A::Error::custom(format_args!("the key `{name}` is there twice")));
-                    }
                     entries.insert(name, entry);
                 }
                 Ok(Entries(entries))
             }
 
-            /// In YAML, a key with nothing after it.
             fn visit_unit<E: Error>(self) -> Result<Entries<T>, E> {
                 Ok(Entries::default())
             }
         }
 
         deserializer.deserialize_any(Read(PhantomData))
+    }
+}
+
+/// JSON in which no name is given twice, where serde's own maps would let the last one win.
+struct Once(Value);
+
+impl<'de> Deserialize<'de> for Once {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Read;
+
+        impl<'de> Visitor<'de> for Read {
+            type Value = Value;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("JSON")
+            }
+
+            fn visit_unit<E: Error>(self) -> Result<Value, E> {
+                Ok(Value::Null)
+            }
+
+            fn visit_bool<E: Error>(self, truth: bool) -> Result<Value, E> {
+                Ok(truth.into())
+            }
+
+            fn visit_i64<E: Error>(self, number: i64) -> Result<Value, E> {
+                Ok(number.into())
+            }
+
+            fn visit_u64<E: Error>(self, number: u64) -> Result<Value, E> {
+                Ok(number.into())
+            }
+
+            fn visit_f64<E: Error>(self, number: f64) -> Result<Value, E> {
+                Ok(number.into())
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Value, E> {
+                Ok(text.into())
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Value, A::Error> {
+                let mut values = Vec::new();
+                while let Some(Once(value)) = access.next_element()? {
+                    values.push(value);
+                }
+                Ok(Value::Array(values))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Value, A::Error> {
+                let mut entries = Map::new();
+                while let Some((name, Once(value))) = access.next_entry::<String, _>()? {
+                    if entries.contains_key(&name) {
+                        return Err(A::Error::custom(format_args!("the key `{name}` is there twice")));
+                    }
+                    entries.insert(name, value);
+                }
+                Ok(Value::Object(entries))
+            }
+        }
+
+        deserializer.deserialize_any(Read).map(Self)
     }
 }
 
@@ -192,15 +250,21 @@ pub(super) fn read(bytes: &[u8]) -> Result<Document, Problem> {
     if bytes.iter().all(u8::is_ascii_whitespace) {
         return Err(whole("the plugin has no configuration".to_owned()));
     }
-    if bytes.contains(&0x12) {
-        let value = protobuf::decode(bytes)
-            .map_err(|why| whole(format!("the bytes are not a google.protobuf.Struct: {why}")))?;
-        return serde_path_to_error::deserialize(value).map_err(problem);
-    }
+    let value = match bytes.contains(&0x12) {
+        true => protobuf::decode(bytes)
+            .map_err(|why| whole(format!("the bytes are not a google.protobuf.Struct: {why}")))?,
+        false => from_text(bytes)?,
+    };
+    serde_path_to_error::deserialize(value).map_err(problem)
+}
+
+/// The document goes through the same form whatever it is written in: read from the text directly, all of serde's code for
+/// its shape would be in the filter a second time.
+fn from_text(bytes: &[u8]) -> Result<Value, Problem> {
     let mut text = serde_json::Deserializer::from_slice(bytes);
-    let document = serde_path_to_error::deserialize(&mut text).map_err(problem)?;
+    let Once(value) = serde_path_to_error::deserialize(&mut text).map_err(problem)?;
     text.end().map_err(not_json)?;
-    Ok(document)
+    Ok(value)
 }
 
 fn whole(found: String) -> Problem {
