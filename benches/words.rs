@@ -5,11 +5,13 @@
 use divan::counter::BytesCount;
 use divan::{Bencher, black_box};
 use modelgate::attempt::{Attempt, Head};
+use modelgate::auth::{Credentials, identify};
 use modelgate::chat::{ChunkWriter, Delta, Event};
 use modelgate::config::Config;
 use modelgate::exchange::{Step, on_body};
 use modelgate::json::{Document, Surrogates, Text};
 use modelgate::sse::Splitter;
+use sha2::{Digest, Sha256};
 
 fn main() {
     divan::main();
@@ -65,6 +67,30 @@ fn configuration() -> Config {
 /// A request of the configuration's anonymous consumer.
 fn anyone(body: &[u8], config: &Config) -> Step {
     on_body(body, "id", config.auth().anonymous().expect("anyone may ask"), config)
+}
+
+/// Whose key it is, among a thousand.
+#[divan::bench]
+fn who(bencher: Bencher<'_, '_>) {
+    let config = keys();
+    let headers =
+        [("accept", &b"*/*"[..]), ("authorization", b"Bearer sk-7"), ("content-type", b"application/json")];
+    bencher.bench_local(|| {
+        let credentials = Credentials::among(black_box(&headers));
+        identify(config.auth(), credentials, None, 1_700_000_000).expect("a consumer")
+    });
+}
+
+fn keys() -> Config {
+    let consumer = |number: usize| {
+        let hash: String =
+            Sha256::digest(format!("sk-{number}")).iter().map(|byte| format!("{byte:02x}")).collect();
+        format!(r#""c{number}": {{"keys": [{{"sha256": "{hash}"}}]}}"#)
+    };
+    let consumers: Vec<_> = (0..1000).map(consumer).collect();
+    let document =
+        format!(r#"{{"providers": {{"ollama": {{}}}}, "consumers": {{{}}}}}"#, consumers.join(","));
+    Config::parse(document.as_bytes(), &|_| None).expect("the configuration is valid")
 }
 
 /// The gateway role's part: from the body to the plan.

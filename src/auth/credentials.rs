@@ -30,6 +30,12 @@ impl<'h> Credentials<'h> {
         found
     }
 
+    /// Whether there is any.
+    #[must_use]
+    pub fn are_there(&self) -> bool {
+        self.authorization.is_some() || self.api_key.is_some()
+    }
+
     /// The key. The same one in both headers, as some clients send it, is one key.
     pub(super) fn key(self) -> Result<Option<&'h [u8]>, Denied> {
         if self.repeated {

@@ -1,7 +1,7 @@
 //! Who asks: from what a request brings along to a consumer of the configuration, or to a refusal.
 //!
 //! A request may bring an API key, as `Authorization: Bearer` or as `X-API-Key`, and a token (JWT) that Envoy has verified
-//! and taken out of it; if both are there, they have to name the same consumer. What names nobody is refused, and is not
+//! and taken out of it; if both name someone, it has to be the same consumer. What names nobody is refused, and is not
 //! anonymous use: that is for requests that bring nothing. Where nobody can be told from anybody else, because the
 //! configuration has neither keys nor tokens, nothing is looked at; SDKs insist on sending some key.
 
@@ -50,11 +50,10 @@ pub fn identify(
         Some(key) => Some(key::owner(auth.keys(), key, now).ok_or(Denied::Unknown)?),
         None => None,
     };
-    let by_token = token.map(|token| bearer(auth, token)).transpose()?;
-    match (by_key, by_token) {
-        (Some(key), Some(token)) if key.name != token.name => Err(Denied::Conflicting),
+    match (by_key, token.map(|token| bearer(auth, token))) {
+        (Some(key), Some(Ok(token))) if key.name != token.name => Err(Denied::Conflicting),
         (Some(key), _) => Ok(Rc::clone(key)),
-        (None, Some(token)) => Ok(token),
+        (None, Some(by_token)) => by_token,
         (None, None) => auth.anonymous().map(Rc::clone).ok_or(Denied::Missing),
     }
 }

@@ -161,7 +161,7 @@ fn a_token_and_a_key_have_to_be_of_one_consumer() {
         (key("sk-acme-old"), "acme", Err(Denied::Unknown)),
         (key("sk-nobody"), "acme", Err(Denied::Unknown)),
         (key(""), "acme", Err(Denied::Malformed)),
-        (key("sk-acme-new"), "", Err(Denied::Nameless)),
+        (key("sk-acme-new"), "", is("acme", "premium")),
     ] {
         let token = token(subject, Some("premium"));
         assert_eq!(ask(&config("guest"), &headers, Some(&token)), expected, "{headers:?} {subject}");

@@ -130,7 +130,9 @@ impl HttpContext for Gateway {
     fn on_http_request_headers(&mut self, _: usize, ends: bool) -> Action {
         let headers = abi::headers(Map::RequestHeaders).unwrap_or_default();
         let headers = headers.pairs();
-        let token = self.config.auth().jwt().and_then(token::verified);
+        let credentials = Credentials::among(&headers);
+        let jwt = self.config.auth().jwt();
+        let token = jwt.and_then(|jwt| token::verified(jwt, credentials.are_there()));
         let header = |name| headers.iter().find(|(other, _)| *other == name).map(|(_, value)| *value);
         let head = Head {
             method: header(":method").unwrap_or_default(),
@@ -138,7 +140,7 @@ impl HttpContext for Gateway {
             content_type: header("content-type"),
             content_length: header("content-length"),
             ends,
-            credentials: Credentials::among(&headers),
+            credentials,
             token: token.as_ref(),
         };
         let (consumer, step) = exchange::on_head(head, &self.config, now_in_seconds());

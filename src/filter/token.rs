@@ -10,11 +10,12 @@ use crate::config::Jwt;
 /// proxy-wasm's status for a property that there is not.
 const NOT_FOUND: Refused = Refused(1);
 
-/// The token of this request; none if there is none that is valid.
-pub(super) fn verified(jwt: &Jwt) -> Option<Token> {
+/// The token of this request; none if there is none that is valid. Where there is a key, one that names nobody does not
+/// matter, and it is not asked whether there is one.
+pub(super) fn verified(jwt: &Jwt, has_key: bool) -> Option<Token> {
     match abi::property(&jwt.consumer) {
         Ok(subject) => Some(Token::Of { subject, tier: abi::property(&jwt.tier).ok() }),
-        Err(NOT_FOUND) if abi::property(&jwt.payload) == Err(NOT_FOUND) => None,
+        Err(NOT_FOUND) if has_key || abi::property(&jwt.payload) == Err(NOT_FOUND) => None,
         Err(_) => Some(Token::Nameless),
     }
 }
