@@ -39,7 +39,7 @@ impl Check<'_> {
         self.tiers(catalog, &mut auth, sections.tiers);
         self.consumers(catalog, &mut auth, sections.consumers.unwrap_or_default());
         if let Some(raw::Anonymous::Consumer(name)) = raw.anonymous {
-            auth.anonymous = self.anonymous(&auth, &name);
+            self.anonymous(&mut auth, &name);
         }
         if !is_said {
             self.problems.add("auth", "there is neither auth nor consumers, so nobody could ask", WAYS);
@@ -131,13 +131,14 @@ impl Check<'_> {
         keys
     }
 
-    /// A consumer of `consumers`, or one of its own.
-    fn anonymous(&mut self, auth: &Auth, name: &str) -> Option<Rc<Consumer>> {
-        if let Some(consumer) = auth.consumer(name) {
-            return Some(Rc::clone(consumer));
-        }
-        let name = self.name(ConsumerName::parse(name), "auth.anonymous.consumer", name)?;
-        Some(Rc::new(Consumer::unlisted(name, Rc::clone(&auth.default_tier))))
+    /// A consumer of `consumers`, or one more.
+    fn anonymous(&mut self, auth: &mut Auth, name: &str) {
+        let Some(parsed) = self.name(ConsumerName::parse(name), "auth.anonymous.consumer", name) else {
+            return;
+        };
+        let consumer = auth.consumers.entry(name.into());
+        let one_more = || Rc::new(Consumer::unlisted(parsed, Rc::clone(&auth.default_tier)));
+        auth.anonymous = Some(Rc::clone(consumer.or_insert_with(one_more)));
     }
 
     fn jwt(&mut self, raw: raw::Jwt) -> Jwt {

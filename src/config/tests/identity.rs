@@ -110,6 +110,8 @@ fn the_anonymous_consumer_is_one_of_the_document_or_one_of_its_own() {
         let config = read(&sections);
         let guest = config.auth().anonymous().unwrap();
         assert_eq!((guest.name.as_str(), guest.tier.name.as_str()), ("guest", tier));
+        // A token that names it is of the same one.
+        assert!(Rc::ptr_eq(guest, consumer(&config, "guest")));
     }
 }
 
