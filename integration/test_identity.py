@@ -439,12 +439,12 @@ def test_only_addresses_that_are_allowed_are_served(start):
 
 
 def test_a_web_page_of_an_allowed_origin_may_ask(gateway, lanes):
-    asked = {"access-control-request-method": "POST", "access-control-request-headers": "authorization,content-type"}
+    asked = {"access-control-request-method": "POST", "access-control-request-headers": "authorization,content-type,x-stainless-os"}
     preflight = lambda origin: gateway.http.options("/v1/chat/completions", headers={"origin": origin, **asked})
     allowed = preflight("https://app.example.com")
     assert allowed.status_code == 200
     assert allowed.headers["access-control-allow-origin"] == "https://app.example.com"
-    assert "authorization" in allowed.headers["access-control-allow-headers"]
+    assert allowed.headers["access-control-allow-headers"] == "authorization, *"
     assert "POST" in allowed.headers["access-control-allow-methods"]
     for origin in ("https://evil.example.com", "http://app.example.com", "https://app.example.com.evil.example", "null"):
         refused = preflight(origin)
