@@ -5,11 +5,13 @@
 use divan::counter::BytesCount;
 use divan::{Bencher, black_box};
 use modelgate::attempt::{Attempt, Head};
+use modelgate::auth::{Credentials, identify};
 use modelgate::chat::{ChunkWriter, Delta, Event};
 use modelgate::config::Config;
 use modelgate::exchange::{Step, on_body};
 use modelgate::json::{Document, Surrogates, Text};
 use modelgate::sse::Splitter;
+use sha2::{Digest, Sha256};
 
 fn main() {
     divan::main();
@@ -54,18 +56,48 @@ const CONFIGURATION: &str = r#"{
         "openai": {"vendor": "openai", "api_key": {"value": "key"}},
         "anthropic": {"vendor": "anthropic", "api_key": {"value": "key"}}
     },
-    "models": {"gpt-5": {"provider": "openai"}, "claude": {"provider": "anthropic"}}
+    "models": {"gpt-5": {"provider": "openai"}, "claude": {"provider": "anthropic"}},
+    "auth": {"anonymous": {"consumer": "anonymous"}}
 }"#;
 
 fn configuration() -> Config {
     Config::parse(CONFIGURATION.as_bytes(), &|_| None).expect("the configuration is valid")
 }
 
+/// A request of the configuration's anonymous consumer.
+fn anyone(body: &[u8], config: &Config) -> Step {
+    on_body(body, "id", config.auth().anonymous().expect("anyone may ask"), config)
+}
+
+/// Whose key it is, among a thousand.
+#[divan::bench]
+fn who(bencher: Bencher<'_, '_>) {
+    let config = keys();
+    let headers =
+        [("accept", &b"*/*"[..]), ("authorization", b"Bearer sk-7"), ("content-type", b"application/json")];
+    bencher.bench_local(|| {
+        let credentials = Credentials::among(black_box(&headers));
+        identify(config.auth(), credentials, None, 1_700_000_000).expect("a consumer")
+    });
+}
+
+fn keys() -> Config {
+    let consumer = |number: usize| {
+        let hash: String =
+            Sha256::digest(format!("sk-{number}")).iter().map(|byte| format!("{byte:02x}")).collect();
+        format!(r#""c{number}": {{"keys": [{{"sha256": "{hash}"}}]}}"#)
+    };
+    let consumers: Vec<_> = (0..1000).map(consumer).collect();
+    let document =
+        format!(r#"{{"providers": {{"ollama": {{}}}}, "consumers": {{{}}}}}"#, consumers.join(","));
+    Config::parse(document.as_bytes(), &|_| None).expect("the configuration is valid")
+}
+
 /// The gateway role's part: from the body to the plan.
 #[divan::bench(args = cases())]
 fn plan(bencher: Bencher<'_, '_>, (texts, size): (&str, usize)) {
     let (body, config) = (chat("gpt-5", texts, size), configuration());
-    bencher.counter(BytesCount::new(body.len())).bench_local(|| on_body(black_box(&body), "id", &config));
+    bencher.counter(BytesCount::new(body.len())).bench_local(|| anyone(black_box(&body), &config));
 }
 
 /// The provider role's part: from the plan and the body to another dialect.
@@ -80,7 +112,7 @@ fn translate(bencher: Bencher<'_, '_>, (texts, size): (&str, usize)) {
 }
 
 fn planned(body: &[u8], config: &Config) -> Vec<u8> {
-    match on_body(body, "id", config) {
+    match anyone(body, config) {
         Step::Forward(forward) => forward.plan.to_bytes(),
         step => panic!("the body is not forwarded: {step:?}"),
     }

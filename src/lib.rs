@@ -1,8 +1,8 @@
 //! modelgate: a multi-model LLM gateway as one proxy-wasm filter for Envoy.
 //!
 //! The design is in `docs/architecture.md`. Modules look only downward: words (`json`, `sse`,
-//! `chat`, `config`, `error`, `names`, `plan`), policy (`route`, `provider`), flow (`exchange`,
-//! `attempt`), host (`filter`); only `filter` knows Envoy.
+//! `chat`, `config`, `error`, `names`, `plan`, `time`), policy (`auth`, `route`, `provider`), flow
+//! (`exchange`, `attempt`), host (`filter`); only `filter` knows Envoy.
 
 // A panic traps the VM under every request of a worker, so nothing outside of tests may be able to.
 #![deny(unsafe_code)]
@@ -21,6 +21,7 @@
 )]
 
 pub mod attempt;
+pub mod auth;
 pub mod chat;
 pub mod config;
 pub mod error;
@@ -32,3 +33,4 @@ pub mod plan;
 pub mod provider;
 pub mod route;
 pub mod sse;
+pub mod time;

@@ -57,6 +57,10 @@ fn the_full_example_has_every_key() {
         "/models/claude-sonnet",
         "/routes/smart",
         "/routes/smart/targets/1",
+        "/auth",
+        "/auth/jwt",
+        "/tiers/premium",
+        "/consumers/acme",
         "/bounds",
     ] {
         let mut broken = full.clone();

@@ -24,6 +24,7 @@ const CONFIG: &str = r#"{
     "all": {"targets": [{"model": "gpt"}, {"model": "claude"}, {"model": "flash"}, {"model": "gpt-spare"}]},
     "foreign": {"targets": [{"model": "claude"}, {"model": "flash"}]}
   },
+  "auth": {"anonymous": {"consumer": "anonymous"}},
   "bounds": {"held_bytes": 2000}
 }"#;
 

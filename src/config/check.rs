@@ -4,9 +4,10 @@
 //! that was refused is not a problem of its own.
 
 use super::catalog::{Catalog, Model, Named, Offer, Route, Target};
+use super::identity::Sections;
 use super::problems::Problems;
 use super::{Bounds, Config, Timeouts, raw};
-use crate::names::{self, BadName, ModelName, RouteName};
+use crate::names::{self, BadName, ModelName, RegionName, RouteName};
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 use std::rc::Rc;
@@ -25,6 +26,8 @@ pub(super) struct Check<'a> {
     /// The paths of entries that were refused.
     refused: BTreeSet<String>,
     route_names: BTreeSet<String>,
+    /// Where models run.
+    pub regions: BTreeSet<RegionName>,
 }
 
 /// The configuration `document` describes, with the environment that the keys are read from.
@@ -38,16 +41,19 @@ pub(super) fn check(
         warnings: Vec::new(),
         refused: BTreeSet::new(),
         route_names: BTreeSet::new(),
+        regions: BTreeSet::new(),
     };
     let mut catalog = Catalog::default();
     check.providers(&mut catalog, document.providers);
     check.models(&mut catalog, document.models);
     check.routes(&mut catalog, document.routes);
     let default = document.default_provider.and_then(|name| check.default_provider(&catalog, &name));
+    let sections = Sections { auth: document.auth, tiers: document.tiers, consumers: document.consumers };
+    let auth = check.auth(&catalog, sections);
     let bounds = check.bounds(document.bounds);
     let timeouts = check.timeouts(document.timeouts);
     match check.problems.is_empty() {
-        true => Ok(Config { catalog, default, bounds, timeouts, warnings: check.warnings }),
+        true => Ok(Config { catalog, default, auth, bounds, timeouts, warnings: check.warnings }),
         false => Err(check.problems),
     }
 }
@@ -112,6 +118,11 @@ impl Check<'_> {
         for (position, alias) in raw.aliases.iter().enumerate() {
             aliases.push(self.name(ModelName::parse(alias), &format!("{path}.aliases[{position}]"), alias));
         }
+        let region = raw
+            .region
+            .as_deref()
+            .and_then(|region| self.name(RegionName::parse(region), &format!("{path}.region"), region));
+        self.regions.extend(region.clone());
         let provider = catalog.offers.get(raw.provider.as_str()).map(|offer| Rc::clone(&offer.provider));
         if provider.is_none() {
             self.unknown_provider(catalog, format!("{path}.provider"), &raw.provider);
@@ -130,6 +141,7 @@ impl Check<'_> {
             aliases: aliases.into_iter().collect::<Option<_>>()?,
             context_window: raw.context_window,
             max_output_tokens: raw.max_output_tokens,
+            region,
         })
     }
 
@@ -147,11 +159,13 @@ impl Check<'_> {
                     self.target(catalog, &format!("{path}.targets[{position}]"), target)
                 })
                 .collect();
-            if let (Some(name), Some(targets)) = (parsed, targets.into_iter().collect()) {
-                let route = Rc::new(Route { name, targets });
-                self.claim(catalog, route.name.as_str(), &path, &Named::Route(Rc::clone(&route)));
-                catalog.routes.push(route);
-            }
+            let (Some(name), Some(targets)) = (parsed, targets.into_iter().collect()) else {
+                self.refuse(path);
+                continue;
+            };
+            let route = Rc::new(Route { name, targets });
+            self.claim(catalog, route.name.as_str(), &path, &Named::Route(Rc::clone(&route)));
+            catalog.routes.push(route);
         }
     }
 
@@ -160,10 +174,7 @@ impl Check<'_> {
         if !TRIES.contains(&tries) {
             self.problems.add(format!("{path}.tries"), tries.to_string(), within(&TRIES));
         }
-        let model = match catalog.names.get(raw.model.as_str()) {
-            Some(Named::Model(model)) => Some(Rc::clone(model)),
-            _ => catalog.offer(&raw.model).and_then(|(offer, model)| offer.model(model)),
-        };
+        let model = catalog.model(&raw.model);
         if model.is_none() {
             self.unknown_target(catalog, format!("{path}.model"), &raw.model);
         }
@@ -265,11 +276,11 @@ impl Check<'_> {
         parsed.map_err(|why| self.problems.add(path, format!("{text:?} cannot be a name: {why}"), "")).ok()
     }
 
-    fn refuse(&mut self, path: String) {
+    pub(super) fn refuse(&mut self, path: String) {
         self.refused.insert(path);
     }
 
-    fn is_refused(&self, section: &str, name: &str) -> bool {
+    pub(super) fn is_refused(&self, section: &str, name: &str) -> bool {
         self.refused.contains(&format!("{section}.{name}"))
     }
 }

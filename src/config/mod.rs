@@ -7,6 +7,8 @@
 mod base_url;
 mod catalog;
 mod check;
+mod consumer;
+mod identity;
 mod problems;
 mod protobuf;
 mod provider;
@@ -18,6 +20,7 @@ mod vendor;
 
 pub use base_url::{BadBaseUrl, BaseUrl, Scheme};
 pub use catalog::{Model, Named, Route, Target};
+pub use consumer::{Allowed, ApiKey, Auth, CacheScope, Consumer, Jwt, KeyHash, Keys, Tier};
 pub use problems::{Problem, Problems};
 pub use provider::Provider;
 pub use secret::{Key, Secret, Unsendable};
@@ -32,6 +35,7 @@ pub struct Config {
     catalog: Catalog,
     /// With the catalog's models of it, because a bare name may be one of them.
     default: Option<Offer>,
+    auth: Auth,
     bounds: Bounds,
     timeouts: Timeouts,
     warnings: Vec<String>,
@@ -82,6 +86,11 @@ impl Config {
     /// What is no error, but an operator should know: a provider without its key.
     pub fn warnings(&self) -> &[String] {
         &self.warnings
+    }
+
+    /// How those who ask are told apart.
+    pub fn auth(&self) -> &Auth {
+        &self.auth
     }
 
     /// How much is held in memory at most.

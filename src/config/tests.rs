@@ -1,5 +1,7 @@
 //! The document as a whole: what is read from it, and what is said of each mistake.
 
+mod identity;
+
 use super::protobuf::tests::encode;
 use super::*;
 use serde_json::{Value, json};
@@ -13,8 +15,13 @@ fn environment(variable: &str) -> Option<String> {
     }
 }
 
+/// A document with providers that says nothing of who may ask is given that anyone may.
 fn parse(document: &Value) -> Result<Config, Problems> {
-    Config::parse(&encode(document), &environment)
+    let mut document = document.clone();
+    if document.get("providers").is_some() && document.get("auth").or(document.get("consumers")).is_none() {
+        document["auth"] = json!({"anonymous": {"consumer": "anonymous"}});
+    }
+    Config::parse(&encode(&document), &environment)
 }
 
 fn problems(document: &Value) -> Vec<String> {
@@ -40,6 +47,7 @@ fn full() -> Value {
             "smart": {"targets": [{"model": "sonnet"}, {"model": "openai/gpt-5-mini", "tries": 2}]},
         },
         "default_provider": "openai",
+        "auth": {"anonymous": {"consumer": "anonymous"}},
         "bounds": {"request_bytes": 1_048_576},
     })
 }
@@ -108,7 +116,9 @@ fn a_struct_that_looks_like_json_is_read_as_a_struct() {
     let Some(document) = looks_like_json else { panic!("one of these lengths is that of a brace") };
     let bytes = [
         encode(&json!({"models": document["models"]})),
-        encode(&json!({"providers": document["providers"]})),
+        encode(
+            &json!({"providers": document["providers"], "auth": {"anonymous": {"consumer": "anonymous"}}}),
+        ),
     ];
     assert!(Config::parse(&bytes.concat(), &environment).is_ok());
 }
@@ -209,7 +219,7 @@ fn a_document_of_the_wrong_shape_is_refused_where_it_is_wrong() {
         (
             json!({"provider": {}}),
             "provider: unknown key `provider`: expected one of `providers`, `models`, `routes`, `default_provider`, \
-             `bounds`, `timeouts`; nearest: \"providers\""
+             `auth`, `tiers`, `consumers`, `bounds`, `timeouts`; nearest: \"providers\""
                 .to_owned(),
         ),
         (

@@ -23,11 +23,13 @@ const CONFIG: &str = r#"{
     "foreign-first": {"targets": [{"model": "claude"}, {"model": "m"}, {"model": "x"}]},
     "eager": {"targets": [{"model": "m", "tries": 10}, {"model": "x", "tries": 10}]}
   },
+  "auth": {"anonymous": {"consumer": "anonymous"}},
   "timeouts": {"first_token_ms": 3000}
 }"#;
 
 fn step(body: &str) -> Step {
-    on_body(body.as_bytes(), "6d2f", &Config::parse(CONFIG.as_bytes(), &|_| None).unwrap())
+    let config = Config::parse(CONFIG.as_bytes(), &|_| None).unwrap();
+    on_body(body.as_bytes(), "6d2f", config.auth().anonymous().unwrap(), &config)
 }
 
 fn forwarded(model: &str, more: &str) -> Forward {

@@ -1,7 +1,9 @@
 //! The gateway role: holds a client's request until its body is there, plans it, lets it go.
 
 use super::abi::{self, Buffer, Map};
-use crate::config::Config;
+use super::token;
+use crate::auth::Credentials;
+use crate::config::{Config, Consumer};
 use crate::exchange::{self, Forward, Head, Reply, Step, local_reply};
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
@@ -15,8 +17,10 @@ pub(super) struct Gateway {
 }
 
 enum State {
-    /// The request is not planned yet.
-    Asked,
+    /// Nothing is known of the request.
+    New,
+    /// This consumer's request is not planned yet.
+    Asked(Rc<Consumer>),
     /// It is on its way to the targets.
     Forwarded,
     /// It was answered from here.
@@ -45,13 +49,14 @@ const PER_TRY_TIMEOUT: &str = "x-envoy-upstream-rq-per-try-timeout-ms";
 
 impl Gateway {
     pub fn new(config: Rc<Config>) -> Self {
-        Self { config, state: State::Asked, request_id: Vec::new() }
+        Self { config, state: State::New, request_id: Vec::new() }
     }
 
-    /// The whole body is there, `size` bytes of it.
-    fn plan(&mut self, size: usize) -> Action {
+    /// The whole body of this consumer's request is there, `size` bytes of it.
+    fn plan(&mut self, consumer: &Consumer, size: usize) -> Action {
         let body = abi::buffer(Buffer::RequestBody, 0, size).unwrap_or_default();
-        let step = exchange::on_body(&body, &String::from_utf8_lossy(&self.request_id), &self.config);
+        let request_id = String::from_utf8_lossy(&self.request_id);
+        let step = exchange::on_body(&body, &request_id, consumer, &self.config);
         self.perform(step)
     }
 
@@ -90,6 +95,15 @@ impl Gateway {
     }
 }
 
+/// Tells the access log who asks.
+fn tell(consumer: &Consumer) {
+    let told = abi::set_property("consumer", consumer.name.as_str().as_bytes())
+        .and_then(|()| abi::set_property("tier", consumer.tier.name.as_str().as_bytes()));
+    if told.is_err() {
+        log::error!("Envoy refused to note who asks");
+    }
+}
+
 /// Leaves the plan where the provider role and the router find it.
 fn forward_to_envoy(forward: &Forward) -> Result<(), abi::Refused> {
     let plan = &forward.plan;
@@ -116,6 +130,9 @@ impl HttpContext for Gateway {
     fn on_http_request_headers(&mut self, _: usize, ends: bool) -> Action {
         let headers = abi::headers(Map::RequestHeaders).unwrap_or_default();
         let headers = headers.pairs();
+        let credentials = Credentials::among(&headers);
+        let jwt = self.config.auth().jwt();
+        let token = jwt.and_then(|jwt| token::verified(jwt, credentials.are_there()));
         let header = |name| headers.iter().find(|(other, _)| *other == name).map(|(_, value)| *value);
         let head = Head {
             method: header(":method").unwrap_or_default(),
@@ -123,8 +140,14 @@ impl HttpContext for Gateway {
             content_type: header("content-type"),
             content_length: header("content-length"),
             ends,
+            credentials,
+            token: token.as_ref(),
         };
-        let step = exchange::on_head(head, &self.config, now_in_seconds());
+        let (consumer, step) = exchange::on_head(head, &self.config, now_in_seconds());
+        if let Some(consumer) = consumer {
+            tell(&consumer);
+            self.state = State::Asked(consumer);
+        }
         self.request_id = header("x-request-id").unwrap_or_default().to_vec();
         let steers = |name: &str| name.starts_with("x-envoy-") && STEERING.contains(&name);
         for (name, _) in headers.iter().filter(|(name, _)| steers(name)) {
@@ -136,11 +159,11 @@ impl HttpContext for Gateway {
     }
 
     fn on_http_request_body(&mut self, size: usize, ends: bool) -> Action {
-        match self.state {
+        match &self.state {
             // What is too long already is refused before the rest of it has come.
-            State::Asked if !ends && size <= self.config.bounds().request_bytes => Action::Pause,
-            State::Asked => self.plan(size),
-            State::Replied => Action::Pause,
+            State::Asked(_) if !ends && size <= self.config.bounds().request_bytes => Action::Pause,
+            State::Asked(consumer) => self.plan(&Rc::clone(consumer), size),
+            State::New | State::Replied => Action::Pause,
             State::Forwarded | State::Replaced(_) => Action::Continue,
         }
     }
@@ -149,9 +172,9 @@ impl HttpContext for Gateway {
         if abi::drop_trailers(Map::RequestTrailers).is_err() {
             log::error!("Envoy refused to drop a request's trailers");
         }
-        match self.state {
-            State::Asked => self.plan(abi::ALL),
-            State::Replied => Action::Pause,
+        match &self.state {
+            State::Asked(consumer) => self.plan(&Rc::clone(consumer), abi::ALL),
+            State::New | State::Replied => Action::Pause,
             State::Forwarded | State::Replaced(_) => Action::Continue,
         }
     }

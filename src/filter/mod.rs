@@ -8,6 +8,7 @@ mod abi;
 mod gateway;
 mod provider;
 mod root;
+mod token;
 
 pub use root::root;
 

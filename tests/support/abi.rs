@@ -208,8 +208,13 @@ unsafe extern "C" fn proxy_get_property(
             "plugin_root_id" => Some(here.root_id.clone().into_bytes()),
             path => here.properties.get(path).cloned(),
         };
+        // What has members is a map, and a map of protobuf's has no form in which it could be handed over.
+        let within = format!("{path}\0");
         match value.or_else(|| here.filter_state.borrow().get(&path).cloned()) {
             Some(value) => unsafe { give(&value, data, size) },
+            None if here.properties.keys().any(|other| other.starts_with(&within)) => {
+                Status::SerializationFailure
+            }
             None => Status::NotFound,
         }
     })

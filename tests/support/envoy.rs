@@ -48,6 +48,8 @@ pub struct Envoy {
     pub routed: Vec<Headers>,
     /// What the last request left in filter state, for the access log.
     pub filter_state: FilterState,
+    /// The claims of a valid token in each request, as `jwt_authn` leaves them under the name `jwt_payload`.
+    pub claims: Vec<(&'static str, Vec<u8>)>,
     /// How much Envoy buffers of a request and of a response.
     pub limits: (usize, usize),
     /// Retries beyond what the filter asked for, as an Envoy that is configured otherwise may make.
@@ -73,6 +75,7 @@ impl Envoy {
             sent: Vec::new(),
             routed: Vec::new(),
             filter_state: FilterState::default(),
+            claims: Vec::new(),
             limits: (1 << 20, 1 << 20),
             surplus_retries: 0,
             requests: 0,
@@ -125,7 +128,12 @@ impl Envoy {
     pub fn ask(&mut self, request: Request) -> Answer {
         self.requests += 1;
         self.filter_state = FilterState::default();
-        let mut gateway = Filter::create(&self.gateway, &self.filter_state, &[]);
+        let claims = self.claims.iter().map(|(name, value)| {
+            let path =
+                format!("metadata\0filter_metadata\0envoy.filters.http.jwt_authn\0jwt_payload\0{name}");
+            (path, value.clone())
+        });
+        let mut gateway = Filter::create(&self.gateway, &self.filter_state, claims.collect());
         let mut client = Client::default();
         if let Err(reply) = self.serve(&mut gateway, &mut client, request) {
             self.reply(&mut gateway, &mut client, reply);
@@ -162,8 +170,9 @@ impl Envoy {
             if !self.clusters.contains_key(&cluster) {
                 return Err(local(503, "no healthy upstream", "no_healthy_upstream"));
             }
-            let properties = [("upstream\0request_attempt_count", number.to_le_bytes().to_vec())];
-            let mut provider = Filter::create(&self.provider, &self.filter_state, &properties);
+            let attempt = "upstream\0request_attempt_count".to_string();
+            let properties = [(attempt, number.to_le_bytes().to_vec())].into();
+            let mut provider = Filter::create(&self.provider, &self.filter_state, properties);
             let message = (&mut headers, body.as_slice(), trailers.clone());
             let attempt = self.attempt(&cluster, &mut provider, message, gateway, client, retries > 0);
             provider.finish(false);

@@ -34,7 +34,7 @@ impl Got {
 
 /// An attempt at a vendor; no other target is left.
 pub fn attempt(vendor: Vendor, asked: Asked) -> Attempt {
-    let config = r#"{"providers": {"p": {"vendor": "VENDOR", "base_url": "https://p.example/v1", "api_key": {"value": "the-key-of-p"}, "allow_unlisted": true}}}"#;
+    let config = r#"{"providers": {"p": {"vendor": "VENDOR", "base_url": "https://p.example/v1", "api_key": {"value": "the-key-of-p"}, "allow_unlisted": true}}, "auth": {"anonymous": {"consumer": "anonymous"}}}"#;
     let config = Config::parse(config.replace("VENDOR", vendor.as_str()).as_bytes(), &|_| None).unwrap();
     let target = PlannedTarget {
         provider: "p".to_string(),
