@@ -10,8 +10,10 @@ use modelgate::chat::{ChunkWriter, Delta, Event};
 use modelgate::config::Config;
 use modelgate::exchange::{Step, on_body};
 use modelgate::json::{Document, Surrogates, Text};
+use modelgate::plan::Plan;
 use modelgate::sse::Splitter;
 use sha2::{Digest, Sha256};
+use std::rc::Rc;
 
 fn main() {
     divan::main();
@@ -111,15 +113,15 @@ fn translate(bencher: Bencher<'_, '_>, (texts, size): (&str, usize)) {
     });
 }
 
-fn planned(body: &[u8], config: &Config) -> Vec<u8> {
+fn planned(body: &[u8], config: &Config) -> Rc<Plan> {
     match anyone(body, config) {
-        Step::Forward(forward) => forward.plan.to_bytes(),
+        Step::Forward(forward) => Rc::new(forward.plan),
         step => panic!("the body is not forwarded: {step:?}"),
     }
 }
 
-fn attempt(plan: &[u8], config: &Config) -> Attempt {
-    Attempt::begin(plan, 1_700_000_000, config).expect("the plan holds")
+fn attempt(plan: &Rc<Plan>, config: &Config) -> Attempt {
+    Attempt::begin(Rc::clone(plan), 1, 1_700_000_000, config).expect("the plan holds")
 }
 
 /// Events of a stream, as a provider frames them.

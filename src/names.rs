@@ -61,6 +61,11 @@ macro_rules! name {
             pub fn as_str(&self) -> &str {
                 &self.0
             }
+
+            /// The name as text that it shares.
+            pub fn shared(&self) -> Rc<str> {
+                Rc::clone(&self.0)
+            }
         }
 
         impl Borrow<str> for $type {

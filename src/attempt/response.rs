@@ -110,7 +110,7 @@ impl Attempt {
         if (200..300).contains(&head.status) {
             let content_type = find(head.headers, "content-type").unwrap_or_default();
             let is_json = content_type.to_ascii_lowercase().starts_with(b"application/json");
-            self.reception = if !self.stream || is_json {
+            self.reception = if !self.plan.stream || is_json {
                 Reception::Whole(Whole { status: head.status, headers: kept, retry_after: false })
             } else {
                 Reception::Stream(Box::new(Stream::new(kept, self.source())))
@@ -172,7 +172,7 @@ impl Attempt {
     fn source(&self) -> Source {
         let frame_limit = self.bounds.response_bytes;
         if self.adapter.is_canonical() {
-            Source::Canonical(Canonical::new(self.adapter, !self.include_usage, frame_limit))
+            Source::Canonical(Canonical::new(self.adapter, !self.plan.include_usage, frame_limit))
         } else {
             Source::Translated(Translated::new(self.adapter.stream(), self.chunk_writer(), frame_limit))
         }
@@ -196,7 +196,7 @@ impl Attempt {
                     Piece::Write(body) => body.len(),
                     _ => body.len(),
                 };
-                let content_type = if self.stream { EVENT_STREAM } else { JSON };
+                let content_type = if self.plan.stream { EVENT_STREAM } else { JSON };
                 let headers = self.head(200, content_type, Some(length), whole.headers);
                 (Some(Release { headers, outcome: Outcome::Answer, failure: None }), piece)
             }
@@ -211,7 +211,7 @@ impl Attempt {
             ApiError::bad_answer(format!("{name} sent an answer that is not JSON: {error}"))
         })?;
         let root = document.root();
-        if self.stream {
+        if self.plan.stream {
             return self.streamed(root);
         }
         if self.adapter.is_canonical()
@@ -221,7 +221,7 @@ impl Attempt {
             return Ok(Piece::Pass);
         }
         let mut writer = CompletionWriter::new(&self.answer_id(), &self.target.model, self.now)
-            .with_functions(self.functions);
+            .with_functions(self.plan.functions);
         self.adapter.answer(root, &mut |event| writer.write(event));
         let usage = writer.usage();
         let mut out = Vec::with_capacity(body.len());
@@ -313,26 +313,26 @@ impl Attempt {
         headers.push((":status".into(), status.to_string().into_bytes()));
         headers.push(("content-type".into(), content_type.into()));
         headers.extend(length.map(|length| ("content-length".into(), length.to_string().into_bytes())));
-        if !kept.iter().any(|(name, _)| name == "x-request-id") && !self.request_id.is_empty() {
-            headers.push(("x-request-id".into(), self.request_id.clone().into_bytes()));
+        if !kept.iter().any(|(name, _)| name == "x-request-id") && !self.plan.request_id.is_empty() {
+            headers.push(("x-request-id".into(), self.plan.request_id.clone().into_bytes()));
         }
         headers.extend(kept);
-        headers.push(("x-modelgate-provider".into(), self.target.provider.clone().into_bytes()));
-        headers.push(("x-modelgate-model".into(), self.target.name.clone().into_bytes()));
+        headers.push(("x-modelgate-provider".into(), self.target.provider.as_bytes().to_vec()));
+        headers.push(("x-modelgate-model".into(), self.target.name.as_bytes().to_vec()));
         headers.push(("x-modelgate-attempts".into(), self.number.to_string().into_bytes()));
-        if !self.dropped.is_empty() {
-            headers.push(("x-modelgate-dropped".into(), self.dropped.clone().into_bytes()));
+        if !self.dropped().is_empty() {
+            headers.push(("x-modelgate-dropped".into(), self.dropped().into()));
         }
         headers
     }
 
     fn answer_id(&self) -> String {
-        format!("chatcmpl-{}", self.request_id)
+        format!("chatcmpl-{}", self.plan.request_id)
     }
 
     fn chunk_writer(&self) -> ChunkWriter {
-        ChunkWriter::new(&self.answer_id(), &self.target.model, self.now, self.include_usage)
-            .with_functions(self.functions)
+        ChunkWriter::new(&self.answer_id(), &self.target.model, self.now, self.plan.include_usage)
+            .with_functions(self.plan.functions)
     }
 }
 

@@ -180,7 +180,6 @@ fn forward(body: &[u8], request_id: &str, consumer: &Consumer, config: &Config) 
     Ok(Forward {
         attempt_ms: if stream { timeouts.first_token_ms } else { Some(timeouts.answer_ms) },
         plan: Plan {
-            attempt: 1,
             stream,
             include_usage,
             functions: request.functions,

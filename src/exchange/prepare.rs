@@ -62,7 +62,7 @@ fn targets(request: &Request<'_>, candidates: &[Candidate]) -> Result<Vec<Planne
         }
         // The body is written for the first target (see `canonical`); it suits a later one only if
         // that one calls its model the same.
-        let suits = |first: &PlannedTarget| first.body_passes && first.model == target.model;
+        let suits = |first: &PlannedTarget| first.body_passes && *first.model == *target.model;
         let passes = dialect(candidate).is_canonical() && !echoes && targets.first().is_none_or(suits);
         let room = MOST_ATTEMPTS.saturating_sub(targets.len()).min(candidate.tries as usize);
         targets.extend(std::iter::repeat_n(planned(candidate, passes), room));
@@ -88,11 +88,11 @@ fn put_to(candidate: &Candidate) -> Target<'_> {
 fn planned(candidate: &Candidate, body_passes: bool) -> PlannedTarget {
     let model = &candidate.model;
     PlannedTarget {
-        provider: model.provider.name.to_string(),
-        vendor: model.provider.vendor.as_str().to_string(),
-        cluster: model.provider.cluster.to_string(),
-        model: model.upstream.to_string(),
-        name: model.name.to_string(),
+        provider: model.provider.name.shared(),
+        vendor: model.provider.vendor,
+        cluster: model.provider.cluster.shared(),
+        model: model.upstream.shared(),
+        name: model.name.shared(),
         body_passes,
         max_output_tokens: model.max_output_tokens,
     }
@@ -104,7 +104,7 @@ fn canonical(request: &Request<'_>, targets: &[PlannedTarget], body: &[u8]) -> O
     let passes = |target: &&PlannedTarget| target.body_passes;
     let first = targets.first().filter(passes)?;
     let mut edits = Vec::new();
-    if request.model != *first.model.as_str() {
+    if request.model != *first.model {
         let model = request.get("model")?;
         let mut name = Vec::new();
         json::string(&mut name, &first.model);

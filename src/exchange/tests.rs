@@ -44,7 +44,7 @@ fn forwarded(model: &str, more: &str) -> Forward {
 fn shape(plan: &Plan) -> Vec<String> {
     let shape = |target: &PlannedTarget| match target.body_passes {
         true => target.provider.to_uppercase(),
-        false => target.provider.clone(),
+        false => target.provider.to_string(),
     };
     plan.targets.iter().map(shape).collect()
 }
@@ -90,7 +90,7 @@ fn a_target_that_cannot_do_it_is_left_out() {
 fn attempts_are_bounded() {
     let plan = forwarded("eager", "").plan;
     assert_eq!(plan.targets.len(), MOST_ATTEMPTS);
-    assert_eq!(plan.targets.iter().filter(|target| target.provider == "a").count(), 10);
+    assert_eq!(plan.targets.iter().filter(|target| *target.provider == *"a").count(), 10);
 }
 
 #[test]

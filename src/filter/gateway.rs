@@ -1,6 +1,7 @@
 //! The gateway role: holds a client's request until its body is there, plans it, lets it go.
 
 use super::abi::{self, Buffer, Map};
+use super::live::Ticket;
 use super::token;
 use crate::auth::Credentials;
 use crate::config::{Config, Consumer};
@@ -22,7 +23,7 @@ enum State {
     /// This consumer's request is not planned yet.
     Asked(Rc<Consumer>),
     /// It is on its way to the targets.
-    Forwarded,
+    Forwarded(Ticket),
     /// It was answered from here.
     Replied,
     /// Envoy answered by itself: this body goes in the place of Envoy's.
@@ -64,9 +65,9 @@ impl Gateway {
         match step {
             Step::Hold => Action::Pause,
             Step::Reply(reply) => self.reply(&reply),
-            Step::Forward(forward) => match forward_to_envoy(&forward) {
-                Ok(()) => {
-                    self.state = State::Forwarded;
+            Step::Forward(forward) => match forward_to_envoy(forward) {
+                Ok(ticket) => {
+                    self.state = State::Forwarded(ticket);
                     Action::Continue
                 }
                 Err(abi::Refused(status)) => {
@@ -75,6 +76,15 @@ impl Gateway {
                     self.reply(&crate::error::ApiError::new(500, "server_error", message).into())
                 }
             },
+        }
+    }
+
+    /// Whether the response is this filter's, of either role, and none of Envoy's own.
+    fn is_answered(&self) -> bool {
+        match &self.state {
+            State::Replied => true,
+            State::Forwarded(ticket) if ticket.live().answered.get() => true,
+            _ => abi::header(Map::ResponseHeaders, "x-modelgate-attempts").is_ok(),
         }
     }
 
@@ -105,23 +115,25 @@ fn tell(consumer: &Consumer) {
 }
 
 /// Leaves the plan where the provider role and the router find it.
-fn forward_to_envoy(forward: &Forward) -> Result<(), abi::Refused> {
-    let plan = &forward.plan;
+fn forward_to_envoy(forward: Forward) -> Result<Ticket, abi::Refused> {
+    let Forward { plan, body, attempt_ms } = forward;
+    let ticket = Ticket::new(plan);
+    let plan = &ticket.live().plan;
     if let Some(first) = plan.targets.first() {
         abi::set_property("next", first.cluster.as_bytes())?;
     }
-    abi::set_property("plan", &plan.to_bytes())?;
+    abi::set_property("plan", &plan.to_bytes(ticket.number()))?;
     // Changing a header also clears the route that was chosen before the plan was known.
     let retries = plan.targets.len().saturating_sub(1);
     abi::set_header(Map::RequestHeaders, "x-envoy-max-retries", retries.to_string().as_bytes())?;
-    if let Some(ms) = forward.attempt_ms {
+    if let Some(ms) = attempt_ms {
         abi::set_header(Map::RequestHeaders, PER_TRY_TIMEOUT, ms.to_string().as_bytes())?;
     }
-    if let Some(body) = &forward.body {
+    if let Some(body) = &body {
         abi::set_header(Map::RequestHeaders, "content-length", body.len().to_string().as_bytes())?;
         abi::replace_buffer(Buffer::RequestBody, body)?;
     }
-    Ok(())
+    Ok(ticket)
 }
 
 impl Context for Gateway {}
@@ -164,7 +176,7 @@ impl HttpContext for Gateway {
             State::Asked(_) if !ends && size <= self.config.bounds().request_bytes => Action::Pause,
             State::Asked(consumer) => self.plan(&Rc::clone(consumer), size),
             State::New | State::Replied => Action::Pause,
-            State::Forwarded | State::Replaced(_) => Action::Continue,
+            State::Forwarded(_) | State::Replaced(_) => Action::Continue,
         }
     }
 
@@ -175,14 +187,12 @@ impl HttpContext for Gateway {
         match &self.state {
             State::Asked(consumer) => self.plan(&Rc::clone(consumer), abi::ALL),
             State::New | State::Replied => Action::Pause,
-            State::Forwarded | State::Replaced(_) => Action::Continue,
+            State::Forwarded(_) | State::Replaced(_) => Action::Continue,
         }
     }
 
     fn on_http_response_headers(&mut self, _: usize, ends: bool) -> Action {
-        if matches!(self.state, State::Replied)
-            || abi::header(Map::ResponseHeaders, "x-modelgate-attempts").is_ok()
-        {
+        if self.is_answered() {
             return Action::Continue;
         }
         let status = abi::header(Map::ResponseHeaders, ":status").ok();

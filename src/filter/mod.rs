@@ -6,6 +6,7 @@
 
 mod abi;
 mod gateway;
+mod live;
 mod provider;
 mod root;
 mod token;

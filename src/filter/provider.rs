@@ -1,10 +1,11 @@
 //! The provider role: one context per upstream attempt.
 
 use super::abi::{self, Buffer, Map};
-use crate::attempt::{Attempt, Head, Header, Outcome, Piece, Release};
+use super::live::{self, Live};
+use crate::attempt::{Attempt, Head, Header, Outcome, Piece, Release, broken};
 use crate::config::Config;
 use crate::error::ApiError;
-use crate::plan::Plan;
+use crate::plan::{Plan, Turn};
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
 use std::rc::Rc;
@@ -13,23 +14,34 @@ use std::rc::Rc;
 pub(super) struct Provider {
     config: Rc<Config>,
     attempt: Option<Attempt>,
+    /// The request, if its gateway role runs in this VM.
+    live: Option<Rc<Live>>,
     /// Whether the response is held: its head has not gone on.
     held: bool,
 }
 
 impl Provider {
     pub fn new(config: Rc<Config>) -> Self {
-        Self { config, attempt: None, held: true }
+        Self { config, attempt: None, live: None, held: true }
     }
 
     fn begin(&mut self) -> Result<&Attempt, ApiError> {
-        let mut plan = abi::property("plan").unwrap_or_default();
+        let mut bytes = abi::property("plan").unwrap_or_default();
+        let turn = Turn::from_bytes(&bytes).ok_or_else(|| broken("the gateway role has not run"))?;
+        self.live = live::find(turn.ticket);
+        let plan = match &self.live {
+            Some(live) => {
+                live.answered.set(false);
+                Rc::clone(&live.plan)
+            }
+            None => Rc::new(Plan::from_bytes(&bytes).ok_or_else(|| broken("its plan cannot be read"))?),
+        };
         let now = i64::try_from(abi::now() / 1_000_000_000).unwrap_or(0);
-        let attempt = Attempt::begin(&plan, now, &self.config)?;
+        let attempt = Attempt::begin(plan, turn.attempt, now, &self.config)?;
         if let Some(next) = attempt.next_cluster() {
-            Plan::advance(&mut plan);
+            turn.advance(&mut bytes);
             let told =
-                abi::set_property("next", next.as_bytes()).and_then(|()| abi::set_property("plan", &plan));
+                abi::set_property("next", next.as_bytes()).and_then(|()| abi::set_property("plan", &bytes));
             if told.is_err() {
                 log::error!("Envoy refused to be told the next target");
             }
@@ -52,8 +64,8 @@ impl Provider {
             return self.release_without_body(release);
         }
         // The mark by which the gateway role knows that this is no reply of Envoy's own.
-        let plan = abi::property("plan").ok().and_then(|plan| Plan::from_bytes(&plan));
-        let attempt = plan.map_or(0, |plan| plan.attempt);
+        let turn = abi::property("plan").ok().and_then(|plan| Turn::from_bytes(&plan));
+        let attempt = turn.map_or(0, |turn| turn.attempt);
         let headers = [
             ("content-type", b"application/json".to_vec()),
             ("x-request-id", header("x-request-id").unwrap_or_default()),
@@ -71,6 +83,9 @@ impl Provider {
         }
         if let Some(failure) = &release.failure {
             log_failure(failure);
+        }
+        if let Some(live) = &self.live {
+            live.answered.set(release.outcome != Outcome::Retry);
         }
         self.held = false;
     }
