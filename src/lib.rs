@@ -1,8 +1,8 @@
 //! modelgate: a multi-model LLM gateway as one proxy-wasm filter for Envoy.
 //!
 //! The design is in `docs/architecture.md`. Modules look only downward: words (`json`, `sse`,
-//! `chat`, `config`, `error`, `money`, `names`, `plan`), policy (`route`, `provider`), flow (`exchange`,
-//! `attempt`), host (`filter`); only `filter` knows Envoy.
+//! `chat`, `config`, `error`, `money`, `names`, `plan`, `store`), policy (`route`,
+//! `provider`), flow (`exchange`, `attempt`), host (`filter`); only `filter` knows Envoy.
 
 // A panic traps the VM under every request of a worker, so nothing outside of tests may be able to.
 #![deny(unsafe_code)]
@@ -33,3 +33,4 @@ pub mod plan;
 pub mod provider;
 pub mod route;
 pub mod sse;
+pub mod store;
