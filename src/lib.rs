@@ -1,7 +1,7 @@
 //! modelgate: a multi-model LLM gateway as one proxy-wasm filter for Envoy.
 //!
 //! The design is in `docs/architecture.md`. Modules look only downward: words (`json`, `sse`,
-//! `chat`, `config`, `error`, `money`, `names`, `plan`, `store`), policy (`route`,
+//! `chat`, `config`, `error`, `money`, `names`, `plan`, `store`, `time`), policy (`route`,
 //! `provider`), flow (`exchange`, `attempt`), host (`filter`); only `filter` knows Envoy.
 
 // A panic traps the VM under every request of a worker, so nothing outside of tests may be able to.
@@ -34,3 +34,4 @@ pub mod provider;
 pub mod route;
 pub mod sse;
 pub mod store;
+pub mod time;
