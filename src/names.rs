@@ -1,7 +1,8 @@
-//! Names at the border: what a provider, a model, a route and an Envoy cluster may be called.
+//! Names at the border: what a provider, a model, a route, an Envoy cluster, a consumer, a tier and a limit may be called.
 //!
 //! A name that exists here is short, printable and safe where it will be written: a model's name in a header and in a
-//! URL path (Gemini's API has it there), a provider's name before the slash of `provider/model`.
+//! URL path (Gemini's API has it there), a provider's name before the slash of `provider/model`, a limit's name between the
+//! quotes of a `RateLimit` header.
 
 use std::borrow::Borrow;
 use std::fmt;
@@ -9,8 +10,9 @@ use std::rc::Rc;
 
 /// No name is longer, in bytes.
 pub const MAX_NAME: usize = 128;
-/// Envoy's cluster names may be longer: service meshes build them out of several parts.
-const MAX_CLUSTER: usize = 255;
+/// Envoy's cluster names may be longer: service meshes build them out of several parts. So may a consumer's: a token's
+/// subject has up to 255 ASCII characters (OpenID Connect Core 1.0, section 2).
+const MAX_LONG_NAME: usize = 255;
 /// How many names [`nearest`] suggests at most.
 const SUGGESTIONS: usize = 3;
 /// The largest edit distance at which a name is still suggested.
@@ -115,6 +117,18 @@ name! {
     /// What an Envoy cluster is called.
     ClusterName, visible
 }
+name! {
+    /// What a consumer is called: by the configuration, or by the issuer of a token.
+    ConsumerName, visible
+}
+name! {
+    /// What a tier of consumers is called.
+    TierName, without_slash
+}
+name! {
+    /// What a limit is called; clients and operators see it.
+    LimitName, without_slash
+}
 
 fn path_safe(text: &str) -> Result<(), BadName> {
     printable(text, MAX_NAME, |c| {
@@ -132,7 +146,7 @@ fn without_slash(text: &str) -> Result<(), BadName> {
 }
 
 fn visible(text: &str) -> Result<(), BadName> {
-    printable(text, MAX_CLUSTER, |_| true)
+    printable(text, MAX_LONG_NAME, |_| true)
 }
 
 /// Visible ASCII only: header values and URL paths carry nothing else unescaped.

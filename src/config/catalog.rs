@@ -22,6 +22,8 @@ pub struct Model {
     pub context_window: Option<u64>,
     /// How many tokens an answer may have, if known.
     pub max_output_tokens: Option<u64>,
+    /// Whether the catalog lists it; otherwise clients alone have named it.
+    pub listed: bool,
 }
 
 /// A name behind which several models stand in for each other.
@@ -92,6 +94,7 @@ impl Offer {
             aliases: Vec::new(),
             context_window: None,
             max_output_tokens: None,
+            listed: false,
         }))
     }
 }

@@ -24,7 +24,7 @@ pub(super) struct Check<'a> {
     pub warnings: Vec<String>,
     /// The paths of entries that were refused.
     refused: BTreeSet<String>,
-    route_names: BTreeSet<String>,
+    pub route_names: BTreeSet<String>,
 }
 
 /// The configuration `document` describes, with the environment that the keys are read from.
@@ -44,10 +44,18 @@ pub(super) fn check(
     check.models(&mut catalog, document.models);
     check.routes(&mut catalog, document.routes);
     let default = document.default_provider.and_then(|name| check.default_provider(&catalog, &name));
+    let limits = check.limits(&catalog, document.limits);
     let bounds = check.bounds(document.bounds);
     let timeouts = check.timeouts(document.timeouts);
     match check.problems.is_empty() {
-        true => Ok(Config { catalog, default, bounds, timeouts, warnings: check.warnings }),
+        true => Ok(Config {
+            catalog,
+            default,
+            limits: Rc::new(limits),
+            bounds,
+            timeouts,
+            warnings: check.warnings,
+        }),
         false => Err(check.problems),
     }
 }
@@ -130,6 +138,7 @@ impl Check<'_> {
             aliases: aliases.into_iter().collect::<Option<_>>()?,
             context_window: raw.context_window,
             max_output_tokens: raw.max_output_tokens,
+            listed: true,
         })
     }
 
@@ -269,11 +278,11 @@ impl Check<'_> {
         self.refused.insert(path);
     }
 
-    fn is_refused(&self, section: &str, name: &str) -> bool {
+    pub(super) fn is_refused(&self, section: &str, name: &str) -> bool {
         self.refused.contains(&format!("{section}.{name}"))
     }
 }
 
-fn within(range: &RangeInclusive<u64>) -> String {
+pub(super) fn within(range: &RangeInclusive<u64>) -> String {
     format!("a whole number from {} to {}", range.start(), range.end())
 }

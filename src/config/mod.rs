@@ -7,6 +7,8 @@
 mod base_url;
 mod catalog;
 mod check;
+mod limit;
+mod limits;
 mod problems;
 mod protobuf;
 mod provider;
@@ -18,6 +20,9 @@ mod vendor;
 
 pub use base_url::{BadBaseUrl, BaseUrl, Scheme};
 pub use catalog::{Model, Named, Route, Target};
+pub use limit::{
+    Counted, Dimension, Group, Kind, Limit, Limits, Mode, OnContention, OnExceed, Pace, Period, Span, Window,
+};
 pub use problems::{Problem, Problems};
 pub use provider::Provider;
 pub use secret::{Key, Secret, Unsendable};
@@ -32,6 +37,7 @@ pub struct Config {
     catalog: Catalog,
     /// With the catalog's models of it, because a bare name may be one of them.
     default: Option<Offer>,
+    limits: Rc<Limits>,
     bounds: Bounds,
     timeouts: Timeouts,
     warnings: Vec<String>,
@@ -82,6 +88,11 @@ impl Config {
     /// What is no error, but an operator should know: a provider without its key.
     pub fn warnings(&self) -> &[String] {
         &self.warnings
+    }
+
+    /// How much may be asked, by whom.
+    pub fn limits(&self) -> &Rc<Limits> {
+        &self.limits
     }
 
     /// How much is held in memory at most.

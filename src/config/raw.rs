@@ -3,6 +3,7 @@
 //! Every type mirrors one level of the document and refuses keys it does not know. What serde says of a mistake is put
 //! into the words of [`Problem`]; where a key or a header's value may be, nothing of what was found is repeated.
 
+use super::limit::{Dimension, Mode, OnContention, OnExceed, Window};
 use super::problems::Problem;
 use super::protobuf;
 use crate::names;
@@ -21,6 +22,8 @@ pub(super) struct Document {
     #[serde(default)]
     pub routes: Entries<Route>,
     pub default_provider: Option<String>,
+    #[serde(default)]
+    pub limits: Vec<Limit>,
     #[serde(default)]
     pub bounds: Bounds,
     #[serde(default)]
@@ -71,6 +74,30 @@ pub(super) struct Route {
 pub(super) struct Target {
     pub model: String,
     pub tries: Option<u64>,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a limit: a map with the keys name, per, window, …")]
+pub(super) struct Limit {
+    pub name: String,
+    #[serde(default)]
+    pub per: Vec<Dimension>,
+    pub tiers: Option<Vec<String>>,
+    pub consumers: Option<Vec<String>>,
+    pub models: Option<Vec<String>>,
+    pub requests: Option<u64>,
+    pub tokens: Option<u64>,
+    pub input_tokens: Option<u64>,
+    pub output_tokens: Option<u64>,
+    pub concurrent: Option<u64>,
+    pub usd: Option<f64>,
+    pub window: Option<Window>,
+    pub burst: Option<u64>,
+    #[serde(default)]
+    pub mode: Mode,
+    pub on_exceed: Option<OnExceed>,
+    #[serde(default)]
+    pub on_contention: OnContention,
 }
 
 #[derive(Default, serde::Deserialize)]
@@ -187,13 +214,20 @@ fn problem(error: serde_path_to_error::Error<serde_json::Error>) -> Problem {
     let (found, expected) = message.split_once(", expected ").unwrap_or((message, ""));
     let mut quoted = message.split('`').skip(1).step_by(2);
     let nearest = match quoted.next() {
-        Some(wanted) if found.starts_with("unknown field") => names::nearest(wanted, quoted),
+        Some(wanted) if found.starts_with("unknown") => names::nearest(wanted, quoted),
         _ => Vec::new(),
     };
     Problem {
         path,
-        found: found.replace("unknown field", "unknown key").replace("missing field", "missing key") + &place,
-        expected: expected.replace("u64", "a whole number").replace("a boolean", "true or false"),
+        found: found
+            .replace("unknown field", "unknown key")
+            .replace("unknown variant", "unknown value")
+            .replace("missing field", "missing key")
+            + &place,
+        expected: expected
+            .replace("u64", "a whole number")
+            .replace("f64", "a number")
+            .replace("a boolean", "true or false"),
         nearest: nearest.into_iter().map(str::to_owned).collect(),
     }
 }

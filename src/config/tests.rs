@@ -209,7 +209,7 @@ fn a_document_of_the_wrong_shape_is_refused_where_it_is_wrong() {
         (
             json!({"provider": {}}),
             "provider: unknown key `provider`: expected one of `providers`, `models`, `routes`, `default_provider`, \
-             `bounds`, `timeouts`; nearest: \"providers\""
+             `limits`, `bounds`, `timeouts`; nearest: \"providers\""
                 .to_owned(),
         ),
         (
