@@ -2,7 +2,7 @@
 //!
 //! The design is in `docs/architecture.md`. Modules look only downward: words (`json`, `sse`,
 //! `chat`, `config`, `error`, `money`, `names`, `plan`, `store`, `time`), policy (`route`,
-//! `provider`), flow (`exchange`, `attempt`), host (`filter`); only `filter` knows Envoy.
+//! `provider`, `quota`), flow (`exchange`, `attempt`), host (`filter`); only `filter` knows Envoy.
 
 // A panic traps the VM under every request of a worker, so nothing outside of tests may be able to.
 #![deny(unsafe_code)]
@@ -31,6 +31,7 @@ pub mod money;
 pub mod names;
 pub mod plan;
 pub mod provider;
+pub mod quota;
 pub mod route;
 pub mod sse;
 pub mod store;

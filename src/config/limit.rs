@@ -226,7 +226,18 @@ impl Window {
     }
 }
 
-/// What is allowed, for people: `100000 tokens per minute`.
+impl Limit {
+    /// How much there is when nothing is used: the size, or what a bucket holds.
+    #[must_use]
+    pub const fn capacity(&self) -> u64 {
+        match self.kind {
+            Kind::Tokens(_, Pace::Minute { burst }) => burst,
+            _ => self.size,
+        }
+    }
+}
+
+/// What is allowed, for people: `100000 tokens per minute, 20000 at once`.
 impl fmt::Display for Limit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.kind {
@@ -234,6 +245,7 @@ impl fmt::Display for Limit {
             Kind::Concurrent => write!(f, "{} requests at the same time", self.size)?,
             kind => write!(f, "{} {}", self.size, kind.as_str().replace('_', " "))?,
         }
-        self.kind.window().map_or(Ok(()), |window| write!(f, " per {}", window.as_str()))
+        self.kind.window().map_or(Ok(()), |window| write!(f, " per {}", window.as_str()))?;
+        if self.capacity() == self.size { Ok(()) } else { write!(f, ", {} at once", self.capacity()) }
     }
 }

@@ -295,7 +295,7 @@ mod tests {
                 "60 requests per hour",
                 "60 requests per day",
                 "1000 tokens per minute",
-                "1000 input tokens per minute",
+                "1000 input tokens per minute, 200 at once",
                 "1000 output tokens per day",
                 "5 requests at the same time",
                 "0.5 USD per day",
