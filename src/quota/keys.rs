@@ -11,12 +11,16 @@ use crate::config::Dimension;
 use crate::names::ConsumerName;
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// Which instances of the VM there are.
 pub(super) const HOLDERS: &str = "quota holders";
 /// How many sets there are of consumers that the configuration does not have. With four places in each, one in three
 /// hundred finds no place of its own when 4 000 of them ask within one window.
 const SETS: u16 = 4096;
+/// How many slots there are for what was learned of answers' lengths.
+const LEARNED: u64 = 4096;
+
 /// Where the counters of a group of limits are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Place {
@@ -47,6 +51,15 @@ pub(super) fn place(per: &[Dimension], ask: &Ask<'_>) -> Place {
         };
     }
     Place { key, tenant }
+}
+
+/// Where it is kept how long the answers are for a subject, and the hash by which that is known. It is only an estimate
+/// that hangs on it, so the hash need be no better than this.
+pub(super) fn learned(subject: &str, model: &str) -> (String, u64) {
+    let mut hasher = DefaultHasher::new();
+    (subject, model).hash(&mut hasher);
+    let hash = hasher.finish();
+    (format!("quota learned {}", hash % LEARNED), hash)
 }
 
 /// Names of tokens are chosen by strangers: with a hash that is hard to collide nobody can choose another's.

@@ -22,6 +22,7 @@ mod headers;
 mod holders;
 mod holds;
 mod keys;
+pub mod learn;
 mod scope;
 mod settle;
 mod standing;
