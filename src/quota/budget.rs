@@ -25,16 +25,13 @@ impl Budget {
         Self { size: 0, period, ends: Timestamp::default(), used: 0, holds: Holds::default() }
     }
 
-    /// Is for such a period from now on.
-    ///
-    /// A period that is over is forgotten. One that has not begun, because the clock went back, is kept as the present one:
-    /// so nothing that was used is used again, and nobody waits longer than for the present one's end.
+    /// Is for such a period from now on, and forgets what was used in another than the present one.
     pub fn adopt(&mut self, period: Period, size: u64, now: Timestamp) {
         (self.period, self.size) = (period, size);
-        if self.ends <= now {
-            self.used = 0;
+        let ends = end_of(period, now);
+        if self.ends != ends {
+            (self.ends, self.used) = (ends, 0);
         }
-        self.ends = end_of(period, now);
     }
 
     /// Whether so much can be spent, or when it can.
@@ -70,7 +67,8 @@ impl Budget {
         if self.used == 0 { Timestamp::default() } else { self.ends }
     }
 
-    /// What was used in a period that the clock went back from is remembered for no longer than the present one.
+    /// What was used in a period that the clock went back from counts for the present one: so nothing is used again, and
+    /// nobody waits longer than for its end.
     pub fn shift(&mut self, back: u64, now: Timestamp) {
         self.ends = self.ends.min(end_of(self.period, now));
         self.holds.shift(back);

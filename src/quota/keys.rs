@@ -15,8 +15,8 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// Which instances of the VM there are.
 pub(super) const HOLDERS: &str = "quota holders";
-/// How many sets there are of consumers that the configuration does not have. With four places in each, one in three
-/// hundred finds no place of its own when 4 000 of them ask within one window.
+/// How many sets there are of consumers that the configuration does not have. With four places in each, one in two hundred
+/// and fifty finds no place of its own when four thousand of them ask within one window.
 const SETS: u16 = 4096;
 /// How many slots there are for what was learned of answers' lengths.
 const LEARNED: u64 = 4096;

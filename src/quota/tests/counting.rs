@@ -211,6 +211,17 @@ fn a_stream_that_one_limit_stops_has_got_nothing_of_the_others() {
 }
 
 #[test]
+fn a_stream_that_was_extended_gets_back_what_it_did_not_use_of_that() {
+    let worker = Worker::new(&json!([{"name": "a", "tokens": 600, "burst": 200, "window": "minute"}]));
+    let store = Memory::default();
+    let mut stream = worker.admit(&store, at(0)).unwrap();
+    // It is full again, and gives sixty more, of which fifty are used until forty have flown in.
+    extend(&store, &mut stream, Actual { output: 60, ..Actual::default() }, at(10_000)).unwrap();
+    settle(&store, stream, Actual { input: 10, output: 140, ..Actual::default() }, at(14_000)).unwrap();
+    assert_eq!(worker.left(&store, at(14_000)), 190);
+}
+
+#[test]
 fn a_reservation_outlives_the_end_of_the_day_and_is_spent_on_the_next() {
     let worker = Worker::new(&json!([{"name": "a", "tokens": 200, "window": "day"}]));
     let store = Memory::default();
@@ -227,17 +238,24 @@ fn a_reservation_outlives_the_end_of_the_day_and_is_spent_on_the_next() {
 }
 
 #[test]
-fn a_full_bucket_keeps_no_more_than_it_holds() {
+fn a_bucket_gets_nothing_back_that_would_have_flown_over() {
     let worker = Worker::new(&json!([{"name": "a", "tokens": 600, "burst": 100, "window": "minute"}]));
-    let store = Memory::default();
-    let unused = worker.admit(&store, at(0)).unwrap();
-    // In ten seconds it would have been full all the time; now it is full again.
-    settle(&store, unused, Actual::default(), at(10_000)).unwrap();
-    let second = worker.admit(&store, at(10_000)).unwrap();
-    assert!(worker.admit(&store, at(10_000)).is_err());
-    // Half of what is given back would have flown over while it was out.
-    settle(&store, second, Actual::default(), at(15_000)).unwrap();
-    assert_eq!(worker.left(&store, at(15_000)), 100);
+    for (late, left) in [(0, 100), (2_000, 80), (5_000, 50), (10_000, 0), (20_000, 0)] {
+        let store = Memory::default();
+        let unused = worker.admit(&store, at(0)).unwrap();
+        let now = at(late);
+        // All that has flown in meanwhile is used at once; without the reservation it would have flown over.
+        let ask = Ask { output: late.min(10_000) / 100, input: 0, ..worker.ask(&store, now) };
+        settle(
+            &store,
+            worker.admit_as(&store, &ask).unwrap(),
+            Actual { output: ask.output, ..Actual::default() },
+            now,
+        )
+        .unwrap();
+        settle(&store, unused, Actual::default(), now).unwrap();
+        assert_eq!(worker.left(&store, now), left, "{late}");
+    }
 }
 
 #[test]

@@ -230,6 +230,26 @@ fn a_race_that_is_lost_in_the_second_place_gives_the_first_back() {
     assert_eq!(left, [900, 0], "only the rival's");
 }
 
+#[test]
+fn what_a_lost_race_had_found_is_not_told() {
+    let limits = json!([
+        {"name": "a", "requests": 5, "window": "minute"},
+        {"name": "b", "requests": 1, "window": "minute", "mode": "observe"},
+    ]);
+    let (worker, rival) = (Worker::new(&limits), Worker::numbered(5, &limits));
+    let memory = Memory::default();
+    let _ = (worker.ask(&memory, at(0)), rival.ask(&memory, at(0)));
+    let rivals = [(); 2].map(|()| -> Option<Rival<'_>> {
+        Some(Box::new(|store| std::mem::forget(rival.admit(store, at(0)).unwrap())))
+    });
+    let racing = Racing::new(Borrowed(&memory), rivals);
+    let reservation = worker.admit(&racing, at(0)).unwrap();
+    assert_eq!(racing.lost(), 2);
+    let told: Vec<_> = reservation.standings().iter().map(|standing| standing.remaining).collect();
+    assert_eq!(told, [0, 2], "of each limit once, after all three");
+    assert_eq!(reservation.observed().len(), 1);
+}
+
 /// A store in which somebody else always writes first.
 struct Hopeless<'a> {
     inner: &'a Memory,

@@ -83,6 +83,14 @@ fn a_value_is_bounded_however_many_ask_for_it() {
         let _ = reservation.map(|reservation| settle(&store, reservation, as_asked(), at(0)).unwrap());
         longest.push(length());
     }
+    // Who comes and goes leaves nothing behind.
+    let worker = Worker::new(&json!([{"name": "a", "requests": 2, "window": "minute", "per": ["consumer"]}]));
+    let passing = Memory::default();
+    for (minute, name) in (0..).zip(strangers_together()) {
+        let ask = as_stranger(&worker, &passing, &name, at(60_000 * minute));
+        std::mem::forget(worker.admit_as(&passing, &ask).unwrap());
+        assert!(passing.get(&keys::place(&[Dimension::Consumer], &ask).key).unwrap().0.len() < 90);
+    }
     assert_eq!(quota_keys(&store).len(), 1);
     assert!(longest[5..].iter().all(|length| *length == longest[5]), "{longest:?}");
 }
@@ -148,6 +156,23 @@ fn a_place_is_kept_for_as_long_as_something_is_reserved_by_the_living() {
         panic!("one value");
     };
     assert_eq!(value.len(), 1, "nothing is left of anybody");
+}
+
+#[test]
+fn a_place_in_which_only_the_dead_have_reserved_is_free() {
+    let limits = json!([{"name": "a", "concurrent": 1, "per": ["consumer"]}]);
+    let (living, dying) = (Worker::numbered(10, &limits), Worker::numbered(20, &limits));
+    let (store, names) = (Memory::default(), strangers_together());
+    for name in &names[..4] {
+        std::mem::forget(dying.admit_as(&store, &as_stranger(&dying, &store, name, at(0))).unwrap());
+    }
+    for second in 0..20 {
+        let _ = living.ask(&store, at(1_000 * second));
+    }
+    for name in &names[4..8] {
+        let ask = as_stranger(&living, &store, name, at(20_000));
+        std::mem::forget(living.admit_as(&store, &ask).unwrap());
+    }
 }
 
 #[test]
