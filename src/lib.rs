@@ -1,8 +1,8 @@
 //! modelgate: a multi-model LLM gateway as one proxy-wasm filter for Envoy.
 //!
 //! The design is in `docs/architecture.md`. Modules look only downward: words (`json`, `sse`,
-//! `chat`, `config`, `error`, `names`, `plan`, `time`), policy (`auth`, `route`, `provider`), flow
-//! (`exchange`, `attempt`), host (`filter`); only `filter` knows Envoy.
+//! `chat`, `config`, `error`, `money`, `names`, `plan`, `store`, `time`), policy (`auth`, `route`, `provider`,
+//! `quota`), flow (`exchange`, `attempt`), host (`filter`); only `filter` knows Envoy.
 
 // A panic traps the VM under every request of a worker, so nothing outside of tests may be able to.
 #![deny(unsafe_code)]
@@ -28,9 +28,12 @@ pub mod error;
 pub mod exchange;
 pub mod filter;
 pub mod json;
+pub mod money;
 pub mod names;
 pub mod plan;
 pub mod provider;
+pub mod quota;
 pub mod route;
 pub mod sse;
+pub mod store;
 pub mod time;

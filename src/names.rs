@@ -1,8 +1,8 @@
-//! Names at the border: what a provider, a model, a route, an Envoy cluster, a consumer and a tier may be called.
+//! Names at the border: what a provider, a model, a route, an Envoy cluster, a consumer, a tier and a limit may be called.
 //!
 //! A name that exists here is short, printable and safe where it will be written: a model's name in a header and in a
 //! URL path (Gemini's API has it there), a provider's name before the slash of `provider/model`, a consumer's name in the
-//! access log.
+//! access log, a limit's name between the quotes of a `RateLimit` header.
 
 use std::borrow::Borrow;
 use std::fmt::{self, Write};
@@ -133,6 +133,11 @@ name! {
 name! {
     /// What a region is called that models run in.
     RegionName, without_slash
+}
+
+name! {
+    /// What a limit is called; clients and operators see it.
+    LimitName, without_slash
 }
 
 impl Default for TierName {

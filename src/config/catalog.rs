@@ -24,6 +24,8 @@ pub struct Model {
     pub max_output_tokens: Option<u64>,
     /// Where it runs, if known.
     pub region: Option<RegionName>,
+    /// Whether the catalog lists it; otherwise clients alone have named it.
+    pub listed: bool,
 }
 
 /// A name behind which several models stand in for each other.
@@ -95,6 +97,7 @@ impl Offer {
             context_window: None,
             max_output_tokens: None,
             region: None,
+            listed: false,
         }))
     }
 }

@@ -25,7 +25,7 @@ pub(super) struct Check<'a> {
     pub warnings: Vec<String>,
     /// The paths of entries that were refused.
     refused: BTreeSet<String>,
-    route_names: BTreeSet<String>,
+    pub route_names: BTreeSet<String>,
     /// Where models run.
     pub regions: BTreeSet<RegionName>,
 }
@@ -50,10 +50,12 @@ pub(super) fn check(
     let default = document.default_provider.and_then(|name| check.default_provider(&catalog, &name));
     let sections = Sections { auth: document.auth, tiers: document.tiers, consumers: document.consumers };
     let auth = check.auth(&catalog, sections);
+    let limits = check.limits(&catalog, &auth, document.limits);
     let bounds = check.bounds(document.bounds);
     let timeouts = check.timeouts(document.timeouts);
+    let warnings = std::mem::take(&mut check.warnings);
     match check.problems.is_empty() {
-        true => Ok(Config { catalog, default, auth, bounds, timeouts, warnings: check.warnings }),
+        true => Ok(Config { catalog, default, auth, limits: Rc::new(limits), bounds, timeouts, warnings }),
         false => Err(check.problems),
     }
 }
@@ -142,6 +144,7 @@ impl Check<'_> {
             context_window: raw.context_window,
             max_output_tokens: raw.max_output_tokens,
             region,
+            listed: true,
         })
     }
 
@@ -285,6 +288,6 @@ impl Check<'_> {
     }
 }
 
-fn within(range: &RangeInclusive<u64>) -> String {
+pub(super) fn within(range: &RangeInclusive<u64>) -> String {
     format!("a whole number from {} to {}", range.start(), range.end())
 }

@@ -17,6 +17,8 @@ pub struct Consumer {
     pub allowed: Allowed,
     /// With whom it has cached answers in common.
     pub cache_scope: CacheScope,
+    /// Whether the configuration has it; otherwise only a token has named it.
+    pub listed: bool,
 }
 
 /// A kind of consumers.
@@ -51,9 +53,9 @@ pub enum CacheScope {
 }
 
 impl Consumer {
-    /// One that the configuration does not name: it may ask for what its tier may.
+    /// One that is not among the configuration's `consumers`: it may ask for what its tier may.
     pub fn unlisted(name: ConsumerName, tier: Rc<Tier>) -> Self {
-        Self { name, tier, allowed: Allowed::default(), cache_scope: CacheScope::default() }
+        Self { name, tier, allowed: Allowed::default(), cache_scope: CacheScope::default(), listed: false }
     }
 
     /// Whether it may ask for this model or route.

@@ -72,7 +72,7 @@ impl Check<'_> {
             let keys = self.keys(&path, raw.keys, &mut known);
             let (Some(name), Some(tier)) = (parsed, tier) else { continue };
             let cache_scope = raw.cache_scope.unwrap_or_default();
-            let consumer = Rc::new(Consumer { name, tier, allowed, cache_scope });
+            let consumer = Rc::new(Consumer { name, tier, allowed, cache_scope, listed: true });
             for (hash, not_after) in keys {
                 auth.keys.add(ApiKey { hash, not_after, consumer: Rc::clone(&consumer) });
             }
@@ -137,7 +137,10 @@ impl Check<'_> {
             return;
         };
         let consumer = auth.consumers.entry(name.into());
-        let one_more = || Rc::new(Consumer::unlisted(parsed, Rc::clone(&auth.default_tier)));
+        let one_more = || {
+            let consumer = Consumer::unlisted(parsed, Rc::clone(&auth.default_tier));
+            Rc::new(Consumer { listed: true, ..consumer })
+        };
         auth.anonymous = Some(Rc::clone(consumer.or_insert_with(one_more)));
     }
 

@@ -9,6 +9,8 @@ mod catalog;
 mod check;
 mod consumer;
 mod identity;
+mod limit;
+mod limits;
 mod problems;
 mod protobuf;
 mod provider;
@@ -21,6 +23,9 @@ mod vendor;
 pub use base_url::{BadBaseUrl, BaseUrl, Scheme};
 pub use catalog::{Model, Named, Route, Target};
 pub use consumer::{Allowed, ApiKey, Auth, CacheScope, Consumer, Jwt, KeyHash, Keys, Tier};
+pub use limit::{
+    Counted, Dimension, Group, Kind, Limit, Limits, Mode, OnContention, OnExceed, Pace, Period, Span, Window,
+};
 pub use problems::{Problem, Problems};
 pub use provider::Provider;
 pub use secret::{Key, Secret, Unsendable};
@@ -36,6 +41,7 @@ pub struct Config {
     /// With the catalog's models of it, because a bare name may be one of them.
     default: Option<Offer>,
     auth: Auth,
+    limits: Rc<Limits>,
     bounds: Bounds,
     timeouts: Timeouts,
     warnings: Vec<String>,
@@ -91,6 +97,11 @@ impl Config {
     /// How those who ask are told apart.
     pub fn auth(&self) -> &Auth {
         &self.auth
+    }
+
+    /// How much may be asked, by whom.
+    pub fn limits(&self) -> &Rc<Limits> {
+        &self.limits
     }
 
     /// How much is held in memory at most.

@@ -4,6 +4,7 @@
 //! into the words of [`Problem`]; where a key or a header's value may be, nothing of what was found is repeated.
 
 use super::consumer::CacheScope;
+use super::limit::{Dimension, Mode, OnContention, OnExceed, Window};
 use super::problems::Problem;
 use super::protobuf;
 use crate::names;
@@ -27,6 +28,8 @@ pub(super) struct Document {
     #[serde(default)]
     pub tiers: Entries<Tier>,
     pub consumers: Option<Entries<Consumer>>,
+    #[serde(default)]
+    pub limits: Vec<Limit>,
     #[serde(default)]
     pub bounds: Bounds,
     #[serde(default)]
@@ -78,6 +81,30 @@ pub(super) struct Route {
 pub(super) struct Target {
     pub model: String,
     pub tries: Option<u64>,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a limit: a map with the keys name, per, window, …")]
+pub(super) struct Limit {
+    pub name: String,
+    #[serde(default)]
+    pub per: Vec<Dimension>,
+    pub tiers: Option<Vec<String>>,
+    pub consumers: Option<Vec<String>>,
+    pub models: Option<Vec<String>>,
+    pub requests: Option<u64>,
+    pub tokens: Option<u64>,
+    pub input_tokens: Option<u64>,
+    pub output_tokens: Option<u64>,
+    pub concurrent: Option<u64>,
+    pub usd: Option<f64>,
+    pub window: Option<Window>,
+    pub burst: Option<u64>,
+    #[serde(default)]
+    pub mode: Mode,
+    pub on_exceed: Option<OnExceed>,
+    #[serde(default)]
+    pub on_contention: OnContention,
 }
 
 #[derive(Default, serde::Deserialize)]
@@ -315,7 +342,10 @@ fn problem(error: serde_path_to_error::Error<serde_json::Error>) -> Problem {
             .replace("unknown variant", "unknown value")
             .replace("missing field", "missing key")
             + &place,
-        expected: expected.replace("u64", "a whole number").replace("a boolean", "true or false"),
+        expected: expected
+            .replace("u64", "a whole number")
+            .replace("f64", "a number")
+            .replace("a boolean", "true or false"),
         nearest: nearest.into_iter().map(str::to_owned).collect(),
     }
 }

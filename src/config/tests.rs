@@ -219,7 +219,7 @@ fn a_document_of_the_wrong_shape_is_refused_where_it_is_wrong() {
         (
             json!({"provider": {}}),
             "provider: unknown key `provider`: expected one of `providers`, `models`, `routes`, `default_provider`, \
-             `auth`, `tiers`, `consumers`, `bounds`, `timeouts`; nearest: \"providers\""
+             `auth`, `tiers`, `consumers`, `limits`, `bounds`, `timeouts`; nearest: \"providers\""
                 .to_owned(),
         ),
         (
