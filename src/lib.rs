@@ -1,7 +1,7 @@
 //! modelgate: a multi-model LLM gateway as one proxy-wasm filter for Envoy.
 //!
 //! The design is in `docs/architecture.md`. Modules look only downward: words (`json`, `sse`,
-//! `chat`, `config`, `error`, `names`, `plan`), policy (`route`, `provider`), flow (`exchange`,
+//! `chat`, `config`, `error`, `money`, `names`, `plan`), policy (`route`, `provider`), flow (`exchange`,
 //! `attempt`), host (`filter`); only `filter` knows Envoy.
 
 // A panic traps the VM under every request of a worker, so nothing outside of tests may be able to.
@@ -27,6 +27,7 @@ pub mod error;
 pub mod exchange;
 pub mod filter;
 pub mod json;
+pub mod money;
 pub mod names;
 pub mod plan;
 pub mod provider;
