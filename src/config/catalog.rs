@@ -1,6 +1,6 @@
 //! What clients may ask for: the models with their aliases, the routes, and what each provider serves.
 
-use super::Provider;
+use super::{Price, Provider};
 use crate::names::{ModelName, RouteName};
 use std::collections::HashMap;
 use std::collections::hash_map::DefaultHasher;
@@ -22,6 +22,8 @@ pub struct Model {
     pub context_window: Option<u64>,
     /// How many tokens an answer may have, if known.
     pub max_output_tokens: Option<u64>,
+    /// What it costs, if that is said of it; see [`Config::price`](super::Config::price).
+    pub price: Option<Price>,
 }
 
 /// A name behind which several models stand in for each other.
@@ -92,6 +94,7 @@ impl Offer {
             aliases: Vec::new(),
             context_window: None,
             max_output_tokens: None,
+            price: None,
         }))
     }
 }

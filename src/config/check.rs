@@ -42,12 +42,13 @@ pub(super) fn check(
     let mut catalog = Catalog::default();
     check.providers(&mut catalog, document.providers);
     check.models(&mut catalog, document.models);
+    let default_price = document.pricing.default.and_then(|raw| check.price("pricing.default", raw));
     check.routes(&mut catalog, document.routes);
     let default = document.default_provider.and_then(|name| check.default_provider(&catalog, &name));
     let bounds = check.bounds(document.bounds);
     let timeouts = check.timeouts(document.timeouts);
     match check.problems.is_empty() {
-        true => Ok(Config { catalog, default, bounds, timeouts, warnings: check.warnings }),
+        true => Ok(Config { catalog, default, default_price, bounds, timeouts, warnings: check.warnings }),
         false => Err(check.problems),
     }
 }
@@ -123,6 +124,7 @@ impl Check<'_> {
                 self.problems.add(format!("{path}.{key}"), "0", "a number of tokens, at least 1");
             }
         }
+        let price = raw.price.map(|raw| self.price(&format!("{path}.price"), raw));
         Some(Model {
             name: parsed?,
             provider: provider?,
@@ -130,6 +132,8 @@ impl Check<'_> {
             aliases: aliases.into_iter().collect::<Option<_>>()?,
             context_window: raw.context_window,
             max_output_tokens: raw.max_output_tokens,
+            // A price that was refused is none; a problem says so.
+            price: price.flatten(),
         })
     }
 

@@ -7,6 +7,7 @@
 mod base_url;
 mod catalog;
 mod check;
+mod price;
 mod problems;
 mod protobuf;
 mod provider;
@@ -18,6 +19,7 @@ mod vendor;
 
 pub use base_url::{BadBaseUrl, BaseUrl, Scheme};
 pub use catalog::{Model, Named, Route, Target};
+pub use price::Price;
 pub use problems::{Problem, Problems};
 pub use provider::Provider;
 pub use secret::{Key, Secret, Unsendable};
@@ -32,6 +34,7 @@ pub struct Config {
     catalog: Catalog,
     /// With the catalog's models of it, because a bare name may be one of them.
     default: Option<Offer>,
+    default_price: Option<Price>,
     bounds: Bounds,
     timeouts: Timeouts,
     warnings: Vec<String>,
@@ -92,6 +95,11 @@ impl Config {
     /// How long one attempt may take.
     pub fn timeouts(&self) -> Timeouts {
         self.timeouts
+    }
+
+    /// What a model costs: its own price, else that of `pricing.default`. Where there is neither, money cannot be counted.
+    pub fn price(&self, model: &Model) -> Option<Price> {
+        model.price.or(self.default_price)
     }
 
     /// The models of the catalog, sorted by name.

@@ -19,6 +19,8 @@ pub(super) struct Document {
     #[serde(default)]
     pub models: Entries<Model>,
     #[serde(default)]
+    pub pricing: Pricing,
+    #[serde(default)]
     pub routes: Entries<Route>,
     pub default_provider: Option<String>,
     #[serde(default)]
@@ -58,6 +60,26 @@ pub(super) struct Model {
     pub aliases: Vec<String>,
     pub context_window: Option<u64>,
     pub max_output_tokens: Option<u64>,
+    pub price: Option<Price>,
+}
+
+/// In USD: for a million tokens, or for one request or image.
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a price: a map with the keys input, output, …")]
+pub(super) struct Price {
+    pub input: f64,
+    pub output: f64,
+    pub cached_input: Option<f64>,
+    pub cache_write: Option<f64>,
+    pub reasoning: Option<f64>,
+    pub request: Option<f64>,
+    pub image: Option<f64>,
+}
+
+#[derive(Default, serde::Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a map with the key default")]
+pub(super) struct Pricing {
+    pub default: Option<Price>,
 }
 
 #[derive(serde::Deserialize)]
@@ -193,7 +215,10 @@ fn problem(error: serde_path_to_error::Error<serde_json::Error>) -> Problem {
     Problem {
         path,
         found: found.replace("unknown field", "unknown key").replace("missing field", "missing key") + &place,
-        expected: expected.replace("u64", "a whole number").replace("a boolean", "true or false"),
+        expected: expected
+            .replace("u64", "a whole number")
+            .replace("f64", "a number")
+            .replace("a boolean", "true or false"),
         nearest: nearest.into_iter().map(str::to_owned).collect(),
     }
 }
