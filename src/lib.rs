@@ -1,7 +1,7 @@
 //! modelgate: a multi-model LLM gateway as one proxy-wasm filter for Envoy.
 //!
 //! The design is in `docs/architecture.md`. Modules look only downward: words (`json`, `sse`,
-//! `chat`, `config`, `error`, `money`, `names`, `plan`), policy (`cost`, `route`, `provider`), flow (`exchange`,
+//! `chat`, `config`, `error`, `money`, `names`, `plan`), policy (`cost`, `estimate`, `route`, `provider`), flow (`exchange`,
 //! `attempt`), host (`filter`); only `filter` knows Envoy.
 
 // A panic traps the VM under every request of a worker, so nothing outside of tests may be able to.
@@ -25,6 +25,7 @@ pub mod chat;
 pub mod config;
 pub mod cost;
 pub mod error;
+pub mod estimate;
 pub mod exchange;
 pub mod filter;
 pub mod json;
