@@ -2,12 +2,16 @@
 //!
 //! A request is reserved for before anyone has counted it, and a stream that was cut is charged by what was delivered of it.
 //! So characters are counted by what sort they are ([`Tally`]), a request is told as so many tokens of each [`Kind`] of
-//! content ([`Makeup`]), and for each model a calibration learns from the usage that providers report how much more or
+//! content ([`Makeup`]), and for each model a [`Calibration`] learns from the usage that providers report how much more or
 //! less it makes of each kind. `docs/cost.md` has the errors that were measured.
 
+mod calibration;
 mod makeup;
 mod script;
+mod start;
 mod tally;
 
+pub use calibration::Calibration;
 pub use makeup::{Kind, Makeup};
+pub use start::Family;
 pub use tally::Tally;
