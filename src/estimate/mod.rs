@@ -7,6 +7,8 @@
 
 mod calibration;
 mod makeup;
+mod media;
+mod pixels;
 mod script;
 mod start;
 mod tally;
