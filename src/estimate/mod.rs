@@ -9,6 +9,7 @@ mod calibration;
 mod makeup;
 mod media;
 mod pixels;
+mod request;
 mod script;
 mod start;
 mod tally;
