@@ -6,8 +6,9 @@ use divan::counter::BytesCount;
 use divan::{Bencher, black_box};
 use modelgate::attempt::{Attempt, Head};
 use modelgate::auth::{Credentials, identify};
-use modelgate::chat::{ChunkWriter, Delta, Event};
+use modelgate::chat::{ChunkWriter, Delta, Event, Request, said};
 use modelgate::config::Config;
+use modelgate::estimate::{Calibration, Family, Makeup, Tally};
 use modelgate::exchange::{Step, on_body};
 use modelgate::json::{Document, Surrogates, Text};
 use modelgate::plan::Plan;
@@ -100,6 +101,48 @@ fn keys() -> Config {
 fn plan(bencher: Bencher<'_, '_>, (texts, size): (&str, usize)) {
     let (body, config) = (chat("gpt-5", texts, size), configuration());
     bencher.counter(BytesCount::new(body.len())).bench_local(|| anyone(black_box(&body), &config));
+}
+
+/// How many tokens a request has: what it is made of, once it has been read, and what a model makes of that.
+#[divan::bench(args = cases())]
+fn estimate(bencher: Bencher<'_, '_>, (texts, size): (&str, usize)) {
+    let body = chat("gpt-5", texts, size);
+    let document = Document::parse(&body, Surrogates::Paired).expect("JSON");
+    let request = Request::read(document.root()).expect("a request");
+    let calibration = Calibration::new(Family::OpenAi);
+    bencher.counter(BytesCount::new(body.len())).bench_local(|| {
+        let makeup = Makeup::read(black_box(&request));
+        calibration.tokens(&makeup.served_by(&request, Family::OpenAi, "gpt-5"))
+    });
+}
+
+/// What was said in 64 chunks of a stream, found and counted.
+#[divan::bench]
+fn tally(bencher: Bencher<'_, '_>) {
+    let stream = events("gpt-5");
+    let chunks: Vec<_> =
+        stream.split(|byte| *byte == b'\n').filter_map(|line| line.strip_prefix(b"data: ")).collect();
+    bencher.bench_local(|| {
+        let mut tally = Tally::default();
+        for chunk in black_box(&chunks) {
+            said(chunk, |text| tally.push(text));
+        }
+        tally
+    });
+}
+
+/// A report of usage: the state read, changed and written.
+#[divan::bench]
+fn learn(bencher: Bencher<'_, '_>) {
+    let body = chat("gpt-5", "prose", 2000);
+    let document = Document::parse(&body, Surrogates::Paired).expect("JSON");
+    let makeup = Makeup::read(&Request::read(document.root()).expect("a request"));
+    let state = Calibration::new(Family::OpenAi).to_bytes();
+    bencher.bench_local(|| {
+        let mut calibration = Calibration::read(black_box(&state), Family::OpenAi);
+        calibration.learn(&makeup, 450);
+        calibration.to_bytes()
+    });
 }
 
 /// The provider role's part: from the plan and the body to another dialect.

@@ -55,6 +55,8 @@ fn the_full_example_has_every_key() {
         "",
         "/providers/openai",
         "/models/claude-sonnet",
+        "/models/claude-sonnet/price",
+        "/pricing",
         "/routes/smart",
         "/routes/smart/targets/1",
         "/auth",

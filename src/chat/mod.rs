@@ -14,6 +14,7 @@ mod glance;
 mod message;
 mod reader;
 mod request;
+mod said;
 
 pub use chunks::ChunkWriter;
 pub use completion::CompletionWriter;
@@ -21,6 +22,7 @@ pub use event::{Delta, Event, FinishReason, Thinking, Usage};
 pub use glance::{Glance, Glancer};
 pub use message::{Content, Message, Part, Role, ToolCall};
 pub use request::{Effort, Request, ResponseFormat, Tool, ToolChoice, ToolKind};
+pub use said::said;
 
 #[cfg(test)]
 mod tests;

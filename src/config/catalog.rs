@@ -1,6 +1,6 @@
 //! What clients may ask for: the models with their aliases, the routes, and what each provider serves.
 
-use super::Provider;
+use super::{Price, Provider};
 use crate::names::{ModelName, RegionName, RouteName};
 use std::collections::HashMap;
 use std::collections::hash_map::DefaultHasher;
@@ -26,6 +26,8 @@ pub struct Model {
     pub region: Option<RegionName>,
     /// Whether the catalog lists it; otherwise clients alone have named it.
     pub listed: bool,
+    /// What it costs, if that is said of it; see [`Config::price`](super::Config::price).
+    pub price: Option<Price>,
 }
 
 /// A name behind which several models stand in for each other.
@@ -98,6 +100,7 @@ impl Offer {
             max_output_tokens: None,
             region: None,
             listed: false,
+            price: None,
         }))
     }
 }

@@ -46,6 +46,7 @@ pub(super) fn check(
     let mut catalog = Catalog::default();
     check.providers(&mut catalog, document.providers);
     check.models(&mut catalog, document.models);
+    let default_price = document.pricing.default.and_then(|raw| check.price("pricing.default", raw));
     check.routes(&mut catalog, document.routes);
     let default = document.default_provider.and_then(|name| check.default_provider(&catalog, &name));
     let sections = Sections { auth: document.auth, tiers: document.tiers, consumers: document.consumers };
@@ -55,7 +56,16 @@ pub(super) fn check(
     let timeouts = check.timeouts(document.timeouts);
     let warnings = std::mem::take(&mut check.warnings);
     match check.problems.is_empty() {
-        true => Ok(Config { catalog, default, auth, limits: Rc::new(limits), bounds, timeouts, warnings }),
+        true => Ok(Config {
+            catalog,
+            default,
+            default_price,
+            auth,
+            limits: Rc::new(limits),
+            bounds,
+            timeouts,
+            warnings,
+        }),
         false => Err(check.problems),
     }
 }
@@ -136,6 +146,7 @@ impl Check<'_> {
                 self.problems.add(format!("{path}.{key}"), "0", "a number of tokens, at least 1");
             }
         }
+        let price = raw.price.map(|raw| self.price(&format!("{path}.price"), raw));
         Some(Model {
             name: parsed?,
             provider: provider?,
@@ -145,6 +156,8 @@ impl Check<'_> {
             max_output_tokens: raw.max_output_tokens,
             region,
             listed: true,
+            // A price that was refused is none; a problem says so.
+            price: price.flatten(),
         })
     }
 

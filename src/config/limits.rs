@@ -70,7 +70,7 @@ impl Check<'_> {
             self.all_there("consumer", path, raw.consumers.as_deref(), auth.consumers.keys());
         }
         let models = self.models_of(catalog, &format!("{path}.models"), raw.models.as_deref());
-        let amount = self.amount(path, &raw);
+        let amount = self.counted_amount(path, &raw);
         let name = name?;
         let (kind, size) = amount?;
         Some(Limit {
@@ -88,7 +88,7 @@ impl Check<'_> {
     }
 
     /// What is counted, over which time, and how much of it is allowed.
-    fn amount(&mut self, path: &str, raw: &raw::Limit) -> Option<(Kind, u64)> {
+    fn counted_amount(&mut self, path: &str, raw: &raw::Limit) -> Option<(Kind, u64)> {
         let counts = [
             ("requests", raw.requests),
             ("tokens", raw.tokens),

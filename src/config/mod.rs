@@ -11,6 +11,7 @@ mod consumer;
 mod identity;
 mod limit;
 mod limits;
+mod price;
 mod problems;
 mod protobuf;
 mod provider;
@@ -26,6 +27,7 @@ pub use consumer::{Allowed, ApiKey, Auth, CacheScope, Consumer, Jwt, KeyHash, Ke
 pub use limit::{
     Counted, Dimension, Group, Kind, Limit, Limits, Mode, OnContention, OnExceed, Pace, Period, Span, Window,
 };
+pub use price::Price;
 pub use problems::{Problem, Problems};
 pub use provider::Provider;
 pub use secret::{Key, Secret, Unsendable};
@@ -42,6 +44,7 @@ pub struct Config {
     default: Option<Offer>,
     auth: Auth,
     limits: Rc<Limits>,
+    default_price: Option<Price>,
     bounds: Bounds,
     timeouts: Timeouts,
     warnings: Vec<String>,
@@ -112,6 +115,11 @@ impl Config {
     /// How long one attempt may take.
     pub fn timeouts(&self) -> Timeouts {
         self.timeouts
+    }
+
+    /// What a model costs: its own price, else that of `pricing.default`. Where there is neither, money cannot be counted.
+    pub fn price(&self, model: &Model) -> Option<Price> {
+        model.price.or(self.default_price)
     }
 
     /// The models of the catalog, sorted by name.

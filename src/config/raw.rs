@@ -22,6 +22,8 @@ pub(super) struct Document {
     #[serde(default)]
     pub models: Entries<Model>,
     #[serde(default)]
+    pub pricing: Pricing,
+    #[serde(default)]
     pub routes: Entries<Route>,
     pub default_provider: Option<String>,
     pub auth: Option<Auth>,
@@ -68,6 +70,26 @@ pub(super) struct Model {
     pub context_window: Option<u64>,
     pub max_output_tokens: Option<u64>,
     pub region: Option<String>,
+    pub price: Option<Price>,
+}
+
+/// In USD: for a million tokens, or for one request or image.
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a price: a map with the keys input, output, …")]
+pub(super) struct Price {
+    pub input: f64,
+    pub output: f64,
+    pub cached_input: Option<f64>,
+    pub cache_write: Option<f64>,
+    pub reasoning: Option<f64>,
+    pub request: Option<f64>,
+    pub image: Option<f64>,
+}
+
+#[derive(Default, serde::Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a map with the key default")]
+pub(super) struct Pricing {
+    pub default: Option<Price>,
 }
 
 #[derive(serde::Deserialize)]

@@ -12,7 +12,7 @@ mod value;
 mod write;
 
 pub use document::{Document, Error, Fault, Kind, MAX_DEPTH, Nodes, Surrogates};
-pub use text::Text;
+pub use text::{Text, unescape};
 pub use value::Value;
 pub use write::{Array, Edit, Object, array, number, object, splice, string};
 

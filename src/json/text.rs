@@ -155,8 +155,12 @@ fn decode(bytes: &[u8]) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// The character of the escape sequence at the front, and how many bytes it takes.
-fn unescape(escaped: &[u8]) -> (char, usize) {
+/// The character of the escape sequence at the front of the inside of a JSON string, and how many bytes it takes.
+///
+/// A lone surrogate, and what is no escape sequence or only half of one, is U+FFFD; the length is never zero, and may be more
+/// than there is.
+#[must_use]
+pub fn unescape(escaped: &[u8]) -> (char, usize) {
     let simple = |character| (character, 2);
     match escaped.get(1) {
         Some(b'n') => simple('\n'),
