@@ -9,11 +9,15 @@ use modelgate::auth::{Credentials, identify};
 use modelgate::chat::{ChunkWriter, Delta, Event, Request, said};
 use modelgate::config::Config;
 use modelgate::estimate::{Calibration, Family, Makeup, Tally};
-use modelgate::exchange::{Step, on_body};
+use modelgate::exchange::{Books, Step, on_body};
 use modelgate::json::{Document, Surrogates, Text};
 use modelgate::plan::Plan;
+use modelgate::quota::Holder;
 use modelgate::sse::Splitter;
+use modelgate::store::{Conflict, Expected, Store, Version};
+use modelgate::time::Timestamp;
 use sha2::{Digest, Sha256};
+use std::cell::RefCell;
 use std::rc::Rc;
 
 fn main() {
@@ -69,7 +73,23 @@ fn configuration() -> Config {
 
 /// A request of the configuration's anonymous consumer.
 fn anyone(body: &[u8], config: &Config) -> Step {
-    on_body(body, "id", config.auth().anonymous().expect("anyone may ask"), config)
+    let (now, unsettled) = (Timestamp::from_seconds(1_700_000_000), RefCell::default());
+    let books =
+        Books { store: &Nothing, now, holder: Holder::new(1).id(&Nothing, now), unsettled: &unsettled };
+    on_body(body, "id", config.auth().anonymous().expect("anyone may ask"), config, books)
+}
+
+/// A store that keeps nothing: without limits nothing is counted.
+struct Nothing;
+
+impl Store for Nothing {
+    fn get(&self, _: &str) -> Option<(Vec<u8>, Version)> {
+        None
+    }
+
+    fn set(&self, _: &str, _: &[u8], _: Expected) -> Result<(), Conflict> {
+        Ok(())
+    }
 }
 
 /// Whose key it is, among a thousand.

@@ -18,6 +18,8 @@ pub struct Plan {
     pub include_usage: bool,
     /// Whether the client expects a call as the legacy `function_call`.
     pub functions: bool,
+    /// How many images are in the request; none where what requests use is not counted.
+    pub metered: Option<u64>,
     /// How long the body is that the attempts get, in bytes. They cannot take it from the headers,
     /// which are as the last attempt left them.
     pub length: usize,
@@ -60,7 +62,7 @@ pub struct Turn {
 }
 
 /// The form's version, its first byte.
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 
 impl Turn {
     /// Whose turn it is by the plan in `bytes`.
@@ -91,6 +93,8 @@ impl Plan {
         out.extend(ticket.to_le_bytes());
         out.extend([self.stream, self.include_usage, self.functions].map(u8::from));
         out.extend((self.length as u64).to_le_bytes());
+        // No request has as many.
+        out.extend(self.metered.unwrap_or(u64::MAX).to_le_bytes());
         put(&mut out, &self.request_id);
         put(&mut out, &self.dropped);
         out.push(u8::try_from(self.headers.len()).unwrap_or(u8::MAX));
@@ -120,6 +124,7 @@ impl Plan {
             include_usage: flag(&mut rest)?,
             functions: flag(&mut rest)?,
             length: usize::try_from(u64::from_le_bytes(take(&mut rest)?)).ok()?,
+            metered: Some(u64::from_le_bytes(take(&mut rest)?)).filter(|images| *images < u64::MAX),
             request_id: text(&mut rest)?.to_string(),
             dropped: text(&mut rest)?.to_string(),
             headers: Vec::new(),
@@ -189,8 +194,10 @@ mod tests {
         let request_id = "6d2f".to_string();
         let (stream, include_usage, functions) = (true, false, true);
         let headers = vec![("anthropic-beta".to_string(), "files".to_string())];
+        let metered = Some(2);
         let (length, dropped) = (70_000, "seed,logit_bias".to_string());
-        let plan = Plan { stream, include_usage, functions, length, headers, dropped, request_id, targets };
+        let plan =
+            Plan { stream, include_usage, functions, metered, length, headers, dropped, request_id, targets };
         let mut bytes = plan.to_bytes(7);
         assert_eq!(Plan::from_bytes(&bytes), Some(plan.clone()));
         let first = Turn::from_bytes(&bytes);
@@ -206,7 +213,7 @@ mod tests {
 
     #[test]
     fn what_is_no_plan_is_none() {
-        for bytes in [&b""[..], b"{}", b"\x01", b"\x02\x01\0\0\0", &[0xFF; 64], &[1; 64]] {
+        for bytes in [&b""[..], b"{}", b"\x01", b"\x03\x01\0\0\0", &[0xFF; 64], &[1; 64]] {
             assert_eq!(Plan::from_bytes(bytes), None);
         }
         for bytes in [&b""[..], b"{}", b"\x02\x01\0\0\0", &[1; 64]] {

@@ -7,11 +7,12 @@
 
 mod canonical;
 mod response;
+mod spent;
 mod stream;
 mod translated;
 
 use crate::chat::{Request, Usage};
-use crate::config::{Bounds, Config, Key, Provider};
+use crate::config::{Bounds, Config, Key, Price, Provider};
 use crate::error::ApiError;
 use crate::json::{Document, Surrogates};
 use crate::plan::{Plan, PlannedTarget};
@@ -21,6 +22,7 @@ use std::borrow::Cow;
 use std::rc::Rc;
 
 pub use response::{Head, Outcome, Piece, Release};
+pub use spent::{Spent, Stage};
 
 /// A header to be set.
 pub type Header = (Cow<'static, str>, Vec<u8>);
@@ -43,6 +45,9 @@ pub struct Attempt {
     /// What was translated here: the headers that go with it, and what of the request the provider was not told.
     translated: Option<(Vec<(&'static str, String)>, String)>,
     reception: Reception,
+    spent: Rc<Spent>,
+    /// Of a whole answer, where that is counted.
+    price: Option<Price>,
 }
 
 impl Attempt {
@@ -58,7 +63,10 @@ impl Attempt {
         if target.body_passes && target.vendor != provider.vendor {
             return Err(broken("its provider has become another vendor's"));
         }
+        let model = plan.metered.and_then(|_| config.model_of(&target.provider, &target.model));
         Ok(Self {
+            price: model.and_then(|model| config.price(&model)),
+            spent: Rc::default(),
             number,
             next: targets.next().map(|next| Rc::clone(&next.cluster)),
             length: plan.length,
@@ -153,6 +161,12 @@ impl Attempt {
     /// What of the request the provider was not told, as a header's value.
     fn dropped(&self) -> &str {
         self.translated.as_ref().map_or(&self.plan.dropped, |(_, dropped)| dropped)
+    }
+
+    /// What it has used, kept up to date.
+    #[must_use]
+    pub fn spent(&self) -> &Rc<Spent> {
+        &self.spent
     }
 
     fn put_to(&self) -> Target<'_> {

@@ -3,8 +3,9 @@
 use super::canonical::Canonical;
 use super::stream::{Progress, Source, Stream};
 use super::translated::Translated;
-use super::{Attempt, Header};
+use super::{Attempt, Header, Stage};
 use crate::chat::{ChunkWriter, CompletionWriter, Event, Usage};
+use crate::cost;
 use crate::error::{ApiError, Blame};
 use crate::json::{Document, Kind, Surrogates, Value};
 
@@ -108,6 +109,7 @@ impl Attempt {
     pub fn on_response_head(&mut self, head: Head<'_>) -> Option<Release> {
         let kept = kept(&head);
         if (200..300).contains(&head.status) {
+            self.spent.at(Stage::Answering);
             let content_type = find(head.headers, "content-type").unwrap_or_default();
             let is_json = content_type.to_ascii_lowercase().starts_with(b"application/json");
             self.reception = if !self.plan.stream || is_json {
@@ -140,6 +142,14 @@ impl Attempt {
 
     /// Takes bytes of the body; with [`Piece::Wait`] they come again together with the next ones.
     pub fn on_response_body(&mut self, bytes: &[u8], ends: bool) -> (Option<Release>, Piece) {
+        let (release, piece) = self.take_body(bytes, ends);
+        if self.plan.metered.is_some() && self.spent.stage() == Stage::Answering {
+            self.spent.note(bytes, &piece, self.usage());
+        }
+        (release, piece)
+    }
+
+    fn take_body(&mut self, bytes: &[u8], ends: bool) -> (Option<Release>, Piece) {
         match &mut self.reception {
             Reception::Pending => (None, Piece::Pass),
             Reception::Over { body, .. } => (None, Piece::Write(std::mem::take(body))),
@@ -197,7 +207,11 @@ impl Attempt {
                     _ => body.len(),
                 };
                 let content_type = if self.plan.stream { EVENT_STREAM } else { JSON };
-                let headers = self.head(200, content_type, Some(length), whole.headers);
+                let mut headers = self.head(200, content_type, Some(length), whole.headers);
+                if let (Some(price), Some(usage)) = (&self.price, self.usage()) {
+                    let cost = cost::cost(price, &usage, self.plan.metered.unwrap_or(0));
+                    headers.push(("x-modelgate-cost-usd".into(), cost.to_string().into_bytes()));
+                }
                 (Some(Release { headers, outcome: Outcome::Answer, failure: None }), piece)
             }
             Err(error) => self.fail_here(error, whole.headers),
@@ -270,6 +284,7 @@ impl Attempt {
         if error.status < 400 {
             error.status = 502;
         }
+        self.spent.at(Stage::Failed);
         let retry = self.next.is_some() && error.blame == Blame::Target;
         // Of these statuses Envoy is configured to retry; an attempt is given up as one of them.
         let retriable = matches!(error.status, 408 | 429 | 500..=599);
@@ -291,7 +306,7 @@ impl Attempt {
     /// Gives up while bytes of the body are at hand, which the error's then replace.
     fn fail_here(&mut self, error: ApiError, kept: Vec<Header>) -> (Option<Release>, Piece) {
         let release = self.fail(error, kept);
-        let (_, piece) = self.on_response_body(b"", true);
+        let (_, piece) = self.take_body(b"", true);
         (Some(release), piece)
     }
 

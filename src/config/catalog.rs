@@ -77,6 +77,8 @@ pub(super) struct Catalog {
     pub models: Vec<Rc<Model>>,
     /// Sorted by name.
     pub routes: Vec<Rc<Route>>,
+    /// Whether any of the models has a price.
+    pub has_prices: bool,
 }
 
 impl Offer {

@@ -91,7 +91,10 @@ impl Check<'_> {
             let path = format!("models.{name}");
             let aliases = raw.aliases.clone();
             match self.model(catalog, &path, &name, raw) {
-                Some(model) => catalog.models.push(Rc::new(model)),
+                Some(model) => {
+                    catalog.has_prices |= model.price.is_some();
+                    catalog.models.push(Rc::new(model));
+                }
                 None => {
                     self.refuse(path);
                     aliases.iter().for_each(|alias| self.refuse(format!("models.{alias}")));

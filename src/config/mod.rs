@@ -122,6 +122,16 @@ impl Config {
         model.price.or(self.default_price)
     }
 
+    /// Whether anything is limited.
+    pub fn has_limits(&self) -> bool {
+        !self.limits.groups().is_empty()
+    }
+
+    /// Whether anything has a price.
+    pub fn has_prices(&self) -> bool {
+        self.default_price.is_some() || self.catalog.has_prices
+    }
+
     /// The models of the catalog, sorted by name.
     pub fn models(&self) -> &[Rc<Model>] {
         &self.catalog.models

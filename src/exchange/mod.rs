@@ -6,11 +6,13 @@
 
 mod endpoint;
 mod local;
+mod meter;
 mod prepare;
 #[cfg(test)]
 mod tests;
 
 pub use local::local_reply;
+pub use meter::{Books, Meter, Statement, Used};
 
 use crate::auth::{self, Credentials, Denied, Token};
 use crate::chat::Request;
@@ -60,6 +62,8 @@ pub struct Forward {
     pub plan: Plan,
     /// The body, where it changes.
     pub body: Option<Vec<u8>>,
+    /// What was reserved for it; none where nothing is counted.
+    pub meter: Option<Box<Meter>>,
     /// How long an attempt may take until its answer is let go, in milliseconds; none where that is
     /// left to Envoy's configuration.
     pub attempt_ms: Option<u64>,
@@ -124,10 +128,16 @@ pub fn on_head(head: Head<'_>, config: &Config, now: i64) -> (Option<Rc<Consumer
 
 /// What to do with this consumer's chat request of this body.
 #[must_use]
-pub fn on_body(body: &[u8], request_id: &str, consumer: &Consumer, config: &Config) -> Step {
-    match forward(body, request_id, consumer, config) {
+pub fn on_body(
+    body: &[u8],
+    request_id: &str,
+    consumer: &Rc<Consumer>,
+    config: &Config,
+    books: Books<'_>,
+) -> Step {
+    match forward(body, request_id, consumer, config, books) {
         Ok(forward) => Step::Forward(forward),
-        Err(error) => Step::Reply(error.into()),
+        Err(reply) => Step::Reply(reply),
     }
 }
 
@@ -162,18 +172,26 @@ fn is_json(content_type: &[u8]) -> bool {
     essence.eq_ignore_ascii_case(b"application/json") || essence.to_ascii_lowercase().ends_with(b"+json")
 }
 
-fn forward(body: &[u8], request_id: &str, consumer: &Consumer, config: &Config) -> Result<Forward, ApiError> {
+fn forward(
+    body: &[u8],
+    request_id: &str,
+    consumer: &Rc<Consumer>,
+    config: &Config,
+    books: Books<'_>,
+) -> Result<Forward, Reply> {
     if body.len() > config.bounds().request_bytes {
-        return Err(too_large(config.bounds().request_bytes));
+        return Err(too_large(config.bounds().request_bytes).into());
     }
     if body.trim_ascii().is_empty() {
-        return Err(ApiError::invalid_request("the body is empty: expected a JSON object"));
+        return Err(ApiError::invalid_request("the body is empty: expected a JSON object").into());
     }
     let document = Document::parse(body, Surrogates::Paired).map_err(not_json)?;
     let request = Request::read(document.root())?;
     let asked = request.model.decode();
     let candidates = route::resolve(config, &asked, consumer).map_err(unresolved)?;
-    let Prepared { targets, body: changed, headers, dropped } = prepare(&request, &candidates.targets, body)?;
+    let Prepared { targets, models, body: changed, headers, dropped } =
+        prepare(&request, &candidates.targets, body)?;
+    let meter = Meter::open(&request, models, consumer, config, books)?;
     let (stream, include_usage) = (request.stream, request.include_usage);
     let length = changed.as_ref().map_or(body.len(), Vec::len);
     let timeouts = config.timeouts();
@@ -183,6 +201,7 @@ fn forward(body: &[u8], request_id: &str, consumer: &Consumer, config: &Config) 
             stream,
             include_usage,
             functions: request.functions,
+            metered: meter.as_ref().map(|_| request.images()),
             length,
             headers,
             dropped,
@@ -190,6 +209,7 @@ fn forward(body: &[u8], request_id: &str, consumer: &Consumer, config: &Config) 
             targets,
         },
         body: changed,
+        meter,
     })
 }
 

@@ -1,16 +1,19 @@
 //! The attempts of a request, and the body that they get.
 
 use crate::chat::Request;
-use crate::config::Target as Candidate;
+use crate::config::{Model, Target as Candidate};
 use crate::error::ApiError;
 use crate::json::{self, Edit, Value, splice};
 use crate::plan::PlannedTarget;
 use crate::provider::{Adapter, Target, adapter};
+use std::rc::Rc;
 
 /// What is forwarded.
 pub(super) struct Prepared {
     /// The attempts.
     pub targets: Vec<PlannedTarget>,
+    /// Their models.
+    pub models: Vec<Rc<Model>>,
     /// The body, where it changes.
     pub body: Option<Vec<u8>>,
     /// See [`Plan::headers`](crate::plan::Plan::headers).
@@ -32,9 +35,9 @@ pub(super) fn prepare(
     match candidates {
         [only] if !canonical_is_spoken(only) => in_its_words(request, only),
         candidates => {
-            let targets = targets(request, candidates)?;
+            let (targets, models) = targets(request, candidates)?;
             let body = canonical(request, &targets, body);
-            Ok(Prepared { targets, body, headers: Vec::new(), dropped: String::new() })
+            Ok(Prepared { targets, models, body, headers: Vec::new(), dropped: String::new() })
         }
     }
 }
@@ -46,14 +49,18 @@ fn in_its_words(request: &Request<'_>, candidate: &Candidate) -> Result<Prepared
     let dropped = outgoing.dropped_list();
     let headers = outgoing.headers.into_iter().map(|(name, value)| (name.to_string(), value)).collect();
     let tries = MOST_ATTEMPTS.min(candidate.tries as usize);
-    let targets = vec![planned(candidate, true); tries];
-    Ok(Prepared { targets, body: Some(outgoing.body), headers, dropped })
+    let (targets, models) = (vec![planned(candidate, true); tries], vec![Rc::clone(&candidate.model); tries]);
+    Ok(Prepared { targets, models, body: Some(outgoing.body), headers, dropped })
 }
 
-fn targets(request: &Request<'_>, candidates: &[Candidate]) -> Result<Vec<PlannedTarget>, ApiError> {
+/// The attempts, and their models.
+type Targets = (Vec<PlannedTarget>, Vec<Rc<Model>>);
+
+fn targets(request: &Request<'_>, candidates: &[Candidate]) -> Result<Targets, ApiError> {
     let echoes = request.echoes();
     let mut refusal = None;
     let mut targets: Vec<PlannedTarget> = Vec::with_capacity(candidates.len());
+    let mut models = Vec::with_capacity(candidates.len());
     for candidate in candidates {
         let target = put_to(candidate);
         if let Err(error) = dialect(candidate).fits(request, target) {
@@ -66,10 +73,11 @@ fn targets(request: &Request<'_>, candidates: &[Candidate]) -> Result<Vec<Planne
         let passes = dialect(candidate).is_canonical() && !echoes && targets.first().is_none_or(suits);
         let room = MOST_ATTEMPTS.saturating_sub(targets.len()).min(candidate.tries as usize);
         targets.extend(std::iter::repeat_n(planned(candidate, passes), room));
+        models.extend(std::iter::repeat_n(Rc::clone(&candidate.model), room));
     }
     match refusal {
         Some(refusal) if targets.is_empty() => Err(refusal),
-        _ => Ok(targets),
+        _ => Ok((targets, models)),
     }
 }
 

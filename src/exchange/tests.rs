@@ -3,6 +3,10 @@
 use super::prepare::MOST_ATTEMPTS;
 use super::*;
 use crate::plan::PlannedTarget;
+use crate::quota::Holder;
+use crate::store::tests::Memory;
+use crate::time::Timestamp;
+use std::cell::RefCell;
 
 const CONFIG: &str = r#"{
   "providers": {
@@ -29,7 +33,11 @@ const CONFIG: &str = r#"{
 
 fn step(body: &str) -> Step {
     let config = Config::parse(CONFIG.as_bytes(), &|_| None).unwrap();
-    on_body(body.as_bytes(), "6d2f", config.auth().anonymous().unwrap(), &config)
+    let (store, unsettled) = (Memory::default(), RefCell::default());
+    let now = Timestamp::from_seconds(1_700_000_000);
+    let holder = Holder::new(1).id(&store, now);
+    let books = Books { store: &store, now, holder, unsettled: &unsettled };
+    on_body(body.as_bytes(), "6d2f", config.auth().anonymous().unwrap(), &config, books)
 }
 
 fn forwarded(model: &str, more: &str) -> Forward {

@@ -69,6 +69,21 @@ unsafe extern "C" {
     fn proxy_remove_header_map_value(map: u32, key: *const u8, key_size: usize) -> u32;
     fn proxy_get_property(path: *const u8, path_size: usize, data: *mut *mut u8, size: *mut usize) -> u32;
     fn proxy_set_property(path: *const u8, path_size: usize, value: *const u8, value_size: usize) -> u32;
+    fn proxy_get_shared_data(
+        key: *const u8,
+        key_size: usize,
+        data: *mut *mut u8,
+        size: *mut usize,
+        version: *mut u32,
+    ) -> u32;
+    fn proxy_set_shared_data(
+        key: *const u8,
+        key_size: usize,
+        value: *const u8,
+        value_size: usize,
+        version: u32,
+    ) -> u32;
+    fn proxy_set_tick_period_milliseconds(period: u32) -> u32;
     fn proxy_send_local_response(
         status: u32,
         details: *const u8,
@@ -152,6 +167,28 @@ pub fn property(path: &str) -> Result<Vec<u8>, Refused> {
 pub fn set_property(path: &str, value: &[u8]) -> Result<(), Refused> {
     // SAFETY: pointers and lengths are of live slices.
     done(unsafe { proxy_set_property(path.as_ptr(), path.len(), value.as_ptr(), value.len()) })
+}
+
+/// A value that all workers share, and its version.
+pub fn shared(key: &str) -> Result<(Vec<u8>, u32), Refused> {
+    let mut version = 0;
+    // SAFETY: see `received`; the host writes one u32.
+    let value = received(|data, size| unsafe {
+        proxy_get_shared_data(key.as_ptr(), key.len(), data, size, &raw mut version)
+    })?;
+    Ok((value, version))
+}
+
+/// Shares a value, if its version is still that one, or if there is none yet.
+pub fn share(key: &str, value: &[u8], version: u32) -> Result<(), Refused> {
+    // SAFETY: pointers and lengths are of live slices.
+    done(unsafe { proxy_set_shared_data(key.as_ptr(), key.len(), value.as_ptr(), value.len(), version) })
+}
+
+/// Asks for a tick every so many milliseconds.
+pub fn tick_every(milliseconds: u32) -> Result<(), Refused> {
+    // SAFETY: takes a number only.
+    done(unsafe { proxy_set_tick_period_milliseconds(milliseconds) })
 }
 
 /// Answers from here.

@@ -1,11 +1,13 @@
 //! The gateway role: holds a client's request until its body is there, plans it, lets it go.
 
 use super::abi::{self, Buffer, Map};
+use super::books;
 use super::live::Ticket;
 use super::token;
+use crate::attempt::{Spent, Stage};
 use crate::auth::Credentials;
 use crate::config::{Config, Consumer};
-use crate::exchange::{self, Forward, Head, Reply, Step, local_reply};
+use crate::exchange::{self, Forward, Head, Meter, Reply, Statement, Step, Used, local_reply};
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
 use std::rc::Rc;
@@ -15,6 +17,8 @@ pub(super) struct Gateway {
     config: Rc<Config>,
     state: State,
     request_id: Vec<u8>,
+    /// What is reserved for the request, until it is settled.
+    meter: Option<Box<Meter>>,
 }
 
 enum State {
@@ -50,14 +54,14 @@ const PER_TRY_TIMEOUT: &str = "x-envoy-upstream-rq-per-try-timeout-ms";
 
 impl Gateway {
     pub fn new(config: Rc<Config>) -> Self {
-        Self { config, state: State::New, request_id: Vec::new() }
+        Self { config, state: State::New, request_id: Vec::new(), meter: None }
     }
 
     /// The whole body of this consumer's request is there, `size` bytes of it.
-    fn plan(&mut self, consumer: &Consumer, size: usize) -> Action {
+    fn plan(&mut self, consumer: &Rc<Consumer>, size: usize) -> Action {
         let body = abi::buffer(Buffer::RequestBody, 0, size).unwrap_or_default();
         let request_id = String::from_utf8_lossy(&self.request_id);
-        let step = exchange::on_body(&body, &request_id, consumer, &self.config);
+        let step = books::with(|books| exchange::on_body(&body, &request_id, consumer, &self.config, books));
         self.perform(step)
     }
 
@@ -65,12 +69,16 @@ impl Gateway {
         match step {
             Step::Hold => Action::Pause,
             Step::Reply(reply) => self.reply(&reply),
-            Step::Forward(forward) => match forward_to_envoy(forward) {
-                Ok(ticket) => {
+            Step::Forward(mut forward) => match (forward.meter.take(), forward_to_envoy(forward)) {
+                (meter, Ok(ticket)) => {
+                    self.meter = meter;
                     self.state = State::Forwarded(ticket);
                     Action::Continue
                 }
-                Err(abi::Refused(status)) => {
+                (meter, Err(abi::Refused(status))) => {
+                    if let Some(meter) = meter {
+                        books::with(|books| meter.release(books));
+                    }
                     log::error!("Envoy refused to forward a request: status {status}");
                     let message = "the gateway could not forward the request";
                     self.reply(&crate::error::ApiError::new(500, "server_error", message).into())
@@ -86,6 +94,23 @@ impl Gateway {
             State::Forwarded(ticket) if ticket.live().answered.get() => true,
             _ => abi::header(Map::ResponseHeaders, "x-modelgate-attempts").is_ok(),
         }
+    }
+
+    /// What each attempt has used, as far as is known.
+    fn used(&self) -> Vec<Used> {
+        let State::Forwarded(ticket) = &self.state else { return Vec::new() };
+        let spent = ticket.live().spent.borrow();
+        let last = spent.len().saturating_sub(1);
+        let used = |(at, spent): (usize, &Rc<Spent>)| Used {
+            usage: spent.usage(),
+            said: match spent.stage() {
+                Stage::Answering => Some(spent.said().makeup()),
+                // Nobody has answered, also not Envoy: the client has left while the provider was at work.
+                Stage::Asked if at == last => Some(spent.said().makeup()),
+                Stage::Asked | Stage::Failed => None,
+            },
+        };
+        spent.iter().enumerate().map(used).collect()
     }
 
     fn request_id(&self) -> Option<(&'static str, Vec<u8>)> {
@@ -116,7 +141,7 @@ fn tell(consumer: &Consumer) {
 
 /// Leaves the plan where the provider role and the router find it.
 fn forward_to_envoy(forward: Forward) -> Result<Ticket, abi::Refused> {
-    let Forward { plan, body, attempt_ms } = forward;
+    let Forward { plan, body, attempt_ms, .. } = forward;
     let ticket = Ticket::new(plan);
     let plan = &ticket.live().plan;
     if let Some(first) = plan.targets.first() {
@@ -193,6 +218,9 @@ impl HttpContext for Gateway {
 
     fn on_http_response_headers(&mut self, _: usize, ends: bool) -> Action {
         if self.is_answered() {
+            for (name, value) in self.meter.iter().flat_map(|meter| meter.standing()) {
+                set_response_header(name, value.as_bytes());
+            }
             return Action::Continue;
         }
         let status = abi::header(Map::ResponseHeaders, ":status").ok();
@@ -207,9 +235,7 @@ impl HttpContext for Gateway {
             ("content-length", length.to_string().into_bytes()),
         ];
         for (name, value) in headers.into_iter().chain(self.request_id()) {
-            if abi::set_header(Map::ResponseHeaders, name, &value).is_err() {
-                log::error!("Envoy refused the header {name}");
-            }
+            set_response_header(name, &value);
         }
         self.state = State::Replaced(body);
         Action::Continue
@@ -224,6 +250,40 @@ impl HttpContext for Gateway {
             }
         }
         Action::Continue
+    }
+
+    fn on_log(&mut self) {
+        let Some(meter) = self.meter.take() else { return };
+        let observed = meter.observed();
+        let used = self.used();
+        let statement = books::with(|books| meter.settle(&used, &self.config, books));
+        tell_use(&statement, &observed);
+    }
+}
+
+/// Tells the access log what was used.
+fn tell_use(statement: &Statement, observed: &str) {
+    let mut told = Ok(());
+    let mut tell = |name, value: String| told = told.and_then(|()| abi::set_property(name, value.as_bytes()));
+    if let Some(provenance) = statement.provenance {
+        tell("tokens_in", statement.input.to_string());
+        tell("tokens_out", statement.output.to_string());
+        tell("usage", provenance.as_str().to_string());
+        if let Some(cost) = statement.cost {
+            tell("cost_usd", cost.to_string());
+        }
+    }
+    if !observed.is_empty() {
+        tell("limits_observed", observed.to_string());
+    }
+    if told.is_err() {
+        log::error!("Envoy refused to note what a request used");
+    }
+}
+
+fn set_response_header(name: &str, value: &[u8]) {
+    if abi::set_header(Map::ResponseHeaders, name, value).is_err() {
+        log::error!("Envoy refused the header {name}");
     }
 }
 

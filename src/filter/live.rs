@@ -5,6 +5,7 @@
 //! while a new build is being rolled out, the ticket finds nothing, and everything goes by way of Envoy.
 
 use super::abi;
+use crate::attempt::Spent;
 use crate::plan::Plan;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -15,6 +16,8 @@ pub(super) struct Live {
     pub plan: Rc<Plan>,
     /// Whether the last attempt let an answer go that is for the client.
     pub answered: Cell<bool>,
+    /// What each attempt has used.
+    pub spent: RefCell<Vec<Rc<Spent>>>,
 }
 
 /// Keeps a request among those under way for as long as it lives itself.
@@ -30,7 +33,8 @@ thread_local! {
 
 impl Ticket {
     pub fn new(plan: Plan) -> Self {
-        let live = Rc::new(Live { plan: Rc::new(plan), answered: Cell::new(false) });
+        let live =
+            Rc::new(Live { plan: Rc::new(plan), answered: Cell::new(false), spent: RefCell::default() });
         // The count begins at the nanosecond of its first use: no VM gives so many tickets in so short a time that one
         // that comes after it on the same worker could give the same.
         let number = match LAST.get() {

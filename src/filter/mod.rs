@@ -5,6 +5,7 @@
 //! the rest is measured against.
 
 mod abi;
+mod books;
 mod gateway;
 mod live;
 mod provider;

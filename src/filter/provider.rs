@@ -38,6 +38,9 @@ impl Provider {
         };
         let now = i64::try_from(abi::now() / 1_000_000_000).unwrap_or(0);
         let attempt = Attempt::begin(plan, turn.attempt, now, &self.config)?;
+        if let Some(live) = &self.live {
+            live.spent.borrow_mut().push(Rc::clone(attempt.spent()));
+        }
         if let Some(next) = attempt.next_cluster() {
             turn.advance(&mut bytes);
             let told =

@@ -39,7 +39,7 @@ pub use holders::{Holder, HolderId};
 pub use settle::{Reservation, Unsettled, release, settle};
 pub use standing::Standing;
 
-use crate::config::{Counted, Kind, Limit, Model};
+use crate::config::{Counted, Kind, Limit, Limits, Model};
 use crate::money::NanoUsd;
 use crate::names::{ConsumerName, TierName};
 use crate::time::Timestamp;
@@ -84,6 +84,12 @@ pub struct Actual {
     pub output: u64,
     /// What they cost.
     pub cost: NanoUsd,
+}
+
+/// The first limit in money that concerns a request: one that cannot be counted for a model without a price.
+#[must_use]
+pub fn in_money<'l>(limits: &'l Limits, ask: &Ask<'_>) -> Option<&'l Limit> {
+    limits.iter().find(|limit| matches!(limit.kind, Kind::Usd(_)) && concerns(limit, ask))
 }
 
 /// Whether a limit is for such a request.

@@ -55,6 +55,7 @@ pub fn attempt(vendor: Vendor, asked: Asked) -> Attempt {
         stream: asked.stream,
         include_usage: asked.include_usage,
         functions: asked.functions,
+        metered: None,
     };
     Attempt::begin(Rc::new(plan), 1, 1_700_000_000, &config).unwrap()
 }
