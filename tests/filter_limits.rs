@@ -184,3 +184,36 @@ fn without_limits_and_prices_nothing_is_counted() {
     assert_eq!(ask(&mut envoy, "dear", "").header("x-modelgate-cost-usd"), "");
     assert_eq!(envoy.logged("usage"), "");
 }
+
+#[test]
+fn a_stream_that_outgrows_its_budget_is_ended_cleanly_where_the_limit_says_so() {
+    let words = "words that go on and on and on without an end ";
+    let long: String = [opening()].into_iter().chain((0..40).map(|_| says(words))).collect();
+    let body = [long, closing(), usage(), DONE.to_string()].concat();
+    for (on_exceed, ends) in [("finish", "stop"), ("stop", "length")] {
+        let limit = json!({"name": "answers", "output_tokens": 150, "window": "day", "on_exceed": on_exceed});
+        let mut envoy = envoy(&json!([limit]));
+        let pieces: Vec<_> = body.split_inclusive("\n\n").map(str::to_owned).collect();
+        envoy.script("a", move |_| Response::stream("").in_pieces(&pieces));
+        let answer = ask(&mut envoy, "dear", r#","stream":true,"stream_options":{"include_usage":true}"#);
+        let events: Vec<_> = answer.text().split_terminator("\n\n").map(str::to_owned).collect();
+        assert_eq!(events.last().map(String::as_str), Some("data: [DONE]"), "{on_exceed}");
+        let chunk = |at: usize| -> Value {
+            serde_json::from_str(events[at].strip_prefix("data: ").unwrap()).unwrap()
+        };
+        let (usage, finish) = (chunk(events.len() - 2), chunk(events.len() - 3));
+        assert_eq!(finish["choices"][0]["finish_reason"], ends);
+        assert_eq!((&finish["id"], &usage["id"]), (&json!("chatcmpl-1"), &json!("chatcmpl-1")));
+        let said = events.len() - 4;
+        if on_exceed == "stop" {
+            // 150 tokens are there, and are reserved 32 at a time; each of the texts has about ten.
+            assert!((10..=20).contains(&said), "{said}");
+            assert!((118..=160).contains(&usage["usage"]["completion_tokens"].as_u64().unwrap()), "{usage}");
+        } else {
+            assert_eq!(said, 40);
+        }
+        // The provider has said all of it and is believed; the next one has what is left.
+        assert_eq!(envoy.logged("tokens_out"), "2");
+        assert_eq!(ask(&mut envoy, "cheap", "").status, 200);
+    }
+}

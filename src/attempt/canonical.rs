@@ -7,7 +7,7 @@
 
 use super::response::Piece;
 use super::stream::is_whole;
-use crate::chat::{Glancer, Usage};
+use crate::chat::{ChunkWriter, Glancer, Usage};
 use crate::error::ApiError;
 use crate::json::{Document, Edit, Kind, Surrogates, splice};
 use crate::provider::Adapter;
@@ -41,6 +41,8 @@ enum State {
     Ended,
     /// It has failed, and nothing more of it is shown.
     Failed,
+    /// It was ended from here, and nothing more of it is shown.
+    Stopped,
 }
 
 impl Canonical {
@@ -100,6 +102,27 @@ impl Canonical {
         self.seen.begun = true;
     }
 
+    /// Ends the stream. `writer` writes its last chunks, which are like those in `shown`, the bytes that went out last.
+    pub fn stop(&mut self, writer: ChunkWriter, shown: &[u8], usage: Usage) -> Vec<u8> {
+        let mut out = Vec::new();
+        if self.seen.state != State::Open {
+            return out;
+        }
+        self.seen.state = State::Stopped;
+        let choices = u32::try_from(self.seen.choices).unwrap_or(u32::MAX).clamp(1, 128);
+        let mut writer = Some(writer);
+        // The first event says what all chunks of the stream begin with.
+        let each = |frame: Frame<'_>| {
+            let chunk = frame.data.as_deref().and_then(|data| Document::parse(data, Surrogates::Lone).ok());
+            if let Some((chunk, writer)) = chunk.and_then(|chunk| Some((chunk, writer.take()?))) {
+                writer.going_on(chunk.root(), choices).stop(usage, &mut out);
+            }
+        };
+        // What is too long to be an event is not looked at.
+        let _ = Splitter::new(shown.len()).push(shown, each);
+        out
+    }
+
     /// Whether content has been seen.
     pub fn begun(&self) -> bool {
         self.seen.begun
@@ -123,6 +146,12 @@ impl Seen {
     fn take(&mut self, frame: &Frame<'_>, hide_usage: bool) -> Option<Edit> {
         let all = |with| Some(Edit { span: 0..frame.raw.len(), with });
         if self.state == State::Failed {
+            return all(Vec::new());
+        }
+        if self.state == State::Stopped {
+            // The provider goes on until the client leaves; what it used is used.
+            let glance = frame.data.as_deref().map(|data| self.glancer.glance(data, true));
+            self.usage = glance.and_then(|glance| glance.usage).or(self.usage);
             return all(Vec::new());
         }
         let data = frame.data.as_deref()?;
@@ -155,7 +184,8 @@ impl Seen {
 
     /// What has to be said where the provider has stopped talking.
     fn end(&mut self, too_long: bool, ends: bool) -> Vec<u8> {
-        let said = self.state == State::Failed || (self.state == State::Ended && self.begun);
+        let said = matches!(self.state, State::Failed | State::Stopped)
+            || (self.state == State::Ended && self.begun);
         if said || !(too_long || ends) {
             Vec::new()
         } else if too_long {

@@ -163,6 +163,12 @@ impl Attempt {
         self.translated.as_ref().map_or(&self.plan.dropped, |(_, dropped)| dropped)
     }
 
+    /// Which attempt this is, from 1.
+    #[must_use]
+    pub fn number(&self) -> usize {
+        self.number as usize
+    }
+
     /// What it has used, kept up to date.
     #[must_use]
     pub fn spent(&self) -> &Rc<Spent> {

@@ -149,6 +149,16 @@ impl Attempt {
         (release, piece)
     }
 
+    /// Ends a stream that may use no more, `shown` being what went out last: its last chunks, with the usage so far.
+    /// Nothing comes of what the provider still says.
+    pub fn stop(&mut self, shown: &[u8], usage: Usage) -> Vec<u8> {
+        let writer = self.chunk_writer();
+        match &mut self.reception {
+            Reception::Stream(stream) => stream.stop(writer, shown, usage),
+            Reception::Pending | Reception::Whole(_) | Reception::Over { .. } => Vec::new(),
+        }
+    }
+
     fn take_body(&mut self, bytes: &[u8], ends: bool) -> (Option<Release>, Piece) {
         match &mut self.reception {
             Reception::Pending => (None, Piece::Pass),

@@ -4,7 +4,7 @@ use super::Header;
 use super::canonical::Canonical;
 use super::response::Piece;
 use super::translated::Translated;
-use crate::chat::Usage;
+use crate::chat::{ChunkWriter, Usage};
 use crate::error::ApiError;
 use crate::json::{Document, Surrogates};
 
@@ -78,6 +78,14 @@ impl Stream {
             Progress::Begins(Piece::Write(std::mem::take(&mut self.held)))
         } else {
             Progress::Held
+        }
+    }
+
+    /// Ends the stream, whose last bytes were `shown`.
+    pub fn stop(&mut self, writer: ChunkWriter, shown: &[u8], usage: Usage) -> Vec<u8> {
+        match &mut self.source {
+            Source::Canonical(source) => source.stop(writer, shown, usage),
+            Source::Translated(source) => source.stop(usage),
         }
     }
 

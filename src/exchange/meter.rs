@@ -19,6 +19,8 @@ use std::rc::Rc;
 
 /// How sure a reservation is to suffice for the answer: so many answers of a thousand are not longer.
 const SURE: u16 = 900;
+/// How many tokens more a stream reserves at least when it outgrows what it has: not for each word anew.
+const LEAST_MORE: u64 = 32;
 /// Nothing is lost but one lesson among many.
 const ATTEMPTS: u32 = 4;
 
@@ -45,6 +47,17 @@ pub struct Meter {
     makeup: Makeup,
     input: u64,
     images: u64,
+    /// Where a limit may end a stream: what watches over it.
+    watch: Option<Watch>,
+}
+
+/// Watches that a stream does not outgrow what is reserved for it.
+#[derive(Debug, PartialEq)]
+struct Watch {
+    /// Tokens of the answer that are reserved.
+    reserved: u64,
+    /// How the model of this attempt counts, from 0; read when its stream begins.
+    counts: Option<(usize, Calibration)>,
 }
 
 /// What one attempt has used.
@@ -120,7 +133,8 @@ impl Meter {
         match quota::admit(books.store, config.limits(), &ask) {
             Ok(reservation) => {
                 let consumer = Rc::clone(consumer);
-                Ok(Some(Box::new(Self { consumer, models, reservation, makeup, input, images })))
+                let watch = reservation.may_stop().then_some(Watch { reserved: ask.output, counts: None });
+                Ok(Some(Box::new(Self { consumer, models, reservation, makeup, input, images, watch })))
             }
             Err(refusal) => Err(refused(*refusal, books)),
         }
@@ -138,6 +152,52 @@ impl Meter {
         let names: Vec<_> =
             self.reservation.observed().iter().map(|denied| denied.limit.name.as_str()).collect();
         names.join(",")
+    }
+
+    /// Whether a limit may end the stream, so that it has to be asked whether it may go on.
+    #[must_use]
+    pub fn watches(&self) -> bool {
+        self.watch.is_some()
+    }
+
+    /// What the stream of an attempt, counted from 1, has used, if it has to end after it has said so much. Where it may go
+    /// on, what is not reserved yet is reserved first, some of it in advance.
+    pub fn exhausted(
+        &mut self,
+        attempt: usize,
+        said: &Makeup,
+        config: &Config,
+        books: Books<'_>,
+    ) -> Option<Usage> {
+        let model = attempt.checked_sub(1).and_then(|at| self.models.get(at));
+        let (Some(watch), Some(model)) = (&mut self.watch, model) else { return None };
+        let counts = match watch.counts.take() {
+            Some((of, counts)) if of == attempt => counts,
+            _ => {
+                let family = Family::of(model.provider.vendor, model.upstream.as_str());
+                calibration(model, family, books.store)
+            }
+        };
+        let completion = counts.tokens(said);
+        watch.counts = Some((attempt, counts));
+        let beyond = completion.checked_sub(watch.reserved).filter(|beyond| *beyond > 0)?;
+        let output = beyond.max(watch.reserved / 4).max(LEAST_MORE);
+        let of = |completion| Usage { completion, ..Usage::default() };
+        let cost = config.price(model).map_or(NanoUsd::ZERO, |price| {
+            let [with, without] = [output, 0].map(|output| cost::cost(&price, &of(output), 0).nanos());
+            NanoUsd::new(with.saturating_sub(without))
+        });
+        let more = Actual { input: 0, output, cost };
+        match quota::extend(books.store, &mut self.reservation, more, books.now) {
+            Ok(()) => {
+                watch.reserved = watch.reserved.saturating_add(output);
+                None
+            }
+            Err(stopped) => {
+                books.unsettled.borrow_mut().extend(stopped.unsettled);
+                Some(Usage { prompt: self.input, ..of(completion) })
+            }
+        }
     }
 
     /// Gives back what was reserved for a request that never reached a provider.

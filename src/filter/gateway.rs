@@ -17,8 +17,8 @@ pub(super) struct Gateway {
     config: Rc<Config>,
     state: State,
     request_id: Vec<u8>,
-    /// What is reserved for the request, until it is settled.
-    meter: Option<Box<Meter>>,
+    /// The request among those under way, once it is planned.
+    ticket: Option<Ticket>,
 }
 
 enum State {
@@ -27,7 +27,7 @@ enum State {
     /// This consumer's request is not planned yet.
     Asked(Rc<Consumer>),
     /// It is on its way to the targets.
-    Forwarded(Ticket),
+    Forwarded,
     /// It was answered from here.
     Replied,
     /// Envoy answered by itself: this body goes in the place of Envoy's.
@@ -54,7 +54,7 @@ const PER_TRY_TIMEOUT: &str = "x-envoy-upstream-rq-per-try-timeout-ms";
 
 impl Gateway {
     pub fn new(config: Rc<Config>) -> Self {
-        Self { config, state: State::New, request_id: Vec::new(), meter: None }
+        Self { config, state: State::New, request_id: Vec::new(), ticket: None }
     }
 
     /// The whole body of this consumer's request is there, `size` bytes of it.
@@ -69,14 +69,13 @@ impl Gateway {
         match step {
             Step::Hold => Action::Pause,
             Step::Reply(reply) => self.reply(&reply),
-            Step::Forward(mut forward) => match (forward.meter.take(), forward_to_envoy(forward)) {
-                (meter, Ok(ticket)) => {
-                    self.meter = meter;
-                    self.state = State::Forwarded(ticket);
+            Step::Forward(forward) => match self.forward(forward) {
+                Ok(()) => {
+                    self.state = State::Forwarded;
                     Action::Continue
                 }
-                (meter, Err(abi::Refused(status))) => {
-                    if let Some(meter) = meter {
+                Err(abi::Refused(status)) => {
+                    if let Some(meter) = self.meter() {
                         books::with(|books| meter.release(books));
                     }
                     log::error!("Envoy refused to forward a request: status {status}");
@@ -87,18 +86,40 @@ impl Gateway {
         }
     }
 
+    /// Leaves the plan where the provider role and the router find it.
+    fn forward(&mut self, forward: Forward) -> Result<(), abi::Refused> {
+        let Forward { plan, body, meter, attempt_ms } = forward;
+        let ticket = self.ticket.insert(Ticket::new(plan, meter));
+        let plan = &ticket.live().plan;
+        if let Some(first) = plan.targets.first() {
+            abi::set_property("next", first.cluster.as_bytes())?;
+        }
+        abi::set_property("plan", &plan.to_bytes(ticket.number()))?;
+        // Changing a header also clears the route that was chosen before the plan was known.
+        let retries = plan.targets.len().saturating_sub(1);
+        abi::set_header(Map::RequestHeaders, "x-envoy-max-retries", retries.to_string().as_bytes())?;
+        if let Some(ms) = attempt_ms {
+            abi::set_header(Map::RequestHeaders, PER_TRY_TIMEOUT, ms.to_string().as_bytes())?;
+        }
+        if let Some(body) = &body {
+            abi::set_header(Map::RequestHeaders, "content-length", body.len().to_string().as_bytes())?;
+            abi::replace_buffer(Buffer::RequestBody, body)?;
+        }
+        Ok(())
+    }
+
     /// Whether the response is this filter's, of either role, and none of Envoy's own.
     fn is_answered(&self) -> bool {
         match &self.state {
             State::Replied => true,
-            State::Forwarded(ticket) if ticket.live().answered.get() => true,
+            _ if self.ticket.as_ref().is_some_and(|ticket| ticket.live().answered.get()) => true,
             _ => abi::header(Map::ResponseHeaders, "x-modelgate-attempts").is_ok(),
         }
     }
 
     /// What each attempt has used, as far as is known.
     fn used(&self) -> Vec<Used> {
-        let State::Forwarded(ticket) = &self.state else { return Vec::new() };
+        let (State::Forwarded, Some(ticket)) = (&self.state, &self.ticket) else { return Vec::new() };
         let spent = ticket.live().spent.borrow();
         let last = spent.len().saturating_sub(1);
         let used = |(at, spent): (usize, &Rc<Spent>)| Used {
@@ -111,6 +132,11 @@ impl Gateway {
             },
         };
         spent.iter().enumerate().map(used).collect()
+    }
+
+    /// What is reserved for the request, for the last time.
+    fn meter(&self) -> Option<Box<Meter>> {
+        self.ticket.as_ref()?.live().meter.take()
     }
 
     fn request_id(&self) -> Option<(&'static str, Vec<u8>)> {
@@ -137,28 +163,6 @@ fn tell(consumer: &Consumer) {
     if told.is_err() {
         log::error!("Envoy refused to note who asks");
     }
-}
-
-/// Leaves the plan where the provider role and the router find it.
-fn forward_to_envoy(forward: Forward) -> Result<Ticket, abi::Refused> {
-    let Forward { plan, body, attempt_ms, .. } = forward;
-    let ticket = Ticket::new(plan);
-    let plan = &ticket.live().plan;
-    if let Some(first) = plan.targets.first() {
-        abi::set_property("next", first.cluster.as_bytes())?;
-    }
-    abi::set_property("plan", &plan.to_bytes(ticket.number()))?;
-    // Changing a header also clears the route that was chosen before the plan was known.
-    let retries = plan.targets.len().saturating_sub(1);
-    abi::set_header(Map::RequestHeaders, "x-envoy-max-retries", retries.to_string().as_bytes())?;
-    if let Some(ms) = attempt_ms {
-        abi::set_header(Map::RequestHeaders, PER_TRY_TIMEOUT, ms.to_string().as_bytes())?;
-    }
-    if let Some(body) = &body {
-        abi::set_header(Map::RequestHeaders, "content-length", body.len().to_string().as_bytes())?;
-        abi::replace_buffer(Buffer::RequestBody, body)?;
-    }
-    Ok(ticket)
 }
 
 impl Context for Gateway {}
@@ -201,7 +205,7 @@ impl HttpContext for Gateway {
             State::Asked(_) if !ends && size <= self.config.bounds().request_bytes => Action::Pause,
             State::Asked(consumer) => self.plan(&Rc::clone(consumer), size),
             State::New | State::Replied => Action::Pause,
-            State::Forwarded(_) | State::Replaced(_) => Action::Continue,
+            State::Forwarded | State::Replaced(_) => Action::Continue,
         }
     }
 
@@ -212,13 +216,16 @@ impl HttpContext for Gateway {
         match &self.state {
             State::Asked(consumer) => self.plan(&Rc::clone(consumer), abi::ALL),
             State::New | State::Replied => Action::Pause,
-            State::Forwarded(_) | State::Replaced(_) => Action::Continue,
+            State::Forwarded | State::Replaced(_) => Action::Continue,
         }
     }
 
     fn on_http_response_headers(&mut self, _: usize, ends: bool) -> Action {
         if self.is_answered() {
-            for (name, value) in self.meter.iter().flat_map(|meter| meter.standing()) {
+            let meter = self.ticket.as_ref().map(|ticket| ticket.live().meter.borrow());
+            for (name, value) in
+                meter.iter().filter_map(|meter| meter.as_ref()).flat_map(|meter| meter.standing())
+            {
                 set_response_header(name, value.as_bytes());
             }
             return Action::Continue;
@@ -253,7 +260,7 @@ impl HttpContext for Gateway {
     }
 
     fn on_log(&mut self) {
-        let Some(meter) = self.meter.take() else { return };
+        let Some(meter) = self.meter() else { return };
         let observed = meter.observed();
         let used = self.used();
         let statement = books::with(|books| meter.settle(&used, &self.config, books));

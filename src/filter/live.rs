@@ -6,6 +6,7 @@
 
 use super::abi;
 use crate::attempt::Spent;
+use crate::exchange::Meter;
 use crate::plan::Plan;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -16,6 +17,8 @@ pub(super) struct Live {
     pub plan: Rc<Plan>,
     /// Whether the last attempt let an answer go that is for the client.
     pub answered: Cell<bool>,
+    /// What is reserved for it, until it is settled.
+    pub meter: RefCell<Option<Box<Meter>>>,
     /// What each attempt has used.
     pub spent: RefCell<Vec<Rc<Spent>>>,
 }
@@ -32,9 +35,13 @@ thread_local! {
 }
 
 impl Ticket {
-    pub fn new(plan: Plan) -> Self {
-        let live =
-            Rc::new(Live { plan: Rc::new(plan), answered: Cell::new(false), spent: RefCell::default() });
+    pub fn new(plan: Plan, meter: Option<Box<Meter>>) -> Self {
+        let live = Rc::new(Live {
+            plan: Rc::new(plan),
+            answered: Cell::new(false),
+            meter: RefCell::new(meter),
+            spent: RefCell::default(),
+        });
         // The count begins at the nanosecond of its first use: no VM gives so many tickets in so short a time that one
         // that comes after it on the same worker could give the same.
         let number = match LAST.get() {

@@ -1,6 +1,7 @@
 //! The provider role: one context per upstream attempt.
 
 use super::abi::{self, Buffer, Map};
+use super::books;
 use super::live::{self, Live};
 use crate::attempt::{Attempt, Head, Header, Outcome, Piece, Release, broken};
 use crate::config::Config;
@@ -137,6 +138,23 @@ impl Provider {
         }
     }
 
+    /// What goes out in the place of a piece of a stream that may use no more: the piece, and the end.
+    fn last_words(&mut self, bytes: &[u8], piece: &Piece) -> Option<Vec<u8>> {
+        let mut meter = self.live.as_ref()?.meter.borrow_mut();
+        let meter = meter.as_mut().filter(|meter| meter.watches())?;
+        let shown = match piece {
+            Piece::Wait | Piece::Take => return None,
+            Piece::Pass => bytes,
+            Piece::Write(bytes) => bytes,
+        };
+        let attempt = self.attempt.as_mut()?;
+        let said = attempt.spent().said().makeup();
+        let config = &self.config;
+        let used = books::with(|books| meter.exhausted(attempt.number(), &said, config, books))?;
+        let end = attempt.stop(shown, used);
+        (!end.is_empty()).then(|| [shown, &end].concat())
+    }
+
     fn put(&mut self, piece: &Piece, ends: bool) -> Action {
         match piece {
             Piece::Wait => return Action::Pause,
@@ -235,7 +253,10 @@ impl HttpContext for Provider {
         if let Some(release) = release {
             self.release(&release);
         }
-        self.put(&piece, ends)
+        match self.last_words(&bytes, &piece) {
+            Some(last) => self.put(&Piece::Write(last), ends),
+            None => self.put(&piece, ends),
+        }
     }
 
     /// Trailers are the end where no piece of the body said that it is the last.

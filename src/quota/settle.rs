@@ -7,7 +7,7 @@ use super::keys::Place;
 use super::standing::Standing;
 use super::tenants::Opened;
 use super::{Actual, used};
-use crate::config::{Kind, Limit};
+use crate::config::{Kind, Limit, Mode, OnExceed};
 use crate::store::{Contended, Store, update};
 use crate::time::Timestamp;
 use std::rc::Rc;
@@ -60,6 +60,12 @@ impl Reservation {
     /// How the limits stand that concern the request, after it was admitted; the tightest first.
     pub fn standings(&self) -> &[Standing] {
         &self.standings
+    }
+
+    /// Whether a limit may end a stream that outgrows what is reserved for it.
+    pub fn may_stop(&self) -> bool {
+        let mut limits = self.shares.iter().flat_map(|share| &share.taken).map(|taken| &taken.limit);
+        limits.any(|limit| limit.mode == Mode::Enforce && limit.on_exceed == OnExceed::Stop)
     }
 
     /// What would have been refused by limits that only observe.
