@@ -1,8 +1,7 @@
 //! The inner loops of JSON: how far does a string, a number or white space go?
 //!
 //! Almost all of a chat body is the inside of strings. There it is one search for what ends a run
-//! of plain characters, and one look at the run, in a form that compilers turn into vector
-//! instructions.
+//! of plain characters, sixteen bytes at a time.
 
 use super::document::{Fault, Surrogates};
 
