@@ -85,6 +85,12 @@ impl Attempt {
         self.target.body_passes
     }
 
+    /// Whether the canonical body is not the one that is sent, but kept aside.
+    #[must_use]
+    pub fn body_is_kept(&self) -> bool {
+        self.plan.kept
+    }
+
     /// Puts the canonical body into the provider's words.
     ///
     /// # Errors

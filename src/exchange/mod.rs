@@ -173,7 +173,8 @@ fn forward(body: &[u8], request_id: &str, consumer: &Consumer, config: &Config) 
     let request = Request::read(document.root())?;
     let asked = request.model.decode();
     let candidates = route::resolve(config, &asked, consumer).map_err(unresolved)?;
-    let Prepared { targets, body: changed, headers, dropped } = prepare(&request, &candidates.targets, body)?;
+    let Prepared { targets, body: changed, headers, dropped, kept } =
+        prepare(&request, &candidates.targets, body)?;
     let (stream, include_usage) = (request.stream, request.include_usage);
     let length = changed.as_ref().map_or(body.len(), Vec::len);
     let timeouts = config.timeouts();
@@ -186,6 +187,7 @@ fn forward(body: &[u8], request_id: &str, consumer: &Consumer, config: &Config) 
             length,
             headers,
             dropped,
+            kept,
             request_id: request_id.to_string(),
             targets,
         },

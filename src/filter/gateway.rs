@@ -58,14 +58,14 @@ impl Gateway {
         let body = abi::buffer(Buffer::RequestBody, 0, size).unwrap_or_default();
         let request_id = String::from_utf8_lossy(&self.request_id);
         let step = exchange::on_body(&body, &request_id, consumer, &self.config);
-        self.perform(step)
+        self.perform(step, &body)
     }
 
-    fn perform(&mut self, step: Step) -> Action {
+    fn perform(&mut self, step: Step, body: &[u8]) -> Action {
         match step {
             Step::Hold => Action::Pause,
             Step::Reply(reply) => self.reply(&reply),
-            Step::Forward(forward) => match forward_to_envoy(forward) {
+            Step::Forward(forward) => match forward_to_envoy(forward, body) {
                 Ok(ticket) => {
                     self.state = State::Forwarded(ticket);
                     Action::Continue
@@ -115,7 +115,7 @@ fn tell(consumer: &Consumer) {
 }
 
 /// Leaves the plan where the provider role and the router find it.
-fn forward_to_envoy(forward: Forward) -> Result<Ticket, abi::Refused> {
+fn forward_to_envoy(forward: Forward, asked: &[u8]) -> Result<Ticket, abi::Refused> {
     let Forward { plan, body, attempt_ms } = forward;
     let ticket = Ticket::new(plan);
     let plan = &ticket.live().plan;
@@ -123,6 +123,9 @@ fn forward_to_envoy(forward: Forward) -> Result<Ticket, abi::Refused> {
         abi::set_property("next", first.cluster.as_bytes())?;
     }
     abi::set_property("plan", &plan.to_bytes(ticket.number()))?;
+    if plan.kept {
+        abi::set_property("body", asked)?;
+    }
     // Changing a header also clears the route that was chosen before the plan was known.
     let retries = plan.targets.len().saturating_sub(1);
     abi::set_header(Map::RequestHeaders, "x-envoy-max-retries", retries.to_string().as_bytes())?;
@@ -167,7 +170,7 @@ impl HttpContext for Gateway {
                 log::error!("Envoy refused to drop the header {name}");
             }
         }
-        self.perform(step)
+        self.perform(step, b"")
     }
 
     fn on_http_request_body(&mut self, size: usize, ends: bool) -> Action {

@@ -84,8 +84,14 @@ impl Provider {
         if let Some(failure) = &release.failure {
             log_failure(failure);
         }
+        let is_last = release.outcome != Outcome::Retry;
         if let Some(live) = &self.live {
-            live.answered.set(release.outcome != Outcome::Retry);
+            live.answered.set(is_last);
+        }
+        // Nobody reads the body that was kept any more, and an answer may be long.
+        let kept = is_last && self.attempt.as_ref().is_some_and(Attempt::body_is_kept);
+        if kept && abi::set_property("body", b"").is_err() {
+            log::error!("Envoy refused to drop a body");
         }
         self.held = false;
     }
@@ -121,8 +127,11 @@ impl Provider {
     /// The whole body is there, `size` bytes of it.
     fn translate(&mut self, size: usize) -> Action {
         let Some(attempt) = &mut self.attempt else { return Action::Pause };
-        let body = abi::buffer(Buffer::RequestBody, 0, size).unwrap_or_default();
-        match attempt.translate(&body) {
+        let body = match attempt.body_is_kept() {
+            true => abi::property("body"),
+            false => abi::buffer(Buffer::RequestBody, 0, size),
+        };
+        match attempt.translate(&body.unwrap_or_default()) {
             Ok(body) => {
                 self.send_headers();
                 if abi::replace_buffer(Buffer::RequestBody, &body).is_err() {
