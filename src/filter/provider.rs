@@ -108,7 +108,7 @@ impl Provider {
     /// A response that has no body cannot be given one: its error is said in a reply of this
     /// filter's own, which Envoy does not retry, or left out where Envoy will try the next target.
     fn release_bare(&mut self, mut release: Release, body: &[u8]) -> Action {
-        let length = |(name, _): &Header| name == "content-length";
+        let length = |(name, _): &Header<'_>| name == "content-length";
         release.headers.retain(|header| !length(header));
         if release.outcome == Outcome::Retry {
             self.release(&release);
@@ -155,10 +155,10 @@ impl Provider {
 }
 
 /// Those headers of the client's request that go on to a provider: the trace it belongs to.
-fn trace() -> Vec<Header> {
+fn trace() -> Vec<Header<'static>> {
     let Some(parent) = header("traceparent") else { return Vec::new() };
-    let state = header("tracestate").map(|state| ("tracestate".into(), state));
-    [("traceparent".into(), parent)].into_iter().chain(state).collect()
+    let state = header("tracestate").map(|state| ("tracestate".into(), state.into()));
+    [("traceparent".into(), parent.into())].into_iter().chain(state).collect()
 }
 
 fn header(name: &str) -> Option<Vec<u8>> {
