@@ -27,6 +27,9 @@ pub struct Plan {
     pub headers: Vec<(String, String)>,
     /// Parameters that were left out of such a body, as a list for the client.
     pub dropped: String,
+    /// Whether the client's own body is kept aside for those attempts that translate, because the one that is sent is in the
+    /// first target's words.
+    pub kept: bool,
     /// The request's id (`x-request-id`).
     pub request_id: String,
     /// In the order of the attempts.
@@ -91,7 +94,7 @@ impl Plan {
         out.push(VERSION);
         out.extend(1_u32.to_le_bytes());
         out.extend(ticket.to_le_bytes());
-        out.extend([self.stream, self.include_usage, self.functions].map(u8::from));
+        out.extend([self.stream, self.include_usage, self.functions, self.kept].map(u8::from));
         out.extend((self.length as u64).to_le_bytes());
         // No request has as many.
         out.extend(self.metered.unwrap_or(u64::MAX).to_le_bytes());
@@ -123,6 +126,7 @@ impl Plan {
             stream: flag(&mut rest)?,
             include_usage: flag(&mut rest)?,
             functions: flag(&mut rest)?,
+            kept: flag(&mut rest)?,
             length: usize::try_from(u64::from_le_bytes(take(&mut rest)?)).ok()?,
             metered: Some(u64::from_le_bytes(take(&mut rest)?)).filter(|images| *images < u64::MAX),
             request_id: text(&mut rest)?.to_string(),
@@ -192,12 +196,22 @@ mod tests {
         };
         let targets = vec![target("a", None), target("b", Some(64_000))];
         let request_id = "6d2f".to_string();
-        let (stream, include_usage, functions) = (true, false, true);
+        let (stream, include_usage, functions, kept) = (true, false, true, true);
         let headers = vec![("anthropic-beta".to_string(), "files".to_string())];
         let metered = Some(2);
         let (length, dropped) = (70_000, "seed,logit_bias".to_string());
-        let plan =
-            Plan { stream, include_usage, functions, metered, length, headers, dropped, request_id, targets };
+        let plan = Plan {
+            stream,
+            include_usage,
+            functions,
+            metered,
+            length,
+            headers,
+            dropped,
+            kept,
+            request_id,
+            targets,
+        };
         let mut bytes = plan.to_bytes(7);
         assert_eq!(Plan::from_bytes(&bytes), Some(plan.clone()));
         let first = Turn::from_bytes(&bytes);
@@ -216,7 +230,7 @@ mod tests {
         for bytes in [&b""[..], b"{}", b"\x01", b"\x03\x01\0\0\0", &[0xFF; 64], &[1; 64]] {
             assert_eq!(Plan::from_bytes(bytes), None);
         }
-        for bytes in [&b""[..], b"{}", b"\x02\x01\0\0\0", &[1; 64]] {
+        for bytes in [&b""[..], b"{}", b"\x03\x01\0\0\0", &[1; 64]] {
             assert_eq!(Turn::from_bytes(bytes), None);
         }
     }

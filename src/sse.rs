@@ -27,6 +27,27 @@ pub struct Frame<'a> {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct TooLong;
 
+/// Takes the frames of a stream, one after the other.
+pub trait Frames {
+    /// Takes the frame at the front of `text` if it is known by sight, before its end is looked for; says how long it is.
+    fn known(&mut self, text: &[u8]) -> Option<usize>;
+
+    /// Takes a frame.
+    fn take(&mut self, frame: Frame<'_>);
+}
+
+struct Each<F>(F);
+
+impl<F: FnMut(Frame<'_>)> Frames for Each<F> {
+    fn known(&mut self, _: &[u8]) -> Option<usize> {
+        None
+    }
+
+    fn take(&mut self, frame: Frame<'_>) {
+        self.0(frame);
+    }
+}
+
 /// Splits a byte stream into frames.
 #[derive(Debug)]
 pub struct Splitter {
@@ -48,7 +69,15 @@ impl Splitter {
     ///
     /// # Errors
     /// [`TooLong`] if a frame grows beyond the limit; the frames before it were handed out.
-    pub fn push(&mut self, bytes: &[u8], mut each: impl FnMut(Frame<'_>)) -> Result<(), TooLong> {
+    pub fn push(&mut self, bytes: &[u8], each: impl FnMut(Frame<'_>)) -> Result<(), TooLong> {
+        self.push_to(bytes, &mut Each(each))
+    }
+
+    /// As [`push`](Self::push), to one that may know frames by sight.
+    ///
+    /// # Errors
+    /// As [`push`](Self::push).
+    pub fn push_to(&mut self, bytes: &[u8], frames: &mut impl Frames) -> Result<(), TooLong> {
         let joined;
         let text = if self.held.is_empty() {
             bytes
@@ -60,13 +89,21 @@ impl Splitter {
         };
         let mut start = 0;
         let mut line = std::mem::take(&mut self.line);
-        while let Some(end) = line_break(text, line) {
+        loop {
+            if line == start
+                && let Some(known) = text.get(start..).and_then(|text| frames.known(text))
+            {
+                start = start.saturating_add(known);
+                line = start;
+                continue;
+            }
+            let Some(end) = line_break(text, line) else { break };
             // A CR at the very end may be the first half of CRLF: the next bytes tell.
             if end.end == text.len() && text.last() == Some(&b'\r') {
                 break;
             }
             if end.start == line {
-                each(frame(text.get(start..end.end).unwrap_or_default()));
+                frames.take(frame(text.get(start..end.end).unwrap_or_default()));
                 start = end.end;
             }
             line = end.end;

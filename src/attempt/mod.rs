@@ -25,7 +25,7 @@ pub use response::{Head, Outcome, Piece, Release};
 pub use spent::{Spent, Stage};
 
 /// A header to be set.
-pub type Header = (Cow<'static, str>, Vec<u8>);
+pub type Header<'h> = (Cow<'h, str>, Cow<'h, [u8]>);
 
 /// One try of a request on one target.
 pub struct Attempt {
@@ -93,6 +93,12 @@ impl Attempt {
         self.target.body_passes
     }
 
+    /// Whether the canonical body is not the one that is sent, but kept aside.
+    #[must_use]
+    pub fn body_is_kept(&self) -> bool {
+        self.plan.kept
+    }
+
     /// Puts the canonical body into the provider's words.
     ///
     /// # Errors
@@ -111,42 +117,33 @@ impl Attempt {
     /// All headers of the request. `carried` are those of the client's request that may go on, as
     /// `traceparent`.
     #[must_use]
-    pub fn request_headers(&self, carried: Vec<Header>) -> Vec<Header> {
-        fn header(name: impl Into<Cow<'static, str>>, value: impl Into<Vec<u8>>) -> Header {
-            (name.into(), value.into())
-        }
+    pub fn request_headers<'h>(&'h self, carried: Vec<Header<'h>>) -> Vec<Header<'h>> {
         let base = &self.provider.base;
         let path = base.request_path(&self.adapter.path(self.put_to(), self.plan.stream));
         let accept = if self.plan.stream { "text/event-stream" } else { "application/json" };
-        let mut headers = vec![
+        let mut headers = Vec::with_capacity(16);
+        headers.extend([
             header(":method", "POST"),
             header(":scheme", base.scheme.as_str()),
-            header(":authority", base.authority.as_bytes()),
+            header(":authority", &*base.authority),
             header(":path", path),
             header("content-type", "application/json"),
             header("accept", accept),
             header("user-agent", concat!("modelgate/", env!("CARGO_PKG_VERSION"))),
             header("content-length", self.length.to_string()),
-        ];
-        headers.extend(self.adapter.headers().iter().map(|(name, value)| header(*name, *value)));
+        ]);
+        headers.extend(self.adapter.headers().iter().map(|(name, value)| header(name, *value)));
         match &self.translated {
-            Some((extra, _)) => {
-                headers.extend(extra.iter().map(|(name, value)| header(*name, value.as_str())))
-            }
-            None => {
-                headers.extend(
-                    self.plan.headers.iter().map(|(name, value)| header(name.clone(), value.as_str())),
-                );
-            }
+            Some((extra, _)) => headers.extend(extra.iter().map(|(name, value)| header(name, value))),
+            None => headers.extend(self.plan.headers.iter().map(|(name, value)| header(name, value))),
         }
-        headers
-            .extend(self.provider.headers.iter().map(|(name, value)| header(name.clone(), value.as_bytes())));
+        headers.extend(self.provider.headers.iter().map(|(name, value)| header(name, &**value)));
         if let Key::Secret(key) = &self.provider.key {
             let (name, value) = self.adapter.credential(key.expose());
             headers.push(header(name, value));
         }
         if !self.plan.request_id.is_empty() {
-            headers.push(header("x-request-id", self.plan.request_id.as_bytes()));
+            headers.push(header("x-request-id", &self.plan.request_id));
         }
         headers.extend(carried);
         headers
@@ -178,6 +175,14 @@ impl Attempt {
     fn put_to(&self) -> Target<'_> {
         Target { model: &self.target.model, max_output_tokens: self.target.max_output_tokens }
     }
+}
+
+fn header<'h>(name: &'h str, value: impl Into<Cow<'h, str>>) -> Header<'h> {
+    let value = match value.into() {
+        Cow::Borrowed(value) => Cow::Borrowed(value.as_bytes()),
+        Cow::Owned(value) => Cow::Owned(value.into_bytes()),
+    };
+    (Cow::Borrowed(name), value)
 }
 
 /// The request cannot be planned, and nobody but the gateway is to blame.

@@ -3,11 +3,12 @@
 use super::canonical::Canonical;
 use super::stream::{Progress, Source, Stream};
 use super::translated::Translated;
-use super::{Attempt, Header, Stage};
+use super::{Attempt, Header, Stage, header};
 use crate::chat::{ChunkWriter, CompletionWriter, Event, Usage};
 use crate::cost;
 use crate::error::{ApiError, Blame};
 use crate::json::{Document, Kind, Surrogates, Value};
+use std::borrow::Cow;
 
 /// The head of a provider's response.
 #[derive(Clone, Copy, Debug)]
@@ -24,7 +25,7 @@ pub struct Head<'h> {
 #[derive(Debug, Eq, PartialEq)]
 pub struct Release {
     /// All headers, `:status` among them.
-    pub headers: Vec<Header>,
+    pub headers: Vec<Header<'static>>,
     /// What the answer is.
     pub outcome: Outcome,
     /// Of a failure, who failed and how, for the access log: `provider=status:code`.
@@ -84,7 +85,7 @@ pub(super) enum Reception {
 /// What to keep of the head while the body is awaited.
 pub(super) struct Whole {
     status: u16,
-    headers: Vec<Header>,
+    headers: Vec<Header<'static>>,
     retry_after: bool,
 }
 
@@ -178,7 +179,7 @@ impl Attempt {
                 Progress::Begins(piece) => {
                     let kept = std::mem::take(&mut stream.kept);
                     let mut headers = self.head(200, EVENT_STREAM, None, kept);
-                    headers.push(("cache-control".into(), b"no-cache".to_vec()));
+                    headers.push(header("cache-control", "no-cache"));
                     (Some(Release { headers, outcome: Outcome::Answer, failure: None }), piece)
                 }
                 Progress::Failed(error) => {
@@ -220,7 +221,7 @@ impl Attempt {
                 let mut headers = self.head(200, content_type, Some(length), whole.headers);
                 if let (Some(price), Some(usage)) = (&self.price, self.usage()) {
                     let cost = cost::cost(price, &usage, self.plan.metered.unwrap_or(0));
-                    headers.push(("x-modelgate-cost-usd".into(), cost.to_string().into_bytes()));
+                    headers.push(("x-modelgate-cost-usd".into(), cost.to_string().into_bytes().into()));
                 }
                 (Some(Release { headers, outcome: Outcome::Answer, failure: None }), piece)
             }
@@ -289,7 +290,7 @@ impl Attempt {
     }
 
     /// Gives up: for good, or so that Envoy tries the next target.
-    fn fail(&mut self, mut error: ApiError, kept: Vec<Header>) -> Release {
+    fn fail(&mut self, mut error: ApiError, kept: Vec<Header<'static>>) -> Release {
         // An error within a 200 has no status of its own.
         if error.status < 400 {
             error.status = 502;
@@ -302,7 +303,7 @@ impl Attempt {
         let body = error.to_json();
         let mut headers = self.head(status, JSON, Some(body.len()), kept);
         if let Some(seconds) = error.retry_after {
-            headers.push(("retry-after".into(), seconds.to_string().into_bytes()));
+            headers.push(header("retry-after", seconds.to_string()));
         }
         let outcome = if retry { Outcome::Retry } else { Outcome::Error };
         self.reception = Reception::Over { usage: None, body };
@@ -314,7 +315,7 @@ impl Attempt {
     }
 
     /// Gives up while bytes of the body are at hand, which the error's then replace.
-    fn fail_here(&mut self, error: ApiError, kept: Vec<Header>) -> (Option<Release>, Piece) {
+    fn fail_here(&mut self, error: ApiError, kept: Vec<Header<'static>>) -> (Option<Release>, Piece) {
         let release = self.fail(error, kept);
         let (_, piece) = self.take_body(b"", true);
         (Some(release), piece)
@@ -332,21 +333,22 @@ impl Attempt {
         status: u16,
         content_type: &'static str,
         length: Option<usize>,
-        kept: Vec<Header>,
-    ) -> Vec<Header> {
-        let mut headers: Vec<Header> = Vec::with_capacity(12);
-        headers.push((":status".into(), status.to_string().into_bytes()));
-        headers.push(("content-type".into(), content_type.into()));
-        headers.extend(length.map(|length| ("content-length".into(), length.to_string().into_bytes())));
+        kept: Vec<Header<'static>>,
+    ) -> Vec<Header<'static>> {
+        let status = if status == 200 { Cow::Borrowed("200") } else { status.to_string().into() };
+        let mut headers = Vec::with_capacity(12);
+        headers.push(header(":status", status));
+        headers.push(header("content-type", content_type));
+        headers.extend(length.map(|length| header("content-length", length.to_string())));
         if !kept.iter().any(|(name, _)| name == "x-request-id") && !self.plan.request_id.is_empty() {
-            headers.push(("x-request-id".into(), self.plan.request_id.clone().into_bytes()));
+            headers.push(header("x-request-id", self.plan.request_id.clone()));
         }
         headers.extend(kept);
-        headers.push(("x-modelgate-provider".into(), self.target.provider.as_bytes().to_vec()));
-        headers.push(("x-modelgate-model".into(), self.target.name.as_bytes().to_vec()));
-        headers.push(("x-modelgate-attempts".into(), self.number.to_string().into_bytes()));
+        headers.push(header("x-modelgate-provider", self.target.provider.to_string()));
+        headers.push(header("x-modelgate-model", self.target.name.to_string()));
+        headers.push(header("x-modelgate-attempts", self.number.to_string()));
         if !self.dropped().is_empty() {
-            headers.push(("x-modelgate-dropped".into(), self.dropped().into()));
+            headers.push(header("x-modelgate-dropped", self.dropped().to_string()));
         }
         headers
     }
@@ -368,7 +370,7 @@ fn over(usage: Option<Usage>) -> Reception {
 
 /// Those headers of the provider's that mean something to the client: its request id and when to
 /// try again. All others (cookies, organisation, server) are the provider's affair with the gateway.
-fn kept(head: &Head<'_>) -> Vec<Header> {
+fn kept(head: &Head<'_>) -> Vec<Header<'static>> {
     let mut kept = Vec::new();
     for (name, value) in head.headers {
         let name = match *name {
@@ -379,7 +381,7 @@ fn kept(head: &Head<'_>) -> Vec<Header> {
             "x-should-retry" => "x-should-retry",
             _ => continue,
         };
-        kept.push((name.into(), value.to_vec()));
+        kept.push((name.into(), value.to_vec().into()));
     }
     kept
 }

@@ -10,7 +10,7 @@ use crate::json::{Document, Surrogates};
 
 pub(super) struct Stream {
     /// Headers of the provider's that go on with the answer.
-    pub kept: Vec<Header>,
+    pub kept: Vec<Header<'static>>,
     source: Source,
     /// What came before the stream was let go.
     held: Vec<u8>,
@@ -38,7 +38,7 @@ pub(super) enum Progress {
 }
 
 impl Stream {
-    pub fn new(kept: Vec<Header>, source: Source) -> Self {
+    pub fn new(kept: Vec<Header<'static>>, source: Source) -> Self {
         Self { kept, source, held: Vec::new(), taken: 0, released: false }
     }
 

@@ -30,6 +30,15 @@ pub struct Glance {
     pub error: bool,
 }
 
+impl Glance {
+    /// Whether it is a chunk of which nothing has to be noted, but for the usage that comes later.
+    #[must_use]
+    pub fn is_ordinary(&self) -> bool {
+        let null_usage = self.null_usage.clone();
+        *self == Self { null_usage, ..Self::default() }
+    }
+}
+
 /// The keys that matter, made ready to be searched for once for each stream.
 pub struct Glancer {
     role: Finder<'static>,

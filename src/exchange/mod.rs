@@ -189,7 +189,7 @@ fn forward(
     let request = Request::read(document.root())?;
     let asked = request.model.decode();
     let candidates = route::resolve(config, &asked, consumer).map_err(unresolved)?;
-    let Prepared { targets, models, body: changed, headers, dropped } =
+    let Prepared { targets, models, body: changed, headers, dropped, kept } =
         prepare(&request, &candidates.targets, body)?;
     let meter = Meter::open(&request, models, consumer, config, books)?;
     let (stream, include_usage) = (request.stream, request.include_usage);
@@ -205,6 +205,7 @@ fn forward(
             length,
             headers,
             dropped,
+            kept,
             request_id: request_id.to_string(),
             targets,
         },

@@ -62,14 +62,14 @@ impl Gateway {
         let body = abi::buffer(Buffer::RequestBody, 0, size).unwrap_or_default();
         let request_id = String::from_utf8_lossy(&self.request_id);
         let step = books::with(|books| exchange::on_body(&body, &request_id, consumer, &self.config, books));
-        self.perform(step)
+        self.perform(step, &body)
     }
 
-    fn perform(&mut self, step: Step) -> Action {
+    fn perform(&mut self, step: Step, body: &[u8]) -> Action {
         match step {
             Step::Hold => Action::Pause,
             Step::Reply(reply) => self.reply(&reply),
-            Step::Forward(forward) => match self.forward(forward) {
+            Step::Forward(forward) => match self.forward(forward, body) {
                 Ok(()) => {
                     self.state = State::Forwarded;
                     Action::Continue
@@ -87,7 +87,7 @@ impl Gateway {
     }
 
     /// Leaves the plan where the provider role and the router find it.
-    fn forward(&mut self, forward: Forward) -> Result<(), abi::Refused> {
+    fn forward(&mut self, forward: Forward, asked: &[u8]) -> Result<(), abi::Refused> {
         let Forward { plan, body, meter, attempt_ms } = forward;
         let ticket = self.ticket.insert(Ticket::new(plan, meter));
         let plan = &ticket.live().plan;
@@ -95,6 +95,9 @@ impl Gateway {
             abi::set_property("next", first.cluster.as_bytes())?;
         }
         abi::set_property("plan", &plan.to_bytes(ticket.number()))?;
+        if plan.kept {
+            abi::set_property("body", asked)?;
+        }
         // Changing a header also clears the route that was chosen before the plan was known.
         let retries = plan.targets.len().saturating_sub(1);
         abi::set_header(Map::RequestHeaders, "x-envoy-max-retries", retries.to_string().as_bytes())?;
@@ -196,7 +199,7 @@ impl HttpContext for Gateway {
                 log::error!("Envoy refused to drop the header {name}");
             }
         }
-        self.perform(step)
+        self.perform(step, b"")
     }
 
     fn on_http_request_body(&mut self, size: usize, ends: bool) -> Action {

@@ -9,7 +9,7 @@ use crate::attempt::Spent;
 use crate::exchange::Meter;
 use crate::plan::Plan;
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 /// A request that was forwarded, as its gateway role and its attempts see it.
@@ -30,7 +30,7 @@ pub(super) struct Ticket {
 }
 
 thread_local! {
-    static ALL: RefCell<HashMap<u64, Rc<Live>>> = RefCell::default();
+    static ALL: RefCell<BTreeMap<u64, Rc<Live>>> = RefCell::default();
     static LAST: Cell<u64> = const { Cell::new(0) };
 }
 

@@ -88,8 +88,14 @@ impl Provider {
         if let Some(failure) = &release.failure {
             log_failure(failure);
         }
+        let is_last = release.outcome != Outcome::Retry;
         if let Some(live) = &self.live {
-            live.answered.set(release.outcome != Outcome::Retry);
+            live.answered.set(is_last);
+        }
+        // Nobody reads the body that was kept any more, and an answer may be long.
+        let kept = is_last && self.attempt.as_ref().is_some_and(Attempt::body_is_kept);
+        if kept && abi::set_property("body", b"").is_err() {
+            log::error!("Envoy refused to drop a body");
         }
         self.held = false;
     }
@@ -106,7 +112,7 @@ impl Provider {
     /// A response that has no body cannot be given one: its error is said in a reply of this
     /// filter's own, which Envoy does not retry, or left out where Envoy will try the next target.
     fn release_bare(&mut self, mut release: Release, body: &[u8]) -> Action {
-        let length = |(name, _): &Header| name == "content-length";
+        let length = |(name, _): &Header<'_>| name == "content-length";
         release.headers.retain(|header| !length(header));
         if release.outcome == Outcome::Retry {
             self.release(&release);
@@ -125,8 +131,11 @@ impl Provider {
     /// The whole body is there, `size` bytes of it.
     fn translate(&mut self, size: usize) -> Action {
         let Some(attempt) = &mut self.attempt else { return Action::Pause };
-        let body = abi::buffer(Buffer::RequestBody, 0, size).unwrap_or_default();
-        match attempt.translate(&body) {
+        let body = match attempt.body_is_kept() {
+            true => abi::property("body"),
+            false => abi::buffer(Buffer::RequestBody, 0, size),
+        };
+        match attempt.translate(&body.unwrap_or_default()) {
             Ok(body) => {
                 self.send_headers();
                 if abi::replace_buffer(Buffer::RequestBody, &body).is_err() {
@@ -167,10 +176,10 @@ impl Provider {
 }
 
 /// Those headers of the client's request that go on to a provider: the trace it belongs to.
-fn trace() -> Vec<Header> {
+fn trace() -> Vec<Header<'static>> {
     let Some(parent) = header("traceparent") else { return Vec::new() };
-    let state = header("tracestate").map(|state| ("tracestate".into(), state));
-    [("traceparent".into(), parent)].into_iter().chain(state).collect()
+    let state = header("tracestate").map(|state| ("tracestate".into(), state.into()));
+    [("traceparent".into(), parent.into())].into_iter().chain(state).collect()
 }
 
 fn header(name: &str) -> Option<Vec<u8>> {

@@ -131,13 +131,22 @@ impl<'d> Value<'d> {
     /// The first name that stands twice in this object.
     #[must_use]
     pub fn duplicate(self) -> Option<Text<'d>> {
-        let keys = || self.entries().filter_map(|(key, _)| key.text());
+        let keys = || self.entries().map(|(key, _)| key);
         if keys().nth(FEW).is_none() {
-            let again = |(index, key): &(usize, Text<'d>)| keys().take(*index).any(|other| other.means(key));
-            return keys().enumerate().find(again).map(|(_, key)| key);
+            let again =
+                |(index, key): &(usize, Self)| keys().take(*index).any(|other| other.says_the_same(*key));
+            return keys().enumerate().find(again).and_then(|(_, key)| key.text());
         }
         let mut seen = BTreeSet::new();
-        keys().find(|key| !seen.insert(key.clone().into_decoded()))
+        keys().filter_map(Self::text).find(|key| !seen.insert(key.clone().into_decoded()))
+    }
+
+    /// Whether two strings are the same once unescaped.
+    fn says_the_same(self, other: Self) -> bool {
+        if self.node().escaped || other.node().escaped {
+            return self.text().zip(other.text()).is_some_and(|(text, other)| text.means(&other));
+        }
+        self.raw() == other.raw()
     }
 
     fn children(self, kind: Kind) -> impl Iterator<Item = Value<'d>> {
@@ -160,7 +169,11 @@ impl Node {
             return false;
         }
         let inner = text.get(inner).unwrap_or_default();
-        if self.escaped { Text::escaped(inner) == *plain } else { inner == plain.as_bytes() }
+        if self.escaped {
+            return Text::escaped(inner) == *plain;
+        }
+        // The first byte tells most texts of one length apart.
+        inner.first() == plain.as_bytes().first() && inner == plain.as_bytes()
     }
 }
 

@@ -52,6 +52,7 @@ pub fn attempt(vendor: Vendor, asked: Asked) -> Attempt {
         length: 0,
         headers: Vec::new(),
         dropped: String::new(),
+        kept: false,
         stream: asked.stream,
         include_usage: asked.include_usage,
         functions: asked.functions,
