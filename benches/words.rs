@@ -5,13 +5,22 @@
 use divan::counter::BytesCount;
 use divan::{Bencher, black_box};
 use modelgate::attempt::{Attempt, Head};
+use modelgate::auth::{Credentials, identify};
 use modelgate::cache::semantic::Question;
 use modelgate::cache::{Entry, Key, Keys, Origin, Recorder, Scope, Subject};
-use modelgate::chat::{ChunkWriter, Delta, Event, Request};
+use modelgate::chat::{ChunkWriter, Delta, Event, Request, said};
 use modelgate::config::Config;
-use modelgate::exchange::{Step, on_body};
+use modelgate::estimate::{Calibration, Family, Makeup, Tally};
+use modelgate::exchange::{Books, Step, on_body};
 use modelgate::json::{Document, Surrogates, Text};
+use modelgate::plan::Plan;
+use modelgate::quota::Holder;
 use modelgate::sse::Splitter;
+use modelgate::store::{Conflict, Expected, Store, Version};
+use modelgate::time::Timestamp;
+use sha2::{Digest, Sha256};
+use std::cell::RefCell;
+use std::rc::Rc;
 
 fn main() {
     divan::main();
@@ -56,18 +65,106 @@ const CONFIGURATION: &str = r#"{
         "openai": {"vendor": "openai", "api_key": {"value": "key"}},
         "anthropic": {"vendor": "anthropic", "api_key": {"value": "key"}}
     },
-    "models": {"gpt-5": {"provider": "openai"}, "claude": {"provider": "anthropic"}}
+    "models": {"gpt-5": {"provider": "openai"}, "claude": {"provider": "anthropic"}},
+    "auth": {"anonymous": {"consumer": "anonymous"}}
 }"#;
 
 fn configuration() -> Config {
     Config::parse(CONFIGURATION.as_bytes(), &|_| None).expect("the configuration is valid")
 }
 
+/// A request of the configuration's anonymous consumer.
+fn anyone(body: &[u8], config: &Config) -> Step {
+    let (now, unsettled) = (Timestamp::from_seconds(1_700_000_000), RefCell::default());
+    let books =
+        Books { store: &Nothing, now, holder: Holder::new(1).id(&Nothing, now), unsettled: &unsettled };
+    on_body(body, "id", config.auth().anonymous().expect("anyone may ask"), config, books)
+}
+
+/// A store that keeps nothing: without limits nothing is counted.
+struct Nothing;
+
+impl Store for Nothing {
+    fn get(&self, _: &str) -> Option<(Vec<u8>, Version)> {
+        None
+    }
+
+    fn set(&self, _: &str, _: &[u8], _: Expected) -> Result<(), Conflict> {
+        Ok(())
+    }
+}
+
+/// Whose key it is, among a thousand.
+#[divan::bench]
+fn who(bencher: Bencher<'_, '_>) {
+    let config = keys();
+    let headers =
+        [("accept", &b"*/*"[..]), ("authorization", b"Bearer sk-7"), ("content-type", b"application/json")];
+    bencher.bench_local(|| {
+        let credentials = Credentials::among(black_box(&headers));
+        identify(config.auth(), credentials, None, 1_700_000_000).expect("a consumer")
+    });
+}
+
+fn keys() -> Config {
+    let consumer = |number: usize| {
+        let hash: String =
+            Sha256::digest(format!("sk-{number}")).iter().map(|byte| format!("{byte:02x}")).collect();
+        format!(r#""c{number}": {{"keys": [{{"sha256": "{hash}"}}]}}"#)
+    };
+    let consumers: Vec<_> = (0..1000).map(consumer).collect();
+    let document =
+        format!(r#"{{"providers": {{"ollama": {{}}}}, "consumers": {{{}}}}}"#, consumers.join(","));
+    Config::parse(document.as_bytes(), &|_| None).expect("the configuration is valid")
+}
+
 /// The gateway role's part: from the body to the plan.
 #[divan::bench(args = cases())]
 fn plan(bencher: Bencher<'_, '_>, (texts, size): (&str, usize)) {
     let (body, config) = (chat("gpt-5", texts, size), configuration());
-    bencher.counter(BytesCount::new(body.len())).bench_local(|| on_body(black_box(&body), "id", &config));
+    bencher.counter(BytesCount::new(body.len())).bench_local(|| anyone(black_box(&body), &config));
+}
+
+/// How many tokens a request has: what it is made of, once it has been read, and what a model makes of that.
+#[divan::bench(args = cases())]
+fn estimate(bencher: Bencher<'_, '_>, (texts, size): (&str, usize)) {
+    let body = chat("gpt-5", texts, size);
+    let document = Document::parse(&body, Surrogates::Paired).expect("JSON");
+    let request = Request::read(document.root()).expect("a request");
+    let calibration = Calibration::new(Family::OpenAi);
+    bencher.counter(BytesCount::new(body.len())).bench_local(|| {
+        let makeup = Makeup::read(black_box(&request));
+        calibration.tokens(&makeup.served_by(&request, Family::OpenAi, "gpt-5"))
+    });
+}
+
+/// What was said in 64 chunks of a stream, found and counted.
+#[divan::bench]
+fn tally(bencher: Bencher<'_, '_>) {
+    let stream = events("gpt-5");
+    let chunks: Vec<_> =
+        stream.split(|byte| *byte == b'\n').filter_map(|line| line.strip_prefix(b"data: ")).collect();
+    bencher.bench_local(|| {
+        let mut tally = Tally::default();
+        for chunk in black_box(&chunks) {
+            said(chunk, |text| tally.push(text));
+        }
+        tally
+    });
+}
+
+/// A report of usage: the state read, changed and written.
+#[divan::bench]
+fn learn(bencher: Bencher<'_, '_>) {
+    let body = chat("gpt-5", "prose", 2000);
+    let document = Document::parse(&body, Surrogates::Paired).expect("JSON");
+    let makeup = Makeup::read(&Request::read(document.root()).expect("a request"));
+    let state = Calibration::new(Family::OpenAi).to_bytes();
+    bencher.bench_local(|| {
+        let mut calibration = Calibration::read(black_box(&state), Family::OpenAi);
+        calibration.learn(&makeup, 450);
+        calibration.to_bytes()
+    });
 }
 
 /// The keys of a request that was read.
@@ -117,15 +214,15 @@ fn translate(bencher: Bencher<'_, '_>, (texts, size): (&str, usize)) {
     });
 }
 
-fn planned(body: &[u8], config: &Config) -> Vec<u8> {
-    match on_body(body, "id", config) {
-        Step::Forward(forward) => forward.plan.to_bytes(),
+fn planned(body: &[u8], config: &Config) -> Rc<Plan> {
+    match anyone(body, config) {
+        Step::Forward(forward) => Rc::new(forward.plan),
         step => panic!("the body is not forwarded: {step:?}"),
     }
 }
 
-fn attempt(plan: &[u8], config: &Config) -> Attempt {
-    Attempt::begin(plan, 1_700_000_000, config).expect("the plan holds")
+fn attempt(plan: &Rc<Plan>, config: &Config) -> Attempt {
+    Attempt::begin(Rc::clone(plan), 1, 1_700_000_000, config).expect("the plan holds")
 }
 
 /// Events of a stream, as a provider frames them.

@@ -1,5 +1,5 @@
 """A real Envoy with the filter, configured by a plugin document; its clusters are made from the document's providers.
-It is envoy/envoy.yaml in all else."""
+It is envoy/envoy.yaml in all else, or another of the shipped ones."""
 
 import json
 import os
@@ -14,6 +14,7 @@ import render
 
 ROOT = pathlib.Path(__file__).parent.parent
 SHIPPED = ROOT / "envoy" / "envoy.yaml"
+SECURE = ROOT / "envoy" / "secure.yaml"
 
 # What Envoy and the SDK write to the log when a VM has trapped.
 TRAPS = ("panicked at", "Uncaught RuntimeError", "already borrowed", "wasm_fail_stream", "Proxy-Wasm plugin in-VM backtrace")
@@ -22,8 +23,8 @@ TRAPS = ("panicked at", "Uncaught RuntimeError", "already borrowed", "wasm_fail_
 class Gateway:
     """One running gateway, and clients for it."""
 
-    def __init__(self, document, directory, edit=None, concurrency=2, environment=None):
-        config = render.load(SHIPPED)
+    def __init__(self, document, directory, edit=None, concurrency=2, environment=None, shipped=SHIPPED):
+        config = render.load(shipped)
         render.listen(config, 0, 0)
         render.use_wasm(config, os.environ["WASM"])
         render.use_providers(config, document)
@@ -61,6 +62,10 @@ class Gateway:
             while piece := connection.recv(65536):
                 answer += piece
         return answer
+
+    def access_log(self):
+        """What the access log says from the mark on, a dictionary each."""
+        return [json.loads(line) for line in self.log().splitlines() if line.startswith("{")]
 
     def mark(self):
         """From here the log is the next test's."""

@@ -23,6 +23,7 @@ MODELS = {
 }
 KINDS = list(MODELS)
 DIALECTS = ["openai", "anthropic", "gemini", "deepseek"]  # one of each wire format, and one compatible vendor
+ANYONE = {"anonymous": {"consumer": "anonymous"}}  # who may ask
 NOBODY = "http://127.0.0.1:1/v1"  # a port that refuses connections
 
 assert KINDS == list(lanes.PATHS)
@@ -67,4 +68,5 @@ def document(lane):
         },
         "routes": routes,
         "default_provider": "openai",
+        "auth": ANYONE,
     }

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from gateway import user
-from kinds import DIALECTS, name_of
+from kinds import ANYONE, DIALECTS, name_of
 
 GOOD = {"model": "openai/gpt-5-mini", "messages": user("hello")}
 
@@ -146,7 +146,7 @@ def test_a_charset_is_no_other_content_type(gateway):
 
 
 def test_a_body_over_the_limit_is_413(start_gateway, own_lane):
-    document = {"providers": {"openai": own_lane.provider("openai")}, "bounds": {"request_bytes": 100_000}}
+    document = {"providers": {"openai": own_lane.provider("openai")}, "auth": ANYONE, "bounds": {"request_bytes": 100_000}}
     gateway = start_gateway(document)
     answer = gateway.post({**GOOD, "messages": user("x" * 200_000)})
     assert_refused(answer, None, (413,))

@@ -4,7 +4,7 @@ import openai
 import pytest
 
 from gateway import user
-from kinds import DIALECTS, KINDS, known_as, name_of
+from kinds import ANYONE, DIALECTS, KINDS, known_as, name_of
 
 each_dialect = pytest.mark.parametrize("kind", DIALECTS)
 
@@ -100,6 +100,7 @@ def test_an_unknown_name_is_not_found_and_near_ones_are_told(start_gateway, own_
     document = {
         "providers": {"openai": own_lane.provider("openai", allow_unlisted=False)},
         "models": {"gpt-5-mini": {"provider": "openai"}, "gpt-5-nano": {"provider": "openai"}},
+        "auth": ANYONE,
     }
     gateway = start_gateway(document)
     with pytest.raises(openai.NotFoundError) as caught:

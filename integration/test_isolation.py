@@ -3,7 +3,7 @@
 import pytest
 
 from gateway import user
-from kinds import DIALECTS, KINDS, MODELS, name_of
+from kinds import ANYONE, DIALECTS, KINDS, MODELS, name_of
 
 PAIRS = [(a, b) for a in DIALECTS for b in DIALECTS if a != b]
 
@@ -83,7 +83,7 @@ def test_no_header_of_the_provider_betrays_more_than_it_should(gateway, lane, ki
 def test_keys_come_from_the_environment(start_gateway, own_lane):
     provider = own_lane.provider("openai")
     provider["api_key"] = {"env": "OPENAI_API_KEY"}
-    gateway = start_gateway({"providers": {"openai": provider}}, environment={"OPENAI_API_KEY": "key-from-outside"})
+    gateway = start_gateway({"providers": {"openai": provider}, "auth": ANYONE}, environment={"OPENAI_API_KEY": "key-from-outside"})
     gateway.client().chat.completions.create(model="openai/gpt-5-mini", messages=user("hello"))
     assert own_lane.only().headers["authorization"] == "Bearer key-from-outside"
 
@@ -91,14 +91,14 @@ def test_keys_come_from_the_environment(start_gateway, own_lane):
 def test_a_provider_without_key_gets_none(start_gateway, own_lane):
     provider = own_lane.provider("ollama")
     provider["api_key"] = "none"
-    gateway = start_gateway({"providers": {"ollama": provider}})
+    gateway = start_gateway({"providers": {"ollama": provider}, "auth": ANYONE})
     gateway.client().chat.completions.create(model="ollama/llama3.3", messages=user("hello"))
     assert "authorization" not in own_lane.only().headers
 
 
 def test_fixed_headers_are_sent(start_gateway, own_lane):
     provider = own_lane.provider("openai", headers={"openai-organization": "org_1"})
-    gateway = start_gateway({"providers": {"openai": provider}})
+    gateway = start_gateway({"providers": {"openai": provider}, "auth": ANYONE})
     gateway.client().chat.completions.create(model="openai/gpt-5-mini", messages=user("hello"))
     assert own_lane.only().headers["openai-organization"] == "org_1"
 

@@ -16,6 +16,11 @@ def config():
     return render.load(FOLDER / "envoy.yaml")
 
 
+@pytest.fixture(params=["envoy.yaml", "secure.yaml"])
+def each(request):
+    return render.load(FOLDER / request.param)
+
+
 def addresses(config):
     """Each cluster's (host, port, whether TLS)."""
     found = {}
@@ -33,27 +38,27 @@ def address_of(base_url):
     return host, url.port or (443 if url.scheme == "https" else 80), url.scheme == "https"
 
 
-def test_every_provider_has_its_cluster_and_its_row_in_the_matcher(config):
-    providers = render.plugin(config)["providers"]
-    assert addresses(config) == {name: address_of(p["base_url"]) for name, p in providers.items()}
-    assert list(render.cluster_map(config)) == list(providers)
-    for name, row in render.cluster_map(config).items():
+def test_every_provider_has_its_cluster_and_its_row_in_the_matcher(each):
+    providers = render.plugin(each)["providers"]
+    assert addresses(each) == {name: address_of(p["base_url"]) for name, p in providers.items()}
+    assert list(render.cluster_map(each)) == list(providers)
+    for name, row in render.cluster_map(each).items():
         assert row["action"]["typed_config"]["cluster"] == name
 
 
-def test_every_key_of_the_configuration_is_let_through(config):
-    keys = {render.key_variable(provider) for provider in render.plugin(config)["providers"].values()} - {None}
-    allowed = render.gateway(config)["vm_config"]["environment_variables"]["host_env_keys"]
+def test_every_key_of_the_configuration_is_let_through(each):
+    keys = {render.key_variable(provider) for provider in render.plugin(each)["providers"].values()} - {None}
+    allowed = render.gateway(each)["vm_config"]["environment_variables"]["host_env_keys"]
     assert set(allowed) == keys
 
 
-def test_every_model_and_target_is_there(config):
-    document = render.plugin(config)
+def test_every_model_and_target_is_there(each):
+    document = render.plugin(each)
     assert render.without_missing(document) == document
 
 
 def test_both_roles_share_one_configuration_and_one_vm():
-    for name in ("envoy.yaml", "minimal.yaml"):
+    for name in ("envoy.yaml", "minimal.yaml", "secure.yaml"):
         config = render.load(FOLDER / name)
         for cluster in config["static_resources"]["clusters"]:
             filters = cluster["typed_extension_protocol_options"][render.HTTP_OPTIONS]["http_filters"]

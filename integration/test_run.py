@@ -14,6 +14,7 @@ import pytest
 import gateway as gateways
 import render
 from gateway import user
+from kinds import ANYONE
 
 ROOT = pathlib.Path(__file__).parent.parent
 START_LIMIT = 180
@@ -135,7 +136,7 @@ def test_a_configuration_of_ones_own_runs_as_it_is(start_run, own_lane, tmp_path
     config = render.load(gateways.SHIPPED)
     render.listen(config, port, admin_port)
     render.use_wasm(config, os.environ["WASM"])
-    render.use_providers(config, {"providers": {"mine": own_lane.provider("compatible")}})
+    render.use_providers(config, {"providers": {"mine": own_lane.provider("compatible")}, "auth": ANYONE})
     path = tmp_path / "own.yaml"
     render.save(config, path)
     run = start_run(CONFIG=str(path)).wait_until_ready()

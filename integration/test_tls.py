@@ -9,6 +9,7 @@ import pytest
 import trustme
 
 from gateway import user
+from kinds import ANYONE
 
 ANSWER = {
     "id": "chatcmpl-1",
@@ -80,7 +81,7 @@ def trusting(authority_file):
 
 def document(host, port):
     base_url = f"https://{host}:{port}/v1"
-    return {"providers": {"openai": {"vendor": "openai", "base_url": base_url, "api_key": {"value": "k"}, "allow_unlisted": True}}}
+    return {"providers": {"openai": {"vendor": "openai", "base_url": base_url, "api_key": {"value": "k"}, "allow_unlisted": True}}, "auth": ANYONE}
 
 
 def ask(gateway):

@@ -128,7 +128,7 @@ def document(upstream):
         both = [{"model": manner}, {"model": "claude-" + manner}]
         routes["route-" + manner] = {"targets": both}
         routes["route-claude-" + manner] = {"targets": both[::-1]}
-    return {"providers": providers, "models": models, "routes": routes}
+    return {"providers": providers, "models": models, "routes": routes, "auth": {"anonymous": {"consumer": "anonymous"}}}
 
 
 def configuration(upstream, wasm):

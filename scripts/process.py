@@ -89,6 +89,7 @@ class Envoy(Process):
             *("--log-level", log_level),
             *(["--component-log-level", components] if components else []),
             *("--admin-address-path", admin_path),
+            *("--file-flush-interval-msec", "200"),  # the access log is read while it is news
             "--disable-hot-restart",  # else two Envoys on a machine need different base ids
         ]
         if environment is not None:

@@ -7,15 +7,17 @@ import tempfile
 
 import render
 
+# A secret for HS256, as secure.yaml wants it in its environment.
+JWKS = '{"keys": [{"kty": "oct", "alg": "HS256", "kid": "1", "k": "YS1zZWNyZXQtdGhhdC1vbmx5LXZhbGlkYXRlcy5weS1oYXM"}]}'
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
 def main():
-    for name in ("envoy.yaml", "minimal.yaml"):
+    for name in ("envoy.yaml", "minimal.yaml", "secure.yaml"):
         config = render.load(os.path.join(ROOT, "envoy", name))
         render.use_wasm(config, os.environ["WASM"])
         keys = render.gateway(config)["vm_config"]["environment_variables"]["host_env_keys"]
-        environment = {**os.environ, **{name: "a-key" for name in keys}}
+        environment = {**os.environ, **{name: "a-key" for name in keys}, "MODELGATE_JWKS": JWKS}
         for path in with_other_spellings(config):
             command = [os.environ["ENVOY"], "--mode", "validate", "-c", path, "--log-level", "warning"]
             done = subprocess.run(command, env=environment, capture_output=True, text=True)

@@ -1,8 +1,8 @@
 //! modelgate: a multi-model LLM gateway as one proxy-wasm filter for Envoy.
 //!
 //! The design is in `docs/architecture.md`. Modules look only downward: words (`json`, `sse`,
-//! `chat`, `config`, `error`, `names`, `plan`, `store`), policy (`cache`, `route`,
-//! `provider`), flow (`exchange`, `attempt`), host (`filter`); only `filter` knows Envoy.
+//! `chat`, `config`, `error`, `money`, `names`, `plan`, `store`, `time`), policy (`auth`, `cache`, `cost`, `estimate`, `route`,
+//! `provider`, `quota`), flow (`exchange`, `attempt`), host (`filter`); only `filter` knows Envoy.
 
 // A panic traps the VM under every request of a worker, so nothing outside of tests may be able to.
 #![deny(unsafe_code)]
@@ -21,16 +21,22 @@
 )]
 
 pub mod attempt;
+pub mod auth;
 pub mod cache;
 pub mod chat;
 pub mod config;
+pub mod cost;
 pub mod error;
+pub mod estimate;
 pub mod exchange;
 pub mod filter;
 pub mod json;
+pub mod money;
 pub mod names;
 pub mod plan;
 pub mod provider;
+pub mod quota;
 pub mod route;
 pub mod sse;
 pub mod store;
+pub mod time;

@@ -1,16 +1,18 @@
-//! Names at the border: what a provider, a model, a route and an Envoy cluster may be called.
+//! Names at the border: what a provider, a model, a route, an Envoy cluster, a consumer, a tier and a limit may be called.
 //!
 //! A name that exists here is short, printable and safe where it will be written: a model's name in a header and in a
-//! URL path (Gemini's API has it there), a provider's name before the slash of `provider/model`.
+//! URL path (Gemini's API has it there), a provider's name before the slash of `provider/model`, a consumer's name in the
+//! access log, a limit's name between the quotes of a `RateLimit` header.
 
 use std::borrow::Borrow;
-use std::fmt;
+use std::fmt::{self, Write};
 use std::rc::Rc;
 
 /// No name is longer, in bytes.
 pub const MAX_NAME: usize = 128;
-/// Envoy's cluster names may be longer: service meshes build them out of several parts.
-const MAX_CLUSTER: usize = 255;
+/// Envoy's cluster names may be longer: service meshes build them out of several parts. So may a consumer's: a token's
+/// subject has up to 255 ASCII characters (OpenID Connect Core 1.0, section 2).
+const MAX_LONG_NAME: usize = 255;
 /// How many names [`nearest`] suggests at most.
 const SUGGESTIONS: usize = 3;
 /// The largest edit distance at which a name is still suggested.
@@ -58,6 +60,11 @@ macro_rules! name {
             /// The name as text.
             pub fn as_str(&self) -> &str {
                 &self.0
+            }
+
+            /// The name as text that it shares.
+            pub fn shared(&self) -> Rc<str> {
+                Rc::clone(&self.0)
             }
         }
 
@@ -115,6 +122,58 @@ name! {
     /// What an Envoy cluster is called.
     ClusterName, visible
 }
+name! {
+    /// What a consumer is called: by the configuration, or by the issuer of a token (see [`ConsumerName::of_subject`]).
+    ConsumerName, visible
+}
+name! {
+    /// What a tier of consumers is called.
+    TierName, without_slash
+}
+name! {
+    /// What a region is called that models run in.
+    RegionName, without_slash
+}
+
+name! {
+    /// What a limit is called; clients and operators see it.
+    LimitName, without_slash
+}
+
+impl Default for TierName {
+    /// The tier of consumers that name none.
+    fn default() -> Self {
+        Self("default".into())
+    }
+}
+
+impl ConsumerName {
+    /// The consumer that a token's subject names. What is no visible ASCII in it is written as `%` and two hexadecimal
+    /// digits for each byte, and so is `%` itself: two subjects are never one consumer.
+    ///
+    /// # Errors
+    /// If it is no text (not UTF-8, or control characters in it), empty, or too long in that form.
+    pub fn of_subject(subject: &[u8]) -> Result<Self, BadName> {
+        let text =
+            std::str::from_utf8(subject).map_err(|_| BadName::Character(char::REPLACEMENT_CHARACTER))?;
+        if let Some(control) = text.chars().find(|c| c.is_control()) {
+            return Err(BadName::Character(control));
+        }
+        let plain = |byte: &u8| byte.is_ascii_graphic() && *byte != b'%';
+        if text.bytes().all(|byte| plain(&byte)) {
+            return Self::parse(text);
+        }
+        let mut name = String::with_capacity(MAX_LONG_NAME);
+        // Of more bytes than a name may have no name is made.
+        for byte in text.bytes().take(MAX_LONG_NAME + 1) {
+            match plain(&byte) {
+                true => name.push(char::from(byte)),
+                false => _ = write!(name, "%{byte:02X}"),
+            }
+        }
+        Self::parse(&name)
+    }
+}
 
 fn path_safe(text: &str) -> Result<(), BadName> {
     printable(text, MAX_NAME, |c| {
@@ -132,7 +191,7 @@ fn without_slash(text: &str) -> Result<(), BadName> {
 }
 
 fn visible(text: &str) -> Result<(), BadName> {
-    printable(text, MAX_CLUSTER, |_| true)
+    printable(text, MAX_LONG_NAME, |_| true)
 }
 
 /// Visible ASCII only: header values and URL paths carry nothing else unescaped.
@@ -201,6 +260,7 @@ fn edits(a: &str, b: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
     use std::collections::HashMap;
 
     #[test]
@@ -232,6 +292,43 @@ mod tests {
         assert_eq!(ProviderName::parse("a/b"), Err(BadName::Character('/')));
         assert!(ClusterName::parse("outbound|443||api.openai.com").is_ok());
         assert_eq!(ClusterName::parse("a b"), Err(BadName::Character(' ')));
+    }
+
+    #[test]
+    fn a_subject_names_one_consumer_in_visible_characters() {
+        for (subject, name) in [
+            ("acme", "acme"),
+            ("auth0|5f7c8ec7c33c6c004bbafe82", "auth0|5f7c8ec7c33c6c004bbafe82"),
+            ("https://idp.example/users/1", "https://idp.example/users/1"),
+            ("a b", "a%20b"),
+            ("jos\u{e9}", "jos%C3%A9"),
+            // What looks like another one's name is not that one.
+            ("jos%C3%A9", "jos%25C3%25A9"),
+            (&"a".repeat(255), &"a".repeat(255)),
+            (&"\u{e9}".repeat(42), &"%C3%A9".repeat(42)),
+        ] {
+            assert_eq!(ConsumerName::of_subject(subject.as_bytes()).unwrap(), name);
+        }
+        for (subject, why) in [
+            (&b""[..], BadName::Empty),
+            (b"a\nb", BadName::Character('\n')),
+            // How Envoy hands over a claim that is true, and one that is a number.
+            (b"\x01", BadName::Character('\x01')),
+            (&123.0_f64.to_le_bytes(), BadName::Character(char::REPLACEMENT_CHARACTER)),
+            (&[b'a'; 256], BadName::TooLong(255)),
+            (&[0xC3, 0xA9].repeat(43), BadName::TooLong(255)),
+            (&b" ".repeat(1 << 20), BadName::TooLong(255)),
+        ] {
+            assert_eq!(ConsumerName::of_subject(subject), Err(why));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn two_subjects_are_never_one_consumer(a in "[a%C3\u{e9} ]{1,6}", b in "[a%C3\u{e9} ]{1,6}") {
+            let name = |subject: &str| ConsumerName::of_subject(subject.as_bytes()).unwrap();
+            prop_assert_eq!(name(&a) == name(&b), a == b);
+        }
     }
 
     #[test]

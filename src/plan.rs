@@ -1,21 +1,25 @@
 //! The plan of a request: its targets in order, and what each attempt has to know of the client.
 //!
-//! The gateway role writes it into filter state; each attempt's provider role reads it there and
-//! counts it on for the next. Attempt *n* is target *n*. It carries names, not references, so that it
-//! stays readable when the configuration changes between two attempts. It is written and read for
-//! every request, so its form is plain: little-endian numbers, and texts after their length.
+//! The gateway role writes it into filter state; each attempt's provider role reads there which attempt it is, and counts on
+//! for the next. Attempt *n* is target *n*. In the VM that made it the plan itself is found by its ticket; where that is another
+//! one, as while a new build is being rolled out, it is read from the bytes. It carries names, not references, so that it
+//! stays readable when the configuration changes between two attempts. It is written for every request, so its form is
+//! plain: little-endian numbers, and texts after their length.
+
+use crate::config::Vendor;
+use std::rc::Rc;
 
 /// What a request may be answered by, and how the client wants it.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Plan {
-    /// Which attempt comes next, from 1.
-    pub attempt: u32,
     /// Whether the client asked for a stream.
     pub stream: bool,
     /// Whether the client asked for usage in the stream.
     pub include_usage: bool,
     /// Whether the client expects a call as the legacy `function_call`.
     pub functions: bool,
+    /// How many images are in the request; none where what requests use is not counted.
+    pub metered: Option<u64>,
     /// How long the body is that the attempts get, in bytes. They cannot take it from the headers,
     /// which are as the last attempt left them.
     pub length: usize,
@@ -23,6 +27,9 @@ pub struct Plan {
     pub headers: Vec<(String, String)>,
     /// Parameters that were left out of such a body, as a list for the client.
     pub dropped: String,
+    /// Whether the client's own body is kept aside for those attempts that translate, because the one that is sent is in the
+    /// first target's words.
+    pub kept: bool,
     /// The request's id (`x-request-id`).
     pub request_id: String,
     /// In the order of the attempts.
@@ -33,33 +40,64 @@ pub struct Plan {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct PlannedTarget {
     /// The provider's name in the configuration.
-    pub provider: String,
+    pub provider: Rc<str>,
     /// Its vendor, in whose words the body is if it passes.
-    pub vendor: String,
+    pub vendor: Vendor,
     /// The Envoy cluster it is reached through.
-    pub cluster: String,
+    pub cluster: Rc<str>,
     /// The provider's own name of the model.
-    pub model: String,
+    pub model: Rc<str>,
     /// The model's name in the catalog, for the client.
-    pub name: String,
+    pub name: Rc<str>,
     /// Whether the body may go to this target as it stands.
     pub body_passes: bool,
     /// The most tokens the model can answer with, where the catalog says.
     pub max_output_tokens: Option<u64>,
 }
 
+/// Which attempt of which plan comes next: what the bytes of a plan begin with.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Turn {
+    /// Which attempt, from 1.
+    pub attempt: u32,
+    /// By what the plan is found in the VM that made it.
+    pub ticket: u64,
+}
+
 /// The form's version, its first byte.
-const VERSION: u8 = 1;
+const VERSION: u8 = 3;
+
+impl Turn {
+    /// Whose turn it is by the plan in `bytes`.
+    #[must_use]
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        Self::take(&mut bytes.strip_prefix(&[VERSION])?)
+    }
+
+    fn take(rest: &mut &[u8]) -> Option<Self> {
+        Some(Self { attempt: u32::from_le_bytes(take(rest)?), ticket: u64::from_le_bytes(take(rest)?) })
+    }
+
+    /// Counts the plan in `bytes` on to its next attempt.
+    pub fn advance(self, bytes: &mut [u8]) {
+        if let Some(number) = bytes.get_mut(1..5) {
+            number.copy_from_slice(&self.attempt.saturating_add(1).to_le_bytes());
+        }
+    }
+}
 
 impl Plan {
-    /// The plan as bytes.
+    /// The plan as bytes, before its first attempt.
     #[must_use]
-    pub fn to_bytes(&self) -> Vec<u8> {
+    pub fn to_bytes(&self, ticket: u64) -> Vec<u8> {
         let mut out = Vec::with_capacity(256);
         out.push(VERSION);
-        out.extend(self.attempt.to_le_bytes());
-        out.extend([self.stream, self.include_usage, self.functions].map(u8::from));
+        out.extend(1_u32.to_le_bytes());
+        out.extend(ticket.to_le_bytes());
+        out.extend([self.stream, self.include_usage, self.functions, self.kept].map(u8::from));
         out.extend((self.length as u64).to_le_bytes());
+        // No request has as many.
+        out.extend(self.metered.unwrap_or(u64::MAX).to_le_bytes());
         put(&mut out, &self.request_id);
         put(&mut out, &self.dropped);
         out.push(u8::try_from(self.headers.len()).unwrap_or(u8::MAX));
@@ -68,7 +106,8 @@ impl Plan {
             put(&mut out, value);
         }
         for target in &self.targets {
-            for text in [&target.provider, &target.vendor, &target.cluster, &target.model, &target.name] {
+            let PlannedTarget { provider, vendor, cluster, model, name, .. } = target;
+            for text in [provider, vendor.as_str(), cluster, model, name] {
                 put(&mut out, text);
             }
             out.push(u8::from(target.body_passes));
@@ -82,42 +121,35 @@ impl Plan {
     #[must_use]
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let mut rest = bytes.strip_prefix(&[VERSION])?;
+        Turn::take(&mut rest)?;
         let mut plan = Self {
-            attempt: u32::from_le_bytes(take(&mut rest)?),
             stream: flag(&mut rest)?,
             include_usage: flag(&mut rest)?,
             functions: flag(&mut rest)?,
+            kept: flag(&mut rest)?,
             length: usize::try_from(u64::from_le_bytes(take(&mut rest)?)).ok()?,
-            request_id: text(&mut rest)?,
-            dropped: text(&mut rest)?,
+            metered: Some(u64::from_le_bytes(take(&mut rest)?)).filter(|images| *images < u64::MAX),
+            request_id: text(&mut rest)?.to_string(),
+            dropped: text(&mut rest)?.to_string(),
             headers: Vec::new(),
             targets: Vec::new(),
         };
         let [headers] = take(&mut rest)?;
         for _ in 0..headers {
-            plan.headers.push((text(&mut rest)?, text(&mut rest)?));
+            plan.headers.push((text(&mut rest)?.to_string(), text(&mut rest)?.to_string()));
         }
         while !rest.is_empty() {
             plan.targets.push(PlannedTarget {
-                provider: text(&mut rest)?,
-                vendor: text(&mut rest)?,
-                cluster: text(&mut rest)?,
-                model: text(&mut rest)?,
-                name: text(&mut rest)?,
+                provider: text(&mut rest)?.into(),
+                vendor: Vendor::named(text(&mut rest)?)?,
+                cluster: text(&mut rest)?.into(),
+                model: text(&mut rest)?.into(),
+                name: text(&mut rest)?.into(),
                 body_passes: flag(&mut rest)?,
                 max_output_tokens: Some(u64::from_le_bytes(take(&mut rest)?)).filter(|most| *most < u64::MAX),
             });
         }
         Some(plan)
-    }
-
-    /// Counts the plan in `bytes` on to its next attempt.
-    pub fn advance(bytes: &mut [u8]) {
-        if let Some(number) = bytes.get_mut(1..5)
-            && let Ok(attempt) = <[u8; 4]>::try_from(&*number)
-        {
-            number.copy_from_slice(&u32::from_le_bytes(attempt).saturating_add(1).to_le_bytes());
-        }
     }
 }
 
@@ -139,48 +171,54 @@ fn flag(rest: &mut &[u8]) -> Option<bool> {
     Some(flag != 0)
 }
 
-fn text(rest: &mut &[u8]) -> Option<String> {
+fn text<'b>(rest: &mut &'b [u8]) -> Option<&'b str> {
     let length = u16::from_le_bytes(take(rest)?);
     let (text, after) = rest.split_at_checked(usize::from(length))?;
     *rest = after;
-    std::str::from_utf8(text).ok().map(str::to_string)
+    std::str::from_utf8(text).ok()
 }
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
 
     #[test]
     fn a_plan_is_read_as_it_was_written() {
         let target = |name: &str, max_output_tokens: Option<u64>| PlannedTarget {
-            provider: name.to_string(),
-            vendor: "openai".to_string(),
-            cluster: format!("cluster \"of\" {name}"),
-            model: "m/\u{e9}".to_string(),
-            name: "n".to_string(),
+            provider: name.into(),
+            vendor: Vendor::OpenAi,
+            cluster: format!("cluster \"of\" {name}").into(),
+            model: "m/\u{e9}".into(),
+            name: "n".into(),
             body_passes: max_output_tokens.is_none(),
             max_output_tokens,
         };
         let targets = vec![target("a", None), target("b", Some(64_000))];
         let request_id = "6d2f".to_string();
-        let (stream, include_usage, functions) = (true, false, true);
+        let (stream, include_usage, functions, kept) = (true, false, true, true);
         let headers = vec![("anthropic-beta".to_string(), "files".to_string())];
+        let metered = Some(2);
         let (length, dropped) = (70_000, "seed,logit_bias".to_string());
         let plan = Plan {
-            attempt: 1,
             stream,
             include_usage,
             functions,
+            metered,
             length,
             headers,
             dropped,
+            kept,
             request_id,
             targets,
         };
-        let mut bytes = plan.to_bytes();
+        let mut bytes = plan.to_bytes(7);
         assert_eq!(Plan::from_bytes(&bytes), Some(plan.clone()));
-        Plan::advance(&mut bytes);
-        assert_eq!(Plan::from_bytes(&bytes), Some(Plan { attempt: 2, ..plan.clone() }));
+        let first = Turn::from_bytes(&bytes);
+        assert_eq!(first, Some(Turn { attempt: 1, ticket: 7 }));
+        first.unwrap().advance(&mut bytes);
+        assert_eq!(Turn::from_bytes(&bytes), Some(Turn { attempt: 2, ticket: 7 }));
+        assert_eq!(Plan::from_bytes(&bytes), Some(plan.clone()));
         for cut in 0..bytes.len() {
             let read = Plan::from_bytes(&bytes[..cut]);
             assert!(read.is_none_or(|read| read.targets.len() < plan.targets.len()), "cut at {cut}");
@@ -189,8 +227,11 @@ mod tests {
 
     #[test]
     fn what_is_no_plan_is_none() {
-        for bytes in [&b""[..], b"{}", b"\x01", b"\x02\x01\0\0\0", &[0xFF; 64], &[1; 64]] {
+        for bytes in [&b""[..], b"{}", b"\x01", b"\x03\x01\0\0\0", &[0xFF; 64], &[1; 64]] {
             assert_eq!(Plan::from_bytes(bytes), None);
+        }
+        for bytes in [&b""[..], b"{}", b"\x03\x01\0\0\0", &[1; 64]] {
+            assert_eq!(Turn::from_bytes(bytes), None);
         }
     }
 }

@@ -17,6 +17,8 @@ pub struct Frame<'a> {
     pub name: &'a [u8],
     /// The `data` field; none in a frame of comments.
     pub data: Option<Cow<'a, [u8]>>,
+    /// Where `data` begins in `raw`, if it is borrowed from there.
+    pub data_at: usize,
     /// Whether it has lines that are not of the event stream format.
     pub strays: bool,
 }
@@ -24,6 +26,27 @@ pub struct Frame<'a> {
 /// An event grew beyond the limit.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct TooLong;
+
+/// Takes the frames of a stream, one after the other.
+pub trait Frames {
+    /// Takes the frame at the front of `text` if it is known by sight, before its end is looked for; says how long it is.
+    fn known(&mut self, text: &[u8]) -> Option<usize>;
+
+    /// Takes a frame.
+    fn take(&mut self, frame: Frame<'_>);
+}
+
+struct Each<F>(F);
+
+impl<F: FnMut(Frame<'_>)> Frames for Each<F> {
+    fn known(&mut self, _: &[u8]) -> Option<usize> {
+        None
+    }
+
+    fn take(&mut self, frame: Frame<'_>) {
+        self.0(frame);
+    }
+}
 
 /// Splits a byte stream into frames.
 #[derive(Debug)]
@@ -46,7 +69,15 @@ impl Splitter {
     ///
     /// # Errors
     /// [`TooLong`] if a frame grows beyond the limit; the frames before it were handed out.
-    pub fn push(&mut self, bytes: &[u8], mut each: impl FnMut(Frame<'_>)) -> Result<(), TooLong> {
+    pub fn push(&mut self, bytes: &[u8], each: impl FnMut(Frame<'_>)) -> Result<(), TooLong> {
+        self.push_to(bytes, &mut Each(each))
+    }
+
+    /// As [`push`](Self::push), to one that may know frames by sight.
+    ///
+    /// # Errors
+    /// As [`push`](Self::push).
+    pub fn push_to(&mut self, bytes: &[u8], frames: &mut impl Frames) -> Result<(), TooLong> {
         let joined;
         let text = if self.held.is_empty() {
             bytes
@@ -58,13 +89,21 @@ impl Splitter {
         };
         let mut start = 0;
         let mut line = std::mem::take(&mut self.line);
-        while let Some(end) = line_break(text, line) {
+        loop {
+            if line == start
+                && let Some(known) = text.get(start..).and_then(|text| frames.known(text))
+            {
+                start = start.saturating_add(known);
+                line = start;
+                continue;
+            }
+            let Some(end) = line_break(text, line) else { break };
             // A CR at the very end may be the first half of CRLF: the next bytes tell.
             if end.end == text.len() && text.last() == Some(&b'\r') {
                 break;
             }
             if end.start == line {
-                each(frame(text.get(start..end.end).unwrap_or_default()));
+                frames.take(frame(text.get(start..end.end).unwrap_or_default()));
                 start = end.end;
             }
             line = end.end;
@@ -99,7 +138,7 @@ impl Frame<'_> {
     /// JSON error. Empty in any sound frame.
     #[must_use]
     pub fn stray(&self) -> Vec<u8> {
-        lines(self.raw).filter(|line| !is_format(line)).collect::<Vec<_>>().join(&b'\n')
+        lines(self.raw).map(|(_, line)| line).filter(|line| !is_format(line)).collect::<Vec<_>>().join(&b'\n')
     }
 }
 
@@ -112,11 +151,14 @@ fn is_format(line: &[u8]) -> bool {
 fn frame(raw: &[u8]) -> Frame<'_> {
     let mut name = &b""[..];
     let mut data: Option<Cow<'_, [u8]>> = None;
-    let mut strays = false;
-    for line in lines(raw) {
+    let (mut data_at, mut strays) = (0, false);
+    for (end, line) in lines(raw) {
         if let Some(value) = field(line, b"data") {
             match &mut data {
-                None => data = Some(Cow::Borrowed(value)),
+                None => {
+                    data = Some(Cow::Borrowed(value));
+                    data_at = end.saturating_sub(value.len());
+                }
                 Some(data) => data.to_mut().extend(b"\n".iter().chain(value)),
             }
         } else if let Some(value) = field(line, b"event") {
@@ -125,7 +167,7 @@ fn frame(raw: &[u8]) -> Frame<'_> {
             strays |= !is_format(line);
         }
     }
-    Frame { raw, name, data, strays }
+    Frame { raw, name, data, data_at, strays }
 }
 
 /// The value of a line if it is the field `name`: what follows the colon, less one space.
@@ -137,14 +179,14 @@ fn field<'a>(line: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
     }
 }
 
-/// The lines of a frame, without the byte order mark that a stream may begin with.
-fn lines(frame: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let mut rest = frame.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(frame);
+/// The lines of a frame and where each ends, without the byte order mark that a stream may begin with.
+fn lines(frame: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
+    let mut at = if frame.starts_with(b"\xEF\xBB\xBF") { 3 } else { 0 };
     std::iter::from_fn(move || {
-        let Range { start, end } = line_break(rest, 0).unwrap_or(rest.len()..rest.len());
-        let line = rest.get(..start).filter(|line| !line.is_empty())?;
-        rest = rest.get(end..)?;
-        Some(line)
+        let Range { start, end } = line_break(frame, at).unwrap_or(frame.len()..frame.len());
+        let line = frame.get(at..start).filter(|line| !line.is_empty())?;
+        at = end;
+        Some((start, line))
     })
 }
 

@@ -74,6 +74,22 @@ pub(crate) mod tests {
     #[derive(Debug, Default)]
     pub(crate) struct Memory(Mutex<HashMap<String, (Vec<u8>, u32)>>);
 
+    impl Memory {
+        /// Every key with its value, sorted.
+        pub(crate) fn entries(&self) -> Vec<(String, Vec<u8>)> {
+            let entries = self.0.lock().unwrap();
+            let mut entries: Vec<_> =
+                entries.iter().map(|(key, (value, _))| (key.clone(), value.clone())).collect();
+            entries.sort();
+            entries
+        }
+
+        /// With these values.
+        pub(crate) fn of(entries: Vec<(String, Vec<u8>)>) -> Self {
+            Self(Mutex::new(entries.into_iter().map(|(key, value)| (key, (value, 1))).collect()))
+        }
+    }
+
     impl Store for Memory {
         fn get(&self, key: &str) -> Option<(Vec<u8>, Version)> {
             let entries = self.0.lock().unwrap();

@@ -55,8 +55,15 @@ fn the_full_example_has_every_key() {
         "",
         "/providers/openai",
         "/models/claude-sonnet",
+        "/models/claude-sonnet/price",
+        "/pricing",
         "/routes/smart",
         "/routes/smart/targets/1",
+        "/auth",
+        "/auth/jwt",
+        "/tiers/premium",
+        "/consumers/acme",
+        "/limits/0",
         "/routes/smart/cache",
         "/routes/smart/cache/exact",
         "/routes/smart/cache/semantic",
@@ -68,8 +75,13 @@ fn the_full_example_has_every_key() {
     ] {
         let mut broken = full.clone();
         let entry = broken.pointer_mut(place).and_then(Value::as_object_mut).expect("a map");
-        let known = entry.clone();
+        let mut known = entry.clone();
         entry.insert("?".to_owned(), json!(1));
+        if place == "/limits/0" {
+            // A limit counts one thing only.
+            let others = full["limits"].as_array().into_iter().flatten().filter_map(Value::as_object);
+            known.extend(others.flat_map(Clone::clone));
+        }
         let problems =
             Config::parse(broken.to_string().as_bytes(), &|_| None).expect_err("a problem").to_string();
         let told = problems.split('`').skip(1).step_by(2).skip(1).collect::<Vec<_>>();

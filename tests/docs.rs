@@ -1,10 +1,13 @@
 //! What README.md and docs/ say is there: every link leads somewhere, every error code and every vendor is told of, what is
 //! shown of the configuration is valid.
 
-use modelgate::config::{Config, Vendor};
+use modelgate::config::{Config, Consumer, Vendor};
+use modelgate::names::ConsumerName;
+use modelgate::route::{Unresolved, resolve};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -102,6 +105,18 @@ fn every_vendor_is_described() {
     }
 }
 
+/// The plugin configurations that a document shows.
+fn configurations(name: &str) -> Vec<Config> {
+    let text = read(&root().join(name));
+    let shown = text.split("```yaml modelgate\n").skip(1).map(|rest| {
+        let (example, _) = rest.split_once("```").expect("a fence that ends");
+        let document: serde_json::Value = yaml_serde::from_str(example).expect("YAML");
+        Config::parse(document.to_string().as_bytes(), &|_| Some("key".to_owned()))
+            .unwrap_or_else(|problems| panic!("{name}: {problems}"))
+    });
+    shown.collect()
+}
+
 #[test]
 fn every_configuration_that_is_shown_is_valid() {
     let mut seen = 0;
@@ -120,10 +135,27 @@ fn every_configuration_that_is_shown_is_valid() {
 
 #[test]
 fn the_configuration_that_the_readme_shows_is_valid() {
-    let readme = read(&root().join("README.md"));
-    let (_, example) = readme.split_once("```yaml modelgate\n").expect("an example");
-    let (example, _) = example.split_once("```").expect("a fence that ends");
-    let document: serde_json::Value = yaml_serde::from_str(example).expect("YAML");
-    let config = Config::parse(document.to_string().as_bytes(), &|_| Some("key".to_owned()));
-    assert!(config.is_ok_and(|config| config.named("smart").is_some()));
+    let [config] = &configurations("README.md")[..] else { panic!("one example") };
+    assert!(config.named("smart").is_some());
+}
+
+#[test]
+fn what_is_shown_of_who_may_ask_says_what_is_said_of_it() {
+    let [keys, tokens, regions] = &configurations("docs/security.md")[..] else { panic!("three examples") };
+    let is_known = |hash: u8| keys.auth().keys().like(&[hash; 32]).len();
+    assert_eq!((is_known(0x9f), is_known(0x60), keys.auth().anonymous()), (1, 1, None));
+
+    let may = |tier: Option<&str>, name: &str| {
+        let carol = ConsumerName::of_subject(b"carol").expect("a name");
+        let consumer = Consumer::unlisted(carol, Rc::clone(tokens.auth().tier(tier)));
+        consumer.may_ask_for(tokens.named(name).expect("a model"))
+    };
+    assert!(may(Some("premium"), "claude-opus") && may(Some("unheard-of"), "gpt-mini"));
+    assert!(!may(None, "claude-opus") && !may(Some("unheard-of"), "claude-opus"));
+
+    let bureau = regions.auth().consumer("bureau").expect("a consumer");
+    let candidates = resolve(regions, "fast", bureau).expect("a route");
+    let [target] = &candidates.targets[..] else { panic!("one target") };
+    assert_eq!(target.model.name, "gpt-mini-eu");
+    assert!(matches!(resolve(regions, "gpt-mini", bureau), Err(Unresolved::NotAllowed { .. })));
 }

@@ -51,8 +51,9 @@ fn failures() -> Vec<(&'static str, Response)> {
 #[test]
 fn what_fails_is_tried_on_the_next_target() {
     for (what, response) in failures() {
-        for more in ["", STREAM] {
+        for (more, vms_apart) in [("", false), (STREAM, false), ("", true), (STREAM, true)] {
             let mut envoy = failing(response.clone());
+            envoy.vms_apart = vms_apart;
             let answer = envoy.ask(Request::chat(chat("smart", more)));
             assert_eq!((answer.status, envoy.tried()), (200, vec!["a", "b"]), "{what}: {response:?}");
             assert!(answer.text().contains("hello"), "{what}");

@@ -22,8 +22,10 @@ const CONFIG: &str = r#"{
   },
   "routes": {
     "all": {"targets": [{"model": "gpt"}, {"model": "claude"}, {"model": "flash"}, {"model": "gpt-spare"}]},
-    "foreign": {"targets": [{"model": "claude"}, {"model": "flash"}]}
+    "foreign": {"targets": [{"model": "claude"}, {"model": "flash"}]},
+    "foreign-first": {"targets": [{"model": "claude", "tries": 2}, {"model": "flash"}, {"model": "gpt"}]}
   },
+  "auth": {"anonymous": {"consumer": "anonymous"}},
   "bounds": {"held_bytes": 2000}
 }"#;
 
@@ -234,6 +236,30 @@ fn what_a_target_cannot_honour_is_named_or_another_target_is_taken() {
 }
 
 #[test]
+fn later_attempts_translate_what_the_client_sent_and_not_what_the_first_target_was() {
+    let more = r#","seed":7,"user":"u-1""#;
+    let small = chat("foreign-first", more);
+    let large =
+        chat("foreign-first", &format!(r#"{more},"metadata":{{"pad":"{}"}}"#, "p".repeat(256 * 1024)));
+    for body in [small, large] {
+        let mut envoy = Envoy::new(CONFIG)
+            .answering("anthropic", Response::bare(529))
+            .answering("gemini", Response::bare(503))
+            .answering("openai", Response::json(200, completion("hello")));
+        let answer = envoy.ask(Request::chat(body.clone()));
+        assert_eq!((answer.status, answer.header("x-modelgate-dropped")), (200, ""), "{}", answer.text());
+        assert_eq!(envoy.tried(), ["anthropic", "anthropic", "gemini", "openai"]);
+        let [first, second, third, last] = envoy.sent.as_slice() else { panic!("four attempts") };
+        assert!(first.json()["max_tokens"].is_u64() && first.text() == second.text(), "{}", second.text());
+        assert!(third.json()["contents"].is_array() && third.header("anthropic-version").is_empty());
+        let mut expected: Value = serde_json::from_str(&body).unwrap();
+        expected["model"] = json!("gpt-4.1");
+        assert_eq!(last.json(), expected);
+        assert_eq!(envoy.logged("body"), "", "what was kept is let go with the answer");
+    }
+}
+
+#[test]
 fn what_only_an_attempt_finds_is_told_by_it() {
     let config = |vendor: &str| {
         CONFIG.replace(
@@ -244,23 +270,26 @@ fn what_only_an_attempt_finds_is_told_by_it() {
     let removed = CONFIG
         .replace(r#""gemini": {"vendor""#, r#""other": {"vendor""#)
         .replace(r#""provider": "gemini""#, r#""provider": "other""#);
-    // A route's attempts translate by themselves; what is for one target alone came translated.
-    for (providers, model, status, words, provider) in [
-        (config("anthropic"), "foreign", 400, "one choice", "gemini"),
-        (config("anthropic"), "flash", 500, "its provider has become another vendor's", ""),
-        (removed, "flash", 500, "its provider was removed", ""),
+    // A route's later attempts translate by themselves; what is for the first target came translated.
+    for (providers, model, status, words, provider, tried) in [
+        (config("anthropic"), "all", 400, "one choice", "gemini", &["openai"][..]),
+        (config("anthropic"), "foreign", 500, "its provider has become another vendor's", "", &[]),
+        (config("anthropic"), "flash", 500, "its provider has become another vendor's", "", &[]),
+        (removed, "flash", 500, "its provider was removed", "", &[]),
     ] {
-        let mut envoy =
-            Envoy::new(&config("vllm")).with_providers(&providers).answering("gemini", Response::refused());
+        let mut envoy = Envoy::new(&config("vllm"))
+            .with_providers(&providers)
+            .answering("openai", Response::bare(503))
+            .answering("gemini", Response::refused());
         let answer = envoy.ask(Request::chat(chat(model, r#","n":2"#)));
         let error = answer.error();
         assert!(answer.status == status && error["message"].as_str().unwrap().contains(words), "{error}");
         assert_eq!(
             (answer.header("x-modelgate-provider"), answer.header("x-modelgate-attempts")),
-            (provider, "1")
+            (provider, (tried.len() + 1).to_string().as_str())
         );
         assert_eq!(answer.header("x-request-id"), "request-1");
-        assert_eq!(envoy.tried(), [""; 0]);
+        assert_eq!(envoy.tried(), tried);
     }
 }
 

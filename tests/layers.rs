@@ -6,9 +6,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The words everything speaks in. They may name each other, without a circle.
-const WORDS: &[&str] = &["chat", "config", "error", "json", "names", "plan", "sse", "store", "time"];
+const WORDS: &[&str] = &["chat", "config", "error", "json", "money", "names", "plan", "sse", "store", "time"];
 /// The decisions, each on its own.
-const POLICY: &[&str] = &["auth", "cache", "classify", "cost", "observe", "provider", "quota", "route"];
+const POLICY: &[&str] =
+    &["auth", "cache", "classify", "cost", "estimate", "observe", "provider", "quota", "route"];
 /// What puts the decisions in their order.
 const FLOW: &[&str] = &["attempt", "exchange", "orchestrate"];
 /// What speaks with Envoy.

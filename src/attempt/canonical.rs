@@ -7,12 +7,12 @@
 
 use super::response::Piece;
 use super::stream::is_whole;
-use crate::chat::{Usage, glance};
+use crate::chat::{ChunkWriter, Glancer, Usage};
 use crate::error::ApiError;
-use crate::json::{Document, Edit, Kind, Surrogates, splice};
+use crate::json::{Document, Edit, Kind, Shape, Surrogates, splice};
 use crate::provider::Adapter;
-use crate::sse::{Frame, Splitter};
-use memchr::memmem;
+use crate::sse::{Frame, Frames, Splitter};
+use std::borrow::Cow;
 use std::ops::Range;
 
 pub(super) struct Canonical {
@@ -24,6 +24,8 @@ pub(super) struct Canonical {
 /// What the stream has shown so far.
 struct Seen {
     adapter: &'static dyn Adapter,
+    glancer: Box<Glancer>,
+    ordinary: Ordinary,
     /// Whether a failure has to be said in the stream, because something of it was let go.
     begun: bool,
     /// How many choices began, and how many ended.
@@ -41,62 +43,65 @@ enum State {
     Ended,
     /// It has failed, and nothing more of it is shown.
     Failed,
+    /// It was ended from here, and nothing more of it is shown.
+    Stopped,
 }
 
 impl Canonical {
     pub fn new(adapter: &'static dyn Adapter, hide_usage: bool, frame_limit: usize) -> Self {
         let (begun, choices, finished, state) = (false, 0, 0, State::Open);
-        let seen = Seen { adapter, begun, choices, finished, state, usage: None, early_error: None };
+        let (glancer, ordinary) = Default::default();
+        let (usage, early_error) = (None, None);
+        let seen = Seen { adapter, glancer, ordinary, begun, choices, finished, state, usage, early_error };
         Self { splitter: Splitter::new(frame_limit), hide_usage, seen }
     }
 
     pub fn push(&mut self, bytes: &[u8], ends: bool) -> Piece {
         let Self { splitter, seen, hide_usage } = self;
-        let cut_before = splitter.held() > 0;
-        // Frames that were begun earlier are collected; of all others only what changes is noted.
-        let mut joined = Vec::new();
-        let mut edits = Vec::new();
-        let mut at = 0_usize;
-        let too_long = splitter
-            .push(bytes, |frame| {
-                let edit = seen.take(&frame, *hide_usage);
-                if cut_before {
-                    joined.extend(splice(frame.raw, edit.into_iter().collect()));
-                } else {
-                    edits.extend(edit.map(|edit| edit.moved(at)));
-                }
-                at = at.saturating_add(frame.raw.len());
-            })
-            .is_err();
-        let cut_after = splitter.held() > 0;
-        let mut tail = Vec::new();
+        let hide_usage = *hide_usage;
+        let mut look = Look { going: Going::of(bytes, splitter.held()), seen, hide_usage };
+        let too_long = splitter.push_to(bytes, &mut look).is_err();
+        let Look { mut going, seen, .. } = look;
         if ends {
             // The last event may lack its blank line, but not its last bytes.
             splitter.finish(|frame| {
                 if frame.data.as_deref().is_some_and(is_whole) {
-                    tail = splice(frame.raw, seen.take(&frame, *hide_usage).into_iter().collect());
-                    if !tail.is_empty() {
-                        tail.extend(b"\n\n");
+                    let mut last = splice(frame.raw, seen.take(&frame, hide_usage).into_iter().collect());
+                    if !last.is_empty() {
+                        last.extend(b"\n\n");
                     }
+                    going.say(&last);
                 }
             });
         }
-        tail.extend(seen.end(too_long, ends));
-        if cut_before {
-            joined.extend(tail);
-            return Piece::Write(joined);
-        }
-        if edits.is_empty() && !too_long && !cut_after && tail.is_empty() {
-            return Piece::Pass;
-        }
-        let mut out = splice(bytes.get(..at).unwrap_or_default(), edits);
-        out.extend(tail);
-        Piece::Write(out)
+        going.say(&seen.end(too_long, ends));
+        going.into_piece()
     }
 
     /// What came so far is let go, whether or not there was content in it.
     pub fn let_go(&mut self) {
         self.seen.begun = true;
+    }
+
+    /// Ends the stream. `writer` writes its last chunks, which are like those in `shown`, the bytes that went out last.
+    pub fn stop(&mut self, writer: ChunkWriter, shown: &[u8], usage: Usage) -> Vec<u8> {
+        let mut out = Vec::new();
+        if self.seen.state != State::Open {
+            return out;
+        }
+        self.seen.state = State::Stopped;
+        let choices = u32::try_from(self.seen.choices).unwrap_or(u32::MAX).clamp(1, 128);
+        let mut writer = Some(writer);
+        // The first event says what all chunks of the stream begin with.
+        let each = |frame: Frame<'_>| {
+            let chunk = frame.data.as_deref().and_then(|data| Document::parse(data, Surrogates::Lone).ok());
+            if let Some((chunk, writer)) = chunk.and_then(|chunk| Some((chunk, writer.take()?))) {
+                writer.going_on(chunk.root(), choices).stop(usage, &mut out);
+            }
+        };
+        // What is too long to be an event is not looked at.
+        let _ = Splitter::new(shown.len()).push(shown, each);
+        out
     }
 
     /// Whether content has been seen.
@@ -113,16 +118,127 @@ impl Canonical {
     }
 }
 
-fn is_object(data: &[u8]) -> bool {
-    Document::parse(data, Surrogates::Lone).is_ok_and(|document| document.root().kind() == Kind::Object)
+/// Looks at the frames of one piece.
+struct Look<'p> {
+    going: Going<'p>,
+    seen: &'p mut Seen,
+    hide_usage: bool,
 }
 
-/// Where a chunk has the member that says that its usage comes later.
-fn null_usage(raw: &[u8]) -> Option<Range<usize>> {
-    // Inside a string the quotes would be escaped.
-    const MEMBER: &[u8] = br#","usage":null"#;
-    let at = memmem::rfind(raw, MEMBER)?;
-    Some(at..at.checked_add(MEMBER.len())?)
+impl Frames for Look<'_> {
+    fn known(&mut self, text: &[u8]) -> Option<usize> {
+        let fit = self.seen.ordinary.fits(text).filter(|_| !self.seen.is_over())?;
+        let edit = fit.null_usage.filter(|_| self.hide_usage).map(|span| Edit { span, with: Vec::new() });
+        self.going.take(text.get(..fit.len)?, edit);
+        Some(fit.len)
+    }
+
+    fn take(&mut self, frame: Frame<'_>) {
+        let edit = self.seen.take(&frame, self.hide_usage);
+        self.going.take(frame.raw, edit);
+    }
+}
+
+/// What of a piece goes on.
+struct Going<'p> {
+    piece: &'p [u8],
+    /// So many bytes from its front, as they came,
+    as_it_came: usize,
+    /// or, once something is another, this.
+    written: Option<Vec<u8>>,
+}
+
+impl<'p> Going<'p> {
+    /// `held` bytes came before the piece and go on only now.
+    fn of(piece: &'p [u8], held: usize) -> Self {
+        let written = (held > 0).then(|| Vec::with_capacity(piece.len().saturating_add(held)));
+        Self { piece, as_it_came: 0, written }
+    }
+
+    fn take(&mut self, raw: &[u8], edit: Option<Edit>) {
+        if self.written.is_none() && edit.is_none() {
+            self.as_it_came = self.as_it_came.saturating_add(raw.len());
+            return;
+        }
+        let written = self.written();
+        match edit {
+            None => written.extend_from_slice(raw),
+            Some(Edit { span, with }) => {
+                written.extend_from_slice(raw.get(..span.start).unwrap_or_default());
+                written.extend(with);
+                written.extend_from_slice(raw.get(span.end..).unwrap_or_default());
+            }
+        }
+    }
+
+    fn say(&mut self, text: &[u8]) {
+        if !text.is_empty() {
+            self.written().extend_from_slice(text);
+        }
+    }
+
+    fn written(&mut self) -> &mut Vec<u8> {
+        self.written.get_or_insert_with(|| {
+            let mut written = Vec::with_capacity(self.piece.len());
+            written.extend_from_slice(self.piece.get(..self.as_it_came).unwrap_or_default());
+            written
+        })
+    }
+
+    fn into_piece(mut self) -> Piece {
+        if self.written.is_none() && self.as_it_came == self.piece.len() {
+            return Piece::Pass;
+        }
+        Piece::Write(std::mem::take(self.written()))
+    }
+}
+
+/// What an event looks like that concerns nobody here, once the answer has begun: a few characters of text.
+#[derive(Default)]
+struct Ordinary {
+    shape: Shape,
+    /// How long the usage in it is that says that it comes later.
+    null_usage: Option<usize>,
+    /// How many shapes were learned in a row for nothing.
+    idle: u8,
+}
+
+struct OrdinaryFit {
+    len: usize,
+    null_usage: Option<Range<usize>>,
+}
+
+impl Ordinary {
+    /// So many shapes in a row that no event had show that the stream's events are not alike.
+    const PATIENCE: u8 = 16;
+
+    fn fits(&mut self, text: &[u8]) -> Option<OrdinaryFit> {
+        let fit = self.shape.fits(text)?;
+        self.idle = 0;
+        let null_usage = self.null_usage.map(|len| fit.mark..fit.mark.saturating_add(len));
+        Some(OrdinaryFit { len: fit.len, null_usage })
+    }
+
+    /// The next events may look like this one, of which nothing was to be noted but the usage that comes later.
+    fn learn(&mut self, frame: &Frame<'_>, null_usage: Option<Range<usize>>) {
+        // What comes after a CR tells whether that ends a line.
+        let Some(Cow::Borrowed(data)) = frame.data.as_ref().filter(|_| frame.raw.ends_with(b"\n")) else {
+            return;
+        };
+        if self.idle >= Self::PATIENCE {
+            return;
+        }
+        if let Ok(document) = Document::parse(data, Surrogates::Lone) {
+            let mark = null_usage.as_ref().map_or(0, |span| span.start).saturating_add(frame.data_at);
+            self.shape.learn(frame.raw, frame.data_at, document.root(), mark);
+            self.null_usage = null_usage.map(|span| span.len());
+            self.idle = self.idle.saturating_add(1);
+        }
+    }
+}
+
+fn is_object(data: &[u8]) -> bool {
+    Document::parse(data, Surrogates::Lone).is_ok_and(|document| document.root().kind() == Kind::Object)
 }
 
 impl Seen {
@@ -132,8 +248,18 @@ impl Seen {
         if self.state == State::Failed {
             return all(Vec::new());
         }
+        if self.state == State::Stopped {
+            // The provider goes on until the client leaves; what it used is used.
+            let glance = frame.data.as_deref().map(|data| self.glancer.glance(data, true));
+            self.usage = glance.and_then(|glance| glance.usage).or(self.usage);
+            return all(Vec::new());
+        }
         let data = frame.data.as_deref()?;
-        let glance = glance(data, self.begun);
+        let begun = self.begun;
+        let glance = self.glancer.glance(data, begun);
+        if begun && glance.is_ordinary() {
+            self.ordinary.learn(frame, glance.null_usage.clone());
+        }
         self.usage = glance.usage.or(self.usage);
         if glance.error {
             return all(self.fail(if is_object(data) {
@@ -154,13 +280,20 @@ impl Seen {
         } else if glance.only_usage {
             all(Vec::new())
         } else {
-            null_usage(frame.raw).map(|span| Edit { span, with: Vec::new() })
+            // Data of several lines is not where it is looked at; there the null stays.
+            let null = glance.null_usage.filter(|_| matches!(frame.data, Some(Cow::Borrowed(_))))?;
+            Some(Edit { span: null, with: Vec::new() }.moved(frame.data_at))
         }
+    }
+
+    /// Whether nothing more of the stream is shown.
+    fn is_over(&self) -> bool {
+        matches!(self.state, State::Failed | State::Stopped)
     }
 
     /// What has to be said where the provider has stopped talking.
     fn end(&mut self, too_long: bool, ends: bool) -> Vec<u8> {
-        let said = self.state == State::Failed || (self.state == State::Ended && self.begun);
+        let said = self.is_over() || (self.state == State::Ended && self.begun);
         if said || !(too_long || ends) {
             Vec::new()
         } else if too_long {
@@ -189,7 +322,9 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::config::Vendor;
+    use crate::json;
     use crate::provider::adapter;
+    use proptest::{collection, prelude::*};
 
     const SAYS: &str =
         "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"hi\"},\"finish_reason\":null}]}\n\n";
@@ -234,6 +369,52 @@ mod tests {
             stream.push([SAYS, USAGE].concat().as_bytes(), false);
             let usage = stream.usage().unwrap();
             assert_eq!((usage.prompt, usage.completion), (1, 2));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn events_known_by_sight_are_treated_as_any(
+            chunks in collection::vec((r#"[a-z"\\\u{e9}{},:]*(,"usage":null|"role":"a")?"#, 0..2_u8, any::<bool>(), 0..6_u8), 1..20),
+            cuts in collection::vec(1..200_usize, 1..20),
+            hide_usage: bool,
+            lf: bool,
+        ) {
+            let (mut stream, mut expected) = (SAYS.to_string(), SAYS.to_string());
+            let mut ended = 0;
+            for (text, index, null, sort) in chunks {
+                let mut json = Vec::new();
+                json::string(&mut json, &text);
+                let json = String::from_utf8(json).unwrap();
+                let usage = if null { ",\"usage\":null" } else { "" };
+                let (delta, reason) = match sort {
+                    0 => (format!("{{\"tool_calls\":[{{\"index\":{index}}}],\"content\":{json}}}"), "null"),
+                    1 => ("{}".to_string(), "\"stop\""),
+                    _ => (format!("{{\"content\":{json}}}"), "null"),
+                };
+                ended += u8::from(sort == 1);
+                let end = if lf { "\n\n" } else { "\r\n\r\n" };
+                let chunk = |usage: &str| format!(
+                    "data: {{\"choices\":[{{\"index\":{index},\"delta\":{delta},\"finish_reason\":{reason}}}]{usage},\"n\":1}}{end}"
+                );
+                stream.push_str(&chunk(usage));
+                expected.push_str(&chunk(if hide_usage { "" } else { usage }));
+            }
+            let mut canonical = Canonical::new(adapter(Vendor::OpenAi), hide_usage, 100_000);
+            let (mut out, mut rest, mut cuts) = (Vec::new(), stream.as_bytes(), cuts.iter().cycle());
+            while !rest.is_empty() {
+                let (piece, after) = rest.split_at_checked(*cuts.next().unwrap()).unwrap_or((rest, b""));
+                match canonical.push(piece, after.is_empty()) {
+                    Piece::Write(bytes) => out.extend(bytes),
+                    _ => out.extend(piece),
+                }
+                rest = after;
+            }
+            // Whether anything ended is known from those chunks alone.
+            expected.push_str(if ended > 0 { DONE } else { "" });
+            let out = String::from_utf8(out).unwrap();
+            prop_assert_eq!(ended == 0, out.contains("stream_interrupted"));
+            prop_assert_eq!(if ended > 0 { out.as_str() } else { out.get(..expected.len()).unwrap() }, expected);
         }
     }
 }

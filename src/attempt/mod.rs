@@ -7,11 +7,12 @@
 
 mod canonical;
 mod response;
+mod spent;
 mod stream;
 mod translated;
 
 use crate::chat::{Request, Usage};
-use crate::config::{Bounds, Config, Key, Provider};
+use crate::config::{Bounds, Config, Key, Price, Provider};
 use crate::error::ApiError;
 use crate::json::{Document, Surrogates};
 use crate::plan::{Plan, PlannedTarget};
@@ -21,70 +22,61 @@ use std::borrow::Cow;
 use std::rc::Rc;
 
 pub use response::{Head, Outcome, Piece, Release};
+pub use spent::{Spent, Stage};
 
 /// A header to be set.
-pub type Header = (Cow<'static, str>, Vec<u8>);
+pub type Header<'h> = (Cow<'h, str>, Cow<'h, [u8]>);
 
 /// One try of a request on one target.
 pub struct Attempt {
+    plan: Rc<Plan>,
+    /// Which attempt this is, from 1.
+    number: u32,
     target: PlannedTarget,
-    next: Option<String>,
+    /// The cluster of the attempt after this one, if there is one that may be tried.
+    next: Option<Rc<str>>,
     /// Of the body that goes out.
     length: usize,
-    stream: bool,
-    include_usage: bool,
-    functions: bool,
     provider: Rc<Provider>,
     adapter: &'static dyn Adapter,
     bounds: Bounds,
-    /// Which attempt this is, from 1.
-    number: u32,
-    request_id: String,
     /// Unix time in seconds.
     now: i64,
-    extra_headers: Vec<Header>,
-    /// What of the request the provider was not told, as a header's value.
-    dropped: String,
+    /// What was translated here: the headers that go with it, and what of the request the provider was not told.
+    translated: Option<(Vec<(&'static str, String)>, String)>,
     reception: Reception,
+    spent: Rc<Spent>,
+    /// Of a whole answer, where that is counted.
+    price: Option<Price>,
 }
 
 impl Attempt {
-    /// The attempt that comes next by the plan. `now` is Unix time in seconds, for answers that tell none.
+    /// An attempt of a plan, counted from 1. `now` is Unix time in seconds, for answers that tell none.
     ///
     /// # Errors
-    /// If there is no plan, or none for this attempt, or it names a provider that is not there any
-    /// more: nothing that a client could cause.
-    pub fn begin(plan: &[u8], now: i64, config: &Config) -> Result<Self, ApiError> {
-        let broken = |why: &str| {
-            ApiError::new(500, "server_error", format!("the gateway cannot plan this request: {why}"))
-        };
-        let plan = Plan::from_bytes(plan).ok_or_else(|| broken("the gateway role has not run"))?;
-        let at = (plan.attempt as usize).saturating_sub(1);
-        let mut targets = plan.targets.into_iter().skip(at);
-        let target = targets.next().ok_or_else(|| broken("more attempts than targets"))?;
+    /// If there is no such attempt, or it names a provider that is not there any more: nothing that a client could cause.
+    pub fn begin(plan: Rc<Plan>, number: u32, now: i64, config: &Config) -> Result<Self, ApiError> {
+        let at = (number as usize).saturating_sub(1);
+        let mut targets = plan.targets.iter().skip(at);
+        let target = targets.next().ok_or_else(|| broken("more attempts than targets"))?.clone();
         let provider = config.provider(&target.provider).ok_or_else(|| broken("its provider was removed"))?;
-        if target.body_passes && target.vendor != provider.vendor.as_str() {
+        if target.body_passes && target.vendor != provider.vendor {
             return Err(broken("its provider has become another vendor's"));
         }
+        let model = plan.metered.and_then(|_| config.model_of(&target.provider, &target.model));
         Ok(Self {
-            next: targets.next().map(|next| next.cluster),
+            price: model.and_then(|model| config.price(&model)),
+            spent: Rc::default(),
+            number,
+            next: targets.next().map(|next| Rc::clone(&next.cluster)),
             length: plan.length,
-            stream: plan.stream,
-            include_usage: plan.include_usage,
-            functions: plan.functions,
             adapter: adapter(provider.vendor),
             provider: Rc::clone(provider),
             bounds: config.bounds(),
             target,
-            number: plan.attempt,
-            request_id: plan.request_id,
+            plan,
             now,
-            extra_headers: plan
-                .headers
-                .into_iter()
-                .map(|(name, value)| (name.into(), value.into()))
-                .collect(),
-            dropped: plan.dropped,
+            translated: None,
             reception: Reception::Pending,
         })
     }
@@ -101,6 +93,12 @@ impl Attempt {
         self.target.body_passes
     }
 
+    /// Whether the canonical body is not the one that is sent, but kept aside.
+    #[must_use]
+    pub fn body_is_kept(&self) -> bool {
+        self.plan.kept
+    }
+
     /// Puts the canonical body into the provider's words.
     ///
     /// # Errors
@@ -110,9 +108,8 @@ impl Attempt {
             .map_err(|error| ApiError::invalid_request(format!("the body is not valid JSON: {error}")))?;
         let request = Request::read(document.root())?;
         let outgoing = self.adapter.request(&request, self.put_to())?;
-        self.dropped = outgoing.dropped_list();
-        self.extra_headers =
-            outgoing.headers.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
+        let dropped = outgoing.dropped_list();
+        self.translated = Some((outgoing.headers, dropped));
         self.length = outgoing.body.len();
         Ok(outgoing.body)
     }
@@ -120,33 +117,33 @@ impl Attempt {
     /// All headers of the request. `carried` are those of the client's request that may go on, as
     /// `traceparent`.
     #[must_use]
-    pub fn request_headers(&self, carried: Vec<Header>) -> Vec<Header> {
-        fn header(name: impl Into<Cow<'static, str>>, value: impl Into<Vec<u8>>) -> Header {
-            (name.into(), value.into())
-        }
+    pub fn request_headers<'h>(&'h self, carried: Vec<Header<'h>>) -> Vec<Header<'h>> {
         let base = &self.provider.base;
-        let path = base.request_path(&self.adapter.path(self.put_to(), self.stream));
-        let accept = if self.stream { "text/event-stream" } else { "application/json" };
-        let mut headers = vec![
+        let path = base.request_path(&self.adapter.path(self.put_to(), self.plan.stream));
+        let accept = if self.plan.stream { "text/event-stream" } else { "application/json" };
+        let mut headers = Vec::with_capacity(16);
+        headers.extend([
             header(":method", "POST"),
             header(":scheme", base.scheme.as_str()),
-            header(":authority", base.authority.as_bytes()),
+            header(":authority", &*base.authority),
             header(":path", path),
             header("content-type", "application/json"),
             header("accept", accept),
             header("user-agent", concat!("modelgate/", env!("CARGO_PKG_VERSION"))),
             header("content-length", self.length.to_string()),
-        ];
-        headers.extend(self.adapter.headers().iter().map(|(name, value)| header(*name, *value)));
-        headers.extend(self.extra_headers.iter().cloned());
-        headers
-            .extend(self.provider.headers.iter().map(|(name, value)| header(name.clone(), value.as_bytes())));
+        ]);
+        headers.extend(self.adapter.headers().iter().map(|(name, value)| header(name, *value)));
+        match &self.translated {
+            Some((extra, _)) => headers.extend(extra.iter().map(|(name, value)| header(name, value))),
+            None => headers.extend(self.plan.headers.iter().map(|(name, value)| header(name, value))),
+        }
+        headers.extend(self.provider.headers.iter().map(|(name, value)| header(name, &**value)));
         if let Key::Secret(key) = &self.provider.key {
             let (name, value) = self.adapter.credential(key.expose());
             headers.push(header(name, value));
         }
-        if !self.request_id.is_empty() {
-            headers.push(header("x-request-id", self.request_id.as_bytes()));
+        if !self.plan.request_id.is_empty() {
+            headers.push(header("x-request-id", &self.plan.request_id));
         }
         headers.extend(carried);
         headers
@@ -158,7 +155,38 @@ impl Attempt {
         self.reception.usage()
     }
 
+    /// What of the request the provider was not told, as a header's value.
+    fn dropped(&self) -> &str {
+        self.translated.as_ref().map_or(&self.plan.dropped, |(_, dropped)| dropped)
+    }
+
+    /// Which attempt this is, from 1.
+    #[must_use]
+    pub fn number(&self) -> usize {
+        self.number as usize
+    }
+
+    /// What it has used, kept up to date.
+    #[must_use]
+    pub fn spent(&self) -> &Rc<Spent> {
+        &self.spent
+    }
+
     fn put_to(&self) -> Target<'_> {
         Target { model: &self.target.model, max_output_tokens: self.target.max_output_tokens }
     }
+}
+
+fn header<'h>(name: &'h str, value: impl Into<Cow<'h, str>>) -> Header<'h> {
+    let value = match value.into() {
+        Cow::Borrowed(value) => Cow::Borrowed(value.as_bytes()),
+        Cow::Owned(value) => Cow::Owned(value.into_bytes()),
+    };
+    (Cow::Borrowed(name), value)
+}
+
+/// The request cannot be planned, and nobody but the gateway is to blame.
+#[must_use]
+pub fn broken(why: &str) -> ApiError {
+    ApiError::new(500, "server_error", format!("the gateway cannot plan this request: {why}"))
 }

@@ -3,10 +3,12 @@
 use super::canonical::Canonical;
 use super::stream::{Progress, Source, Stream};
 use super::translated::Translated;
-use super::{Attempt, Header};
+use super::{Attempt, Header, Stage, header};
 use crate::chat::{ChunkWriter, CompletionWriter, Event, Usage};
+use crate::cost;
 use crate::error::{ApiError, Blame};
 use crate::json::{Document, Kind, Surrogates, Value};
+use std::borrow::Cow;
 
 /// The head of a provider's response.
 #[derive(Clone, Copy, Debug)]
@@ -23,7 +25,7 @@ pub struct Head<'h> {
 #[derive(Debug, Eq, PartialEq)]
 pub struct Release {
     /// All headers, `:status` among them.
-    pub headers: Vec<Header>,
+    pub headers: Vec<Header<'static>>,
     /// What the answer is.
     pub outcome: Outcome,
     /// Of a failure, who failed and how, for the access log: `provider=status:code`.
@@ -83,7 +85,7 @@ pub(super) enum Reception {
 /// What to keep of the head while the body is awaited.
 pub(super) struct Whole {
     status: u16,
-    headers: Vec<Header>,
+    headers: Vec<Header<'static>>,
     retry_after: bool,
 }
 
@@ -108,9 +110,10 @@ impl Attempt {
     pub fn on_response_head(&mut self, head: Head<'_>) -> Option<Release> {
         let kept = kept(&head);
         if (200..300).contains(&head.status) {
+            self.spent.at(Stage::Answering);
             let content_type = find(head.headers, "content-type").unwrap_or_default();
             let is_json = content_type.to_ascii_lowercase().starts_with(b"application/json");
-            self.reception = if !self.stream || is_json {
+            self.reception = if !self.plan.stream || is_json {
                 Reception::Whole(Whole { status: head.status, headers: kept, retry_after: false })
             } else {
                 Reception::Stream(Box::new(Stream::new(kept, self.source())))
@@ -140,6 +143,24 @@ impl Attempt {
 
     /// Takes bytes of the body; with [`Piece::Wait`] they come again together with the next ones.
     pub fn on_response_body(&mut self, bytes: &[u8], ends: bool) -> (Option<Release>, Piece) {
+        let (release, piece) = self.take_body(bytes, ends);
+        if self.plan.metered.is_some() && self.spent.stage() == Stage::Answering {
+            self.spent.note(bytes, &piece, self.usage());
+        }
+        (release, piece)
+    }
+
+    /// Ends a stream that may use no more, `shown` being what went out last: its last chunks, with the usage so far.
+    /// Nothing comes of what the provider still says.
+    pub fn stop(&mut self, shown: &[u8], usage: Usage) -> Vec<u8> {
+        let writer = self.chunk_writer();
+        match &mut self.reception {
+            Reception::Stream(stream) => stream.stop(writer, shown, usage),
+            Reception::Pending | Reception::Whole(_) | Reception::Over { .. } => Vec::new(),
+        }
+    }
+
+    fn take_body(&mut self, bytes: &[u8], ends: bool) -> (Option<Release>, Piece) {
         match &mut self.reception {
             Reception::Pending => (None, Piece::Pass),
             Reception::Over { body, .. } => (None, Piece::Write(std::mem::take(body))),
@@ -158,7 +179,7 @@ impl Attempt {
                 Progress::Begins(piece) => {
                     let kept = std::mem::take(&mut stream.kept);
                     let mut headers = self.head(200, EVENT_STREAM, None, kept);
-                    headers.push(("cache-control".into(), b"no-cache".to_vec()));
+                    headers.push(header("cache-control", "no-cache"));
                     (Some(Release { headers, outcome: Outcome::Answer, failure: None }), piece)
                 }
                 Progress::Failed(error) => {
@@ -172,7 +193,7 @@ impl Attempt {
     fn source(&self) -> Source {
         let frame_limit = self.bounds.response_bytes;
         if self.adapter.is_canonical() {
-            Source::Canonical(Canonical::new(self.adapter, !self.include_usage, frame_limit))
+            Source::Canonical(Canonical::new(self.adapter, !self.plan.include_usage, frame_limit))
         } else {
             Source::Translated(Translated::new(self.adapter.stream(), self.chunk_writer(), frame_limit))
         }
@@ -196,8 +217,12 @@ impl Attempt {
                     Piece::Write(body) => body.len(),
                     _ => body.len(),
                 };
-                let content_type = if self.stream { EVENT_STREAM } else { JSON };
-                let headers = self.head(200, content_type, Some(length), whole.headers);
+                let content_type = if self.plan.stream { EVENT_STREAM } else { JSON };
+                let mut headers = self.head(200, content_type, Some(length), whole.headers);
+                if let (Some(price), Some(usage)) = (&self.price, self.usage()) {
+                    let cost = cost::cost(price, &usage, self.plan.metered.unwrap_or(0));
+                    headers.push(("x-modelgate-cost-usd".into(), cost.to_string().into_bytes().into()));
+                }
                 (Some(Release { headers, outcome: Outcome::Answer, failure: None }), piece)
             }
             Err(error) => self.fail_here(error, whole.headers),
@@ -211,7 +236,7 @@ impl Attempt {
             ApiError::bad_answer(format!("{name} sent an answer that is not JSON: {error}"))
         })?;
         let root = document.root();
-        if self.stream {
+        if self.plan.stream {
             return self.streamed(root);
         }
         if self.adapter.is_canonical()
@@ -221,7 +246,7 @@ impl Attempt {
             return Ok(Piece::Pass);
         }
         let mut writer = CompletionWriter::new(&self.answer_id(), &self.target.model, self.now)
-            .with_functions(self.functions);
+            .with_functions(self.plan.functions);
         self.adapter.answer(root, &mut |event| writer.write(event));
         let usage = writer.usage();
         let mut out = Vec::with_capacity(body.len());
@@ -265,11 +290,12 @@ impl Attempt {
     }
 
     /// Gives up: for good, or so that Envoy tries the next target.
-    fn fail(&mut self, mut error: ApiError, kept: Vec<Header>) -> Release {
+    fn fail(&mut self, mut error: ApiError, kept: Vec<Header<'static>>) -> Release {
         // An error within a 200 has no status of its own.
         if error.status < 400 {
             error.status = 502;
         }
+        self.spent.at(Stage::Failed);
         let retry = self.next.is_some() && error.blame == Blame::Target;
         // Of these statuses Envoy is configured to retry; an attempt is given up as one of them.
         let retriable = matches!(error.status, 408 | 429 | 500..=599);
@@ -277,7 +303,7 @@ impl Attempt {
         let body = error.to_json();
         let mut headers = self.head(status, JSON, Some(body.len()), kept);
         if let Some(seconds) = error.retry_after {
-            headers.push(("retry-after".into(), seconds.to_string().into_bytes()));
+            headers.push(header("retry-after", seconds.to_string()));
         }
         let outcome = if retry { Outcome::Retry } else { Outcome::Error };
         self.reception = Reception::Over { usage: None, body };
@@ -289,9 +315,9 @@ impl Attempt {
     }
 
     /// Gives up while bytes of the body are at hand, which the error's then replace.
-    fn fail_here(&mut self, error: ApiError, kept: Vec<Header>) -> (Option<Release>, Piece) {
+    fn fail_here(&mut self, error: ApiError, kept: Vec<Header<'static>>) -> (Option<Release>, Piece) {
         let release = self.fail(error, kept);
-        let (_, piece) = self.on_response_body(b"", true);
+        let (_, piece) = self.take_body(b"", true);
         (Some(release), piece)
     }
 
@@ -307,32 +333,33 @@ impl Attempt {
         status: u16,
         content_type: &'static str,
         length: Option<usize>,
-        kept: Vec<Header>,
-    ) -> Vec<Header> {
-        let mut headers: Vec<Header> = Vec::with_capacity(12);
-        headers.push((":status".into(), status.to_string().into_bytes()));
-        headers.push(("content-type".into(), content_type.into()));
-        headers.extend(length.map(|length| ("content-length".into(), length.to_string().into_bytes())));
-        if !kept.iter().any(|(name, _)| name == "x-request-id") && !self.request_id.is_empty() {
-            headers.push(("x-request-id".into(), self.request_id.clone().into_bytes()));
+        kept: Vec<Header<'static>>,
+    ) -> Vec<Header<'static>> {
+        let status = if status == 200 { Cow::Borrowed("200") } else { status.to_string().into() };
+        let mut headers = Vec::with_capacity(12);
+        headers.push(header(":status", status));
+        headers.push(header("content-type", content_type));
+        headers.extend(length.map(|length| header("content-length", length.to_string())));
+        if !kept.iter().any(|(name, _)| name == "x-request-id") && !self.plan.request_id.is_empty() {
+            headers.push(header("x-request-id", self.plan.request_id.clone()));
         }
         headers.extend(kept);
-        headers.push(("x-modelgate-provider".into(), self.target.provider.clone().into_bytes()));
-        headers.push(("x-modelgate-model".into(), self.target.name.clone().into_bytes()));
-        headers.push(("x-modelgate-attempts".into(), self.number.to_string().into_bytes()));
-        if !self.dropped.is_empty() {
-            headers.push(("x-modelgate-dropped".into(), self.dropped.clone().into_bytes()));
+        headers.push(header("x-modelgate-provider", self.target.provider.to_string()));
+        headers.push(header("x-modelgate-model", self.target.name.to_string()));
+        headers.push(header("x-modelgate-attempts", self.number.to_string()));
+        if !self.dropped().is_empty() {
+            headers.push(header("x-modelgate-dropped", self.dropped().to_string()));
         }
         headers
     }
 
     fn answer_id(&self) -> String {
-        format!("chatcmpl-{}", self.request_id)
+        format!("chatcmpl-{}", self.plan.request_id)
     }
 
     fn chunk_writer(&self) -> ChunkWriter {
-        ChunkWriter::new(&self.answer_id(), &self.target.model, self.now, self.include_usage)
-            .with_functions(self.functions)
+        ChunkWriter::new(&self.answer_id(), &self.target.model, self.now, self.plan.include_usage)
+            .with_functions(self.plan.functions)
     }
 }
 
@@ -343,7 +370,7 @@ fn over(usage: Option<Usage>) -> Reception {
 
 /// Those headers of the provider's that mean something to the client: its request id and when to
 /// try again. All others (cookies, organisation, server) are the provider's affair with the gateway.
-fn kept(head: &Head<'_>) -> Vec<Header> {
+fn kept(head: &Head<'_>) -> Vec<Header<'static>> {
     let mut kept = Vec::new();
     for (name, value) in head.headers {
         let name = match *name {
@@ -354,7 +381,7 @@ fn kept(head: &Head<'_>) -> Vec<Header> {
             "x-should-retry" => "x-should-retry",
             _ => continue,
         };
-        kept.push((name.into(), value.to_vec()));
+        kept.push((name.into(), value.to_vec().into()));
     }
     kept
 }

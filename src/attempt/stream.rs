@@ -4,13 +4,13 @@ use super::Header;
 use super::canonical::Canonical;
 use super::response::Piece;
 use super::translated::Translated;
-use crate::chat::Usage;
+use crate::chat::{ChunkWriter, Usage};
 use crate::error::ApiError;
 use crate::json::{Document, Surrogates};
 
 pub(super) struct Stream {
     /// Headers of the provider's that go on with the answer.
-    pub kept: Vec<Header>,
+    pub kept: Vec<Header<'static>>,
     source: Source,
     /// What came before the stream was let go.
     held: Vec<u8>,
@@ -38,7 +38,7 @@ pub(super) enum Progress {
 }
 
 impl Stream {
-    pub fn new(kept: Vec<Header>, source: Source) -> Self {
+    pub fn new(kept: Vec<Header<'static>>, source: Source) -> Self {
         Self { kept, source, held: Vec::new(), taken: 0, released: false }
     }
 
@@ -78,6 +78,14 @@ impl Stream {
             Progress::Begins(Piece::Write(std::mem::take(&mut self.held)))
         } else {
             Progress::Held
+        }
+    }
+
+    /// Ends the stream, whose last bytes were `shown`.
+    pub fn stop(&mut self, writer: ChunkWriter, shown: &[u8], usage: Usage) -> Vec<u8> {
+        match &mut self.source {
+            Source::Canonical(source) => source.stop(writer, shown, usage),
+            Source::Translated(source) => source.stop(usage),
         }
     }
 

@@ -69,6 +69,13 @@ impl Translated {
         Piece::Write(out)
     }
 
+    /// Ends the stream.
+    pub fn stop(&mut self, usage: Usage) -> Vec<u8> {
+        let mut out = Vec::new();
+        self.writer.stop(usage, &mut out);
+        out
+    }
+
     /// What came so far is let go: a failure has to be said in the stream.
     pub fn let_go(&mut self) {
         self.let_go = true;

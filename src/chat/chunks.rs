@@ -7,7 +7,7 @@
 use super::answer::{Progress, call_words, entry, google_signature, write_call};
 use super::event::{Delta, Event, FinishReason, Thinking, Usage};
 use crate::error::ApiError;
-use crate::json::{self, Object, Text};
+use crate::json::{self, Object, Text, Value};
 use std::borrow::Cow;
 
 /// A stream being written.
@@ -63,6 +63,33 @@ impl ChunkWriter {
     #[must_use]
     pub fn with_functions(self, functions: bool) -> Self {
         Self { functions, ..self }
+    }
+
+    /// Goes on with a stream that was passed on so far, and whose chunks began like `chunk`: so many choices have begun.
+    #[must_use]
+    pub fn going_on(mut self, chunk: Value<'_>, choices: u32) -> Self {
+        let text = |key| chunk.get(key).and_then(Value::text);
+        self.start(text("id"), text("model"), chunk.get("created").and_then(Value::i64));
+        for index in 0..choices {
+            if let Some(choice) = entry(&mut self.choices, index) {
+                choice.progress.begun = true;
+            }
+        }
+        self
+    }
+
+    /// Ends the stream although the provider has not: what has no finish yet has its length as the reason.
+    pub fn stop(&mut self, usage: Usage, out: &mut Vec<u8>) {
+        if self.state != State::Open || !self.begun() {
+            return;
+        }
+        self.usage = Some(usage);
+        for index in 0..u32::try_from(self.choices.len()).unwrap_or(u32::MAX) {
+            if entry(&mut self.choices, index).is_some_and(|choice| choice.progress.begun) {
+                self.finish_choice(index, FinishReason::Length, out);
+            }
+        }
+        self.end(out);
     }
 
     /// Writes what the event comes to, if anything; nothing after the end.

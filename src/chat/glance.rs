@@ -6,7 +6,8 @@
 
 use super::event::Usage;
 use crate::json::{Document, Surrogates, Value};
-use memchr::memmem;
+use memchr::memmem::Finder;
+use std::ops::Range;
 
 /// What a chunk shows.
 #[derive(Debug, Default, PartialEq)]
@@ -23,41 +24,81 @@ pub struct Glance {
     pub usage: Option<Usage>,
     /// It is there for nothing but its usage.
     pub only_usage: bool,
+    /// Where it has the member, with the comma before it, that says that its usage comes later.
+    pub null_usage: Option<Range<usize>>,
     /// The provider failed, or what it sent makes no sense.
     pub error: bool,
 }
 
-/// Looks at the data of one event; `begun` is whether content was seen before.
-#[must_use]
-pub fn glance(data: &[u8], begun: bool) -> Glance {
-    match data.trim_ascii() {
-        b"[DONE]" => return Glance { done: true, ..Glance::default() },
-        b"" => return Glance::default(),
-        _ => {}
+impl Glance {
+    /// Whether it is a chunk of which nothing has to be noted, but for the usage that comes later.
+    #[must_use]
+    pub fn is_ordinary(&self) -> bool {
+        let null_usage = self.null_usage.clone();
+        *self == Self { null_usage, ..Self::default() }
     }
-    let strings = |key| {
-        values(data, key)
-            .filter(|value| value.first() == Some(&b'"'))
-            .fold(0, |count: u64, _| count.saturating_add(1))
-    };
-    let (begins, finishes) = (strings(br#""role""#), strings(br#""finish_reason""#));
-    let usage = values(data, br#""usage""#).any(|value| value.first() == Some(&b'{'));
-    let error = values(data, br#""error""#).any(|value| !value.starts_with(b"null"));
-    if begun && !usage && !error {
-        let error = !is_object(data);
-        return Glance { begins, finishes, error, ..Glance::default() };
+}
+
+/// The keys that matter, made ready to be searched for once for each stream.
+pub struct Glancer {
+    role: Finder<'static>,
+    finish_reason: Finder<'static>,
+    usage: Finder<'static>,
+    error: Finder<'static>,
+}
+
+impl Default for Glancer {
+    fn default() -> Self {
+        let key = |key: &'static str| Finder::new(key.as_bytes());
+        Self {
+            role: key(r#""role""#),
+            finish_reason: key(r#""finish_reason""#),
+            usage: key(r#""usage""#),
+            error: key(r#""error""#),
+        }
     }
-    let Ok(document) = Document::parse(data, Surrogates::Lone) else {
-        return Glance { error: true, ..Glance::default() };
-    };
-    let root = document.root();
-    let error = root.get("error").is_some() || !is_object(data);
-    let mut seen = Glance { begins, finishes, error, ..Glance::default() };
-    let choices = || root.get("choices").into_iter().flat_map(Value::items);
-    seen.content = choices().any(|choice| choice.get("delta").is_some_and(has_content));
-    seen.usage = root.get("usage").map(Usage::read);
-    seen.only_usage = seen.usage.is_some() && choices().next().is_none();
-    seen
+}
+
+impl Glancer {
+    /// Looks at the data of one event; `begun` is whether content was seen before.
+    #[must_use]
+    pub fn glance(&self, data: &[u8], begun: bool) -> Glance {
+        match data.trim_ascii() {
+            b"[DONE]" => return Glance { done: true, ..Glance::default() },
+            b"" => return Glance::default(),
+            _ => {}
+        }
+        let strings = |key| {
+            values(data, key)
+                .filter(|(_, value)| value.first() == Some(&b'"'))
+                .fold(0, |count: u64, _| count.saturating_add(1))
+        };
+        let mut seen = Glance {
+            begins: strings(&self.role),
+            finishes: strings(&self.finish_reason),
+            error: values(data, &self.error).any(|(_, value)| !value.starts_with(b"null"))
+                || !is_object(data),
+            ..Glance::default()
+        };
+        let mut usage = false;
+        for (at, value) in values(data, &self.usage) {
+            usage |= value.starts_with(b"{");
+            seen.null_usage = null_member(data, at).or(seen.null_usage);
+        }
+        if begun && !usage && !seen.error {
+            return seen;
+        }
+        let Ok(document) = Document::parse(data, Surrogates::Lone) else {
+            return Glance { error: true, ..Glance::default() };
+        };
+        let root = document.root();
+        let choices = || root.get("choices").into_iter().flat_map(Value::items);
+        seen.error = root.get("error").is_some() || !is_object(data);
+        seen.content = choices().any(|choice| choice.get("delta").is_some_and(has_content));
+        seen.usage = root.get("usage").map(Usage::read);
+        seen.only_usage = seen.usage.is_some() && choices().next().is_none();
+        seen
+    }
 }
 
 /// Whether the text can be an object at all.
@@ -74,12 +115,20 @@ fn has_content(delta: Value<'_>) -> bool {
     })
 }
 
-/// What follows each place where `key`, given with its quotes, is the key of a member.
-fn values<'d>(data: &'d [u8], key: &'d [u8]) -> impl Iterator<Item = &'d [u8]> {
-    memmem::find_iter(data, key).filter_map(|at| {
-        let after = data.get(at.checked_add(key.len())?..)?.trim_ascii_start();
-        Some(after.strip_prefix(b":")?.trim_ascii_start())
+/// Each place where a key, searched for with its quotes, is that of a member, and what follows there.
+fn values<'d>(data: &'d [u8], key: &'d Finder<'_>) -> impl Iterator<Item = (usize, &'d [u8])> {
+    key.find_iter(data).filter_map(|at| {
+        let after = data.get(at.checked_add(key.needle().len())?..)?.trim_ascii_start();
+        Some((at, after.strip_prefix(b":")?.trim_ascii_start()))
     })
+}
+
+/// The span of the usage at `at` and the comma before it, if the usage is `null` and written without white space.
+fn null_member(data: &[u8], at: usize) -> Option<Range<usize>> {
+    const MEMBER: &[u8] = br#","usage":null"#;
+    let start = at.checked_sub(1)?;
+    let end = start.checked_add(MEMBER.len())?;
+    (data.get(start..end)? == MEMBER).then_some(start..end)
 }
 
 #[cfg(test)]
@@ -89,13 +138,14 @@ mod tests {
 
     #[test]
     fn what_matters_is_seen() {
+        let glancer = Glancer::default();
         let chunk = |delta: &str, finish: &str, rest: &str| {
             format!(
                 r#"{{"id":"c","choices":[{{"index":0,"delta":{delta},"finish_reason":{finish}}}]{rest}}}"#
             )
         };
         let seen = |data: &str, begun| {
-            let glance = glance(data.as_bytes(), begun);
+            let glance = glancer.glance(data.as_bytes(), begun);
             (
                 glance.done,
                 glance.content,
@@ -126,7 +176,7 @@ mod tests {
         }
         assert_eq!(seen(" ", true), nothing);
         let both = r#"{"choices":[{"index":0,"finish_reason":"stop"},{"index":1,"finish_reason":"length"}]}"#;
-        assert_eq!(glance(both.as_bytes(), true).finishes, 2);
+        assert_eq!(glancer.glance(both.as_bytes(), true).finishes, 2);
     }
 
     proptest! {
@@ -134,8 +184,13 @@ mod tests {
         fn no_text_of_a_model_is_taken_for_a_key(text in r#"[\\"a-z:{}\[\] _]*("usage":\{|"finish_reason":"|"error":1)?[\\"a-z:{}]*"#) {
             let mut data = br#"{"choices":[{"index":0,"delta":{"content":"#.to_vec();
             crate::json::string(&mut data, &text);
+            let end = data.len();
             data.extend_from_slice(br#"},"finish_reason":null}],"usage":null}"#);
-            prop_assert_eq!(glance(&data, true), Glance::default());
+            let null_usage = Some(data.len() - 14..data.len() - 1);
+            prop_assert_eq!(Glancer::default().glance(&data, true), Glance { null_usage, ..Glance::default() });
+            data.truncate(end);
+            data.extend_from_slice(br#"},"finish_reason":null}]}"#);
+            prop_assert_eq!(Glancer::default().glance(&data, true), Glance::default());
         }
     }
 }

@@ -15,14 +15,16 @@ mod message;
 mod reader;
 mod request;
 mod reread;
+mod said;
 
 pub use chunks::ChunkWriter;
 pub use completion::CompletionWriter;
 pub use event::{Delta, Event, FinishReason, Thinking, Usage};
-pub use glance::{Glance, glance};
+pub use glance::{Glance, Glancer};
 pub use message::{Content, Message, Part, Role, ToolCall};
 pub use request::{Effort, Request, ResponseFormat, Tool, ToolChoice, ToolKind};
 pub use reread::reread;
+pub use said::said;
 
 #[cfg(test)]
 mod tests;

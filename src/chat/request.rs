@@ -3,7 +3,7 @@
 //! Source: OpenAI's API reference, `POST /v1/chat/completions`. Every error names the member, what
 //! was expected and what was found. Members that nobody here acts on are kept by name.
 
-use super::message::Message;
+use super::message::{Content, Message, Part};
 use super::reader::{Path, Reader};
 use crate::error::ApiError;
 use crate::json::{Kind, Text, Value};
@@ -198,6 +198,18 @@ impl<'d> Request<'d> {
     #[must_use]
     pub fn get(&self, name: &str) -> Option<Value<'d>> {
         self.value.get(name)
+    }
+
+    /// How many images its messages hold.
+    #[must_use]
+    pub fn images(&self) -> u64 {
+        let parts = self.messages.iter().flat_map(|message| match &message.content {
+            Content::Parts(parts) => parts.as_slice(),
+            Content::None | Content::Text(_) => &[],
+        });
+        parts
+            .filter(|(part, _)| matches!(part, Part::Image { .. }))
+            .fold(0, |count, _| count.saturating_add(1))
     }
 
     /// Whether the body holds what only its own provider may see: echoed reasoning, signatures,

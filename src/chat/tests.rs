@@ -162,6 +162,20 @@ fn legacy_functions_are_read_as_tools() {
 }
 
 /// The data of every event of a stream.
+#[test]
+fn the_images_of_all_messages_are_counted() {
+    let image = json!({"type": "image_url", "image_url": {"url": "https://example.com/a.png"}});
+    let body = json!({"model": "m", "messages": [
+        {"role": "user", "content": "An image_url?"},
+        {"role": "user", "content": [image, {"type": "text", "text": "and"}, image]},
+        {"role": "assistant", "content": null, "refusal": "No."},
+        {"role": "user", "content": [image]},
+    ]});
+    let text = body.to_string();
+    let document = Document::parse(text.as_bytes(), Surrogates::Paired).unwrap();
+    assert_eq!(Request::read(document.root()).unwrap().images(), 3);
+}
+
 fn events(stream: &[u8]) -> Vec<String> {
     let text = std::str::from_utf8(stream).unwrap();
     text.split_terminator("\n\n").map(|event| event.strip_prefix("data: ").unwrap().to_string()).collect()

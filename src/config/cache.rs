@@ -295,6 +295,7 @@ mod tests {
             route["cache"] = of_route;
         }
         json!({
+            "auth": {"anonymous": {"consumer": "anonymous"}},
             "providers": {"p": {"vendor": "openai", "api_key": {"value": "k"}}},
             "models": {"m": {"provider": "p", "aliases": ["em"]}},
             "routes": {"r": route},
@@ -329,7 +330,8 @@ mod tests {
             assert_eq!(config.cache().policy, CachePolicy::default());
             assert_eq!(config.cache_policy("r"), CachePolicy::default());
         }
-        let document = json!({"providers": {"openai": {}}}).to_string();
+        let document = json!({"auth": {"anonymous": {"consumer": "anonymous"}}, "providers": {"openai": {}}})
+            .to_string();
         assert_eq!(Config::parse(document.as_bytes(), &|_| None).unwrap().cache(), &Cache::default());
     }
 

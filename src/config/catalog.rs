@@ -1,7 +1,7 @@
 //! What clients may ask for: the models with their aliases, the routes, and what each provider serves.
 
-use super::{CachePolicy, Provider};
-use crate::names::{ModelName, RouteName};
+use super::{CachePolicy, Price, Provider};
+use crate::names::{ModelName, RegionName, RouteName};
 use std::collections::HashMap;
 use std::collections::hash_map::DefaultHasher;
 use std::hash::BuildHasherDefault;
@@ -22,6 +22,12 @@ pub struct Model {
     pub context_window: Option<u64>,
     /// How many tokens an answer may have, if known.
     pub max_output_tokens: Option<u64>,
+    /// Where it runs, if known.
+    pub region: Option<RegionName>,
+    /// Whether the catalog lists it; otherwise clients alone have named it.
+    pub listed: bool,
+    /// What it costs, if that is said of it; see [`Config::price`](super::Config::price).
+    pub price: Option<Price>,
 }
 
 /// A name behind which several models stand in for each other.
@@ -73,6 +79,8 @@ pub(super) struct Catalog {
     pub models: Vec<Rc<Model>>,
     /// Sorted by name.
     pub routes: Vec<Rc<Route>>,
+    /// Whether any of the models has a price.
+    pub has_prices: bool,
 }
 
 impl Offer {
@@ -94,11 +102,22 @@ impl Offer {
             aliases: Vec::new(),
             context_window: None,
             max_output_tokens: None,
+            region: None,
+            listed: false,
+            price: None,
         }))
     }
 }
 
 impl Catalog {
+    /// The model of this name, of this alias, or of `provider/model`.
+    pub fn model(&self, name: &str) -> Option<Rc<Model>> {
+        match self.names.get(name) {
+            Some(Named::Model(model)) => Some(Rc::clone(model)),
+            _ => self.offer(name).and_then(|(offer, model)| offer.model(model)),
+        }
+    }
+
     /// The offer that `asked` begins with the name of, and what comes after the slash.
     pub fn offer<'a>(&self, asked: &'a str) -> Option<(&Offer, &'a str)> {
         let (provider, model) = asked.split_once('/')?;

@@ -4,9 +4,10 @@
 //! that was refused is not a problem of its own.
 
 use super::catalog::{Catalog, Model, Named, Offer, Route, Target};
+use super::identity::Sections;
 use super::problems::Problems;
 use super::{Bounds, Cache, Config, Timeouts, raw};
-use crate::names::{self, BadName, ModelName, RouteName};
+use crate::names::{self, BadName, ModelName, RegionName, RouteName};
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 use std::rc::Rc;
@@ -24,7 +25,9 @@ pub(super) struct Check<'a> {
     pub warnings: Vec<String>,
     /// The paths of entries that were refused.
     refused: BTreeSet<String>,
-    route_names: BTreeSet<String>,
+    pub route_names: BTreeSet<String>,
+    /// Where models run.
+    pub regions: BTreeSet<RegionName>,
 }
 
 /// The configuration `document` describes, with the environment that the keys are read from.
@@ -38,18 +41,34 @@ pub(super) fn check(
         warnings: Vec::new(),
         refused: BTreeSet::new(),
         route_names: BTreeSet::new(),
+        regions: BTreeSet::new(),
     };
     let mut catalog = Catalog::default();
     check.providers(&mut catalog, document.providers);
     check.models(&mut catalog, document.models);
+    let default_price = document.pricing.default.and_then(|raw| check.price("pricing.default", raw));
     let cache = check.cache(&catalog, &document.cache);
     check.routes(&mut catalog, document.routes, &cache, &document.cache);
     check.cache_is_used(&catalog, &document.cache);
     let default = document.default_provider.and_then(|name| check.default_provider(&catalog, &name));
+    let sections = Sections { auth: document.auth, tiers: document.tiers, consumers: document.consumers };
+    let auth = check.auth(&catalog, sections);
+    let limits = check.limits(&catalog, &auth, document.limits);
     let bounds = check.bounds(document.bounds);
     let timeouts = check.timeouts(document.timeouts);
+    let warnings = std::mem::take(&mut check.warnings);
     match check.problems.is_empty() {
-        true => Ok(Config { catalog, default, cache, bounds, timeouts, warnings: check.warnings }),
+        true => Ok(Config {
+            catalog,
+            default,
+            default_price,
+            auth,
+            limits: Rc::new(limits),
+            cache,
+            bounds,
+            timeouts,
+            warnings,
+        }),
         false => Err(check.problems),
     }
 }
@@ -75,7 +94,10 @@ impl Check<'_> {
             let path = format!("models.{name}");
             let aliases = raw.aliases.clone();
             match self.model(catalog, &path, &name, raw) {
-                Some(model) => catalog.models.push(Rc::new(model)),
+                Some(model) => {
+                    catalog.has_prices |= model.price.is_some();
+                    catalog.models.push(Rc::new(model));
+                }
                 None => {
                     self.refuse(path);
                     aliases.iter().for_each(|alias| self.refuse(format!("models.{alias}")));
@@ -114,6 +136,11 @@ impl Check<'_> {
         for (position, alias) in raw.aliases.iter().enumerate() {
             aliases.push(self.name(ModelName::parse(alias), &format!("{path}.aliases[{position}]"), alias));
         }
+        let region = raw
+            .region
+            .as_deref()
+            .and_then(|region| self.name(RegionName::parse(region), &format!("{path}.region"), region));
+        self.regions.extend(region.clone());
         let provider = catalog.offers.get(raw.provider.as_str()).map(|offer| Rc::clone(&offer.provider));
         if provider.is_none() {
             self.unknown_provider(catalog, format!("{path}.provider"), &raw.provider);
@@ -125,6 +152,7 @@ impl Check<'_> {
                 self.problems.add(format!("{path}.{key}"), "0", "a number of tokens, at least 1");
             }
         }
+        let price = raw.price.map(|raw| self.price(&format!("{path}.price"), raw));
         Some(Model {
             name: parsed?,
             provider: provider?,
@@ -132,6 +160,10 @@ impl Check<'_> {
             aliases: aliases.into_iter().collect::<Option<_>>()?,
             context_window: raw.context_window,
             max_output_tokens: raw.max_output_tokens,
+            region,
+            listed: true,
+            // A price that was refused is none; a problem says so.
+            price: price.flatten(),
         })
     }
 
@@ -156,11 +188,13 @@ impl Check<'_> {
                 })
                 .collect();
             let cache = self.cache_policy(&path, raw.cache.as_ref(), cache, cache_of_all);
-            if let (Some(name), Some(targets)) = (parsed, targets.into_iter().collect()) {
-                let route = Rc::new(Route { name, targets, cache });
-                self.claim(catalog, route.name.as_str(), &path, &Named::Route(Rc::clone(&route)));
-                catalog.routes.push(route);
-            }
+            let (Some(name), Some(targets)) = (parsed, targets.into_iter().collect()) else {
+                self.refuse(path);
+                continue;
+            };
+            let route = Rc::new(Route { name, targets, cache });
+            self.claim(catalog, route.name.as_str(), &path, &Named::Route(Rc::clone(&route)));
+            catalog.routes.push(route);
         }
     }
 
@@ -169,10 +203,7 @@ impl Check<'_> {
         if !TRIES.contains(&tries) {
             self.problems.add(format!("{path}.tries"), tries.to_string(), within(&TRIES));
         }
-        let model = match catalog.names.get(raw.model.as_str()) {
-            Some(Named::Model(model)) => Some(Rc::clone(model)),
-            _ => catalog.offer(&raw.model).and_then(|(offer, model)| offer.model(model)),
-        };
+        let model = catalog.model(&raw.model);
         if model.is_none() {
             self.unknown_target(catalog, format!("{path}.model"), &raw.model);
         }
@@ -274,7 +305,7 @@ impl Check<'_> {
         parsed.map_err(|why| self.problems.add(path, format!("{text:?} cannot be a name: {why}"), "")).ok()
     }
 
-    fn refuse(&mut self, path: String) {
+    pub(super) fn refuse(&mut self, path: String) {
         self.refused.insert(path);
     }
 

@@ -8,6 +8,11 @@ mod base_url;
 mod cache;
 mod catalog;
 mod check;
+mod consumer;
+mod identity;
+mod limit;
+mod limits;
+mod price;
 mod problems;
 mod protobuf;
 mod provider;
@@ -20,6 +25,11 @@ mod vendor;
 pub use base_url::{BadBaseUrl, BaseUrl, Scheme};
 pub use cache::{Cache, CachePolicy, CacheStore, Embedder, Exact, Semantic, Similarity, When};
 pub use catalog::{Model, Named, Route, Target};
+pub use consumer::{Allowed, ApiKey, Auth, CacheScope, Consumer, Jwt, KeyHash, Keys, Tier};
+pub use limit::{
+    Counted, Dimension, Group, Kind, Limit, Limits, Mode, OnContention, OnExceed, Pace, Period, Span, Window,
+};
+pub use price::Price;
 pub use problems::{Problem, Problems};
 pub use provider::Provider;
 pub use secret::{Key, Secret, Unsendable};
@@ -34,6 +44,9 @@ pub struct Config {
     catalog: Catalog,
     /// With the catalog's models of it, because a bare name may be one of them.
     default: Option<Offer>,
+    auth: Auth,
+    limits: Rc<Limits>,
+    default_price: Option<Price>,
     cache: Cache,
     bounds: Bounds,
     timeouts: Timeouts,
@@ -87,6 +100,16 @@ impl Config {
         &self.warnings
     }
 
+    /// How those who ask are told apart.
+    pub fn auth(&self) -> &Auth {
+        &self.auth
+    }
+
+    /// How much may be asked, by whom.
+    pub fn limits(&self) -> &Rc<Limits> {
+        &self.limits
+    }
+
     /// Which answers are kept, and where.
     pub fn cache(&self) -> &Cache {
         &self.cache
@@ -108,6 +131,21 @@ impl Config {
     /// How long one attempt may take.
     pub fn timeouts(&self) -> Timeouts {
         self.timeouts
+    }
+
+    /// What a model costs: its own price, else that of `pricing.default`. Where there is neither, money cannot be counted.
+    pub fn price(&self, model: &Model) -> Option<Price> {
+        model.price.or(self.default_price)
+    }
+
+    /// Whether anything is limited.
+    pub fn has_limits(&self) -> bool {
+        !self.limits.groups().is_empty()
+    }
+
+    /// Whether anything has a price.
+    pub fn has_prices(&self) -> bool {
+        self.default_price.is_some() || self.catalog.has_prices
     }
 
     /// The models of the catalog, sorted by name.

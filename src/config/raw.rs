@@ -4,10 +4,13 @@
 //! into the words of [`Problem`]; where a key or a header's value may be, nothing of what was found is repeated.
 
 use super::cache::When;
+use super::consumer::CacheScope;
+use super::limit::{Dimension, Mode, OnContention, OnExceed, Window};
 use super::problems::Problem;
 use super::protobuf;
 use crate::names;
-use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Value};
 use serde_path_to_error::{Path, Segment};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -20,8 +23,16 @@ pub(super) struct Document {
     #[serde(default)]
     pub models: Entries<Model>,
     #[serde(default)]
+    pub pricing: Pricing,
+    #[serde(default)]
     pub routes: Entries<Route>,
     pub default_provider: Option<String>,
+    pub auth: Option<Auth>,
+    #[serde(default)]
+    pub tiers: Entries<Tier>,
+    pub consumers: Option<Entries<Consumer>>,
+    #[serde(default)]
+    pub limits: Vec<Limit>,
     #[serde(default)]
     pub cache: Cache,
     #[serde(default)]
@@ -61,6 +72,27 @@ pub(super) struct Model {
     pub aliases: Vec<String>,
     pub context_window: Option<u64>,
     pub max_output_tokens: Option<u64>,
+    pub region: Option<String>,
+    pub price: Option<Price>,
+}
+
+/// In USD: for a million tokens, or for one request or image.
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a price: a map with the keys input, output, …")]
+pub(super) struct Price {
+    pub input: f64,
+    pub output: f64,
+    pub cached_input: Option<f64>,
+    pub cache_write: Option<f64>,
+    pub reasoning: Option<f64>,
+    pub request: Option<f64>,
+    pub image: Option<f64>,
+}
+
+#[derive(Default, serde::Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a map with the key default")]
+pub(super) struct Pricing {
+    pub default: Option<Price>,
 }
 
 #[derive(serde::Deserialize)]
@@ -75,6 +107,78 @@ pub(super) struct Route {
 pub(super) struct Target {
     pub model: String,
     pub tries: Option<u64>,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a limit: a map with the keys name, per, window, …")]
+pub(super) struct Limit {
+    pub name: String,
+    #[serde(default)]
+    pub per: Vec<Dimension>,
+    pub tiers: Option<Vec<String>>,
+    pub consumers: Option<Vec<String>>,
+    pub models: Option<Vec<String>>,
+    pub requests: Option<u64>,
+    pub tokens: Option<u64>,
+    pub input_tokens: Option<u64>,
+    pub output_tokens: Option<u64>,
+    pub concurrent: Option<u64>,
+    pub usd: Option<f64>,
+    pub window: Option<Window>,
+    pub burst: Option<u64>,
+    #[serde(default)]
+    pub mode: Mode,
+    pub on_exceed: Option<OnExceed>,
+    #[serde(default)]
+    pub on_contention: OnContention,
+}
+
+#[derive(Default, serde::Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a map with the keys anonymous and jwt")]
+pub(super) struct Auth {
+    pub anonymous: Option<Anonymous>,
+    pub jwt: Option<Jwt>,
+}
+
+/// `deny` or `{consumer: NAME}`.
+#[derive(serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Anonymous {
+    Deny,
+    Consumer(String),
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a map with the keys payload, consumer_claim and tier_claim")]
+pub(super) struct Jwt {
+    pub payload: String,
+    pub consumer_claim: Option<String>,
+    pub tier_claim: Option<String>,
+}
+
+#[derive(Default, serde::Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a tier: a map with the keys models and regions")]
+pub(super) struct Tier {
+    pub models: Option<Vec<String>>,
+    pub regions: Option<Vec<String>>,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a consumer: a map with the keys tier, keys, …")]
+pub(super) struct Consumer {
+    pub tier: Option<String>,
+    #[serde(default)]
+    pub keys: Vec<ConsumerKey>,
+    pub models: Option<Vec<String>>,
+    pub regions: Option<Vec<String>>,
+    pub cache_scope: Option<CacheScope>,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ConsumerKey {
+    pub sha256: String,
+    pub not_after: Option<String>,
 }
 
 #[derive(Default, serde::Deserialize)]
@@ -144,8 +248,7 @@ pub(super) struct Timeouts {
     pub answer_ms: Option<u64>,
 }
 
-/// Read by name, sorted: protobuf's maps have no order, so none may matter. A name given twice is refused, where
-/// serde's own maps would let the last one win.
+/// Read by name, sorted: protobuf's maps have no order, so none may matter. In YAML, a key with nothing after it is none.
 pub(super) struct Entries<T>(pub BTreeMap<String, T>);
 
 impl<T> Default for Entries<T> {
@@ -168,21 +271,79 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Entries<T> {
             fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Entries<T>, A::Error> {
                 let mut entries = BTreeMap::new();
                 while let Some((name, entry)) = access.next_entry::<String, T>()? {
-                    if entries.contains_key(&name) {
-                        return Err(A::Error::custom(format_args!("the key `{name}` is there twice")));
-                    }
                     entries.insert(name, entry);
                 }
                 Ok(Entries(entries))
             }
 
-            /// In YAML, a key with nothing after it.
             fn visit_unit<E: Error>(self) -> Result<Entries<T>, E> {
                 Ok(Entries::default())
             }
         }
 
         deserializer.deserialize_any(Read(PhantomData))
+    }
+}
+
+/// JSON in which no name is given twice, where serde's own maps would let the last one win.
+struct Once(Value);
+
+impl<'de> Deserialize<'de> for Once {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Read;
+
+        impl<'de> Visitor<'de> for Read {
+            type Value = Value;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("JSON")
+            }
+
+            fn visit_unit<E: Error>(self) -> Result<Value, E> {
+                Ok(Value::Null)
+            }
+
+            fn visit_bool<E: Error>(self, truth: bool) -> Result<Value, E> {
+                Ok(truth.into())
+            }
+
+            fn visit_i64<E: Error>(self, number: i64) -> Result<Value, E> {
+                Ok(number.into())
+            }
+
+            fn visit_u64<E: Error>(self, number: u64) -> Result<Value, E> {
+                Ok(number.into())
+            }
+
+            fn visit_f64<E: Error>(self, number: f64) -> Result<Value, E> {
+                Ok(number.into())
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Value, E> {
+                Ok(text.into())
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Value, A::Error> {
+                let mut values = Vec::new();
+                while let Some(Once(value)) = access.next_element()? {
+                    values.push(value);
+                }
+                Ok(Value::Array(values))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Value, A::Error> {
+                let mut entries = Map::new();
+                while let Some((name, Once(value))) = access.next_entry::<String, _>()? {
+                    if entries.contains_key(&name) {
+                        return Err(A::Error::custom(format_args!("the key `{name}` is there twice")));
+                    }
+                    entries.insert(name, value);
+                }
+                Ok(Value::Object(entries))
+            }
+        }
+
+        deserializer.deserialize_any(Read).map(Self)
     }
 }
 
@@ -194,15 +355,21 @@ pub(super) fn read(bytes: &[u8]) -> Result<Document, Problem> {
     if bytes.iter().all(u8::is_ascii_whitespace) {
         return Err(whole("the plugin has no configuration".to_owned()));
     }
-    if bytes.contains(&0x12) {
-        let value = protobuf::decode(bytes)
-            .map_err(|why| whole(format!("the bytes are not a google.protobuf.Struct: {why}")))?;
-        return serde_path_to_error::deserialize(value).map_err(problem);
-    }
+    let value = match bytes.contains(&0x12) {
+        true => protobuf::decode(bytes)
+            .map_err(|why| whole(format!("the bytes are not a google.protobuf.Struct: {why}")))?,
+        false => from_text(bytes)?,
+    };
+    serde_path_to_error::deserialize(value).map_err(problem)
+}
+
+/// The document goes through the same form whatever it is written in: read from the text directly, all of serde's code for
+/// its shape would be in the filter a second time.
+fn from_text(bytes: &[u8]) -> Result<Value, Problem> {
     let mut text = serde_json::Deserializer::from_slice(bytes);
-    let document = serde_path_to_error::deserialize(&mut text).map_err(problem)?;
+    let Once(value) = serde_path_to_error::deserialize(&mut text).map_err(problem)?;
     text.end().map_err(not_json)?;
-    Ok(document)
+    Ok(value)
 }
 
 fn whole(found: String) -> Problem {
@@ -268,6 +435,7 @@ fn confidential(path: &Path) -> Option<&'static str> {
     let Some(Segment::Map { key }) = keys.nth(1) else { return None };
     match (section.as_str(), key.as_str()) {
         ("providers", "api_key") => Some("{env: VARIABLE}, {value: KEY} or none"),
+        ("consumers", "keys") => Some("a list of {sha256: HASH, not_after: DATE}, each key once"),
         ("providers", "headers") => Some("a map from header names to strings, each name once"),
         _ => None,
     }

@@ -1,7 +1,11 @@
 //! The document as a whole: what is read from it, and what is said of each mistake.
 
+mod identity;
+
 use super::protobuf::tests::encode;
 use super::*;
+use crate::money::NanoUsd;
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 fn environment(variable: &str) -> Option<String> {
@@ -13,8 +17,13 @@ fn environment(variable: &str) -> Option<String> {
     }
 }
 
+/// A document with providers that says nothing of who may ask is given that anyone may.
 fn parse(document: &Value) -> Result<Config, Problems> {
-    Config::parse(&encode(document), &environment)
+    let mut document = document.clone();
+    if document.get("providers").is_some() && document.get("auth").or(document.get("consumers")).is_none() {
+        document["auth"] = json!({"anonymous": {"consumer": "anonymous"}});
+    }
+    Config::parse(&encode(&document), &environment)
 }
 
 fn problems(document: &Value) -> Vec<String> {
@@ -33,13 +42,16 @@ fn full() -> Value {
             "claude-sonnet": {
                 "provider": "claude", "model": "claude-sonnet-4-5", "aliases": ["sonnet"],
                 "context_window": 200_000, "max_output_tokens": 64_000,
+                "price": {"input": 3, "output": 15, "cached_input": 0.3, "request": 0.01},
             },
             "meta-llama/llama-3": {"provider": "local"},
         },
         "routes": {
             "smart": {"targets": [{"model": "sonnet"}, {"model": "openai/gpt-5-mini", "tries": 2}]},
         },
+        "pricing": {"default": {"input": 0.0375, "output": 0.15, "cache_write": 0.05, "reasoning": 0.2, "image": 1e-3}},
         "default_provider": "openai",
+        "auth": {"anonymous": {"consumer": "anonymous"}},
         "bounds": {"request_bytes": 1_048_576},
     })
 }
@@ -67,6 +79,29 @@ fn a_whole_document_is_read_with_its_references_resolved() {
     assert_eq!(sonnet.upstream, "claude-sonnet-4-5");
     assert_eq!((sonnet.context_window, sonnet.max_output_tokens), (Some(200_000), Some(64_000)));
     assert!(Rc::ptr_eq(&sonnet.provider, claude));
+
+    let usd = |text: &str| NanoUsd::from_usd(text.parse().unwrap()).unwrap();
+    let own = Price {
+        input: usd("3"),
+        output: usd("15"),
+        cached_input: usd("0.3"),
+        cache_write: usd("3"),
+        reasoning: usd("15"),
+        request: usd("0.01"),
+        image: NanoUsd::ZERO,
+    };
+    assert_eq!(config.price(sonnet), Some(own));
+    let default = Price {
+        input: NanoUsd::new(37_500_000),
+        output: usd("0.15"),
+        cached_input: usd("0.0375"),
+        cache_write: usd("0.05"),
+        reasoning: usd("0.2"),
+        request: NanoUsd::ZERO,
+        image: NanoUsd::new(1_000_000),
+    };
+    let unlisted = config.model_of("openai", "gpt-5-mini").unwrap();
+    assert_eq!(config.price(&unlisted), Some(default));
 
     let [smart] = config.routes() else { panic!("one route") };
     let targets: Vec<_> = smart.targets.iter().map(|t| (t.model.upstream.as_str(), t.tries)).collect();
@@ -108,7 +143,9 @@ fn a_struct_that_looks_like_json_is_read_as_a_struct() {
     let Some(document) = looks_like_json else { panic!("one of these lengths is that of a brace") };
     let bytes = [
         encode(&json!({"models": document["models"]})),
-        encode(&json!({"providers": document["providers"]})),
+        encode(
+            &json!({"providers": document["providers"], "auth": {"anonymous": {"consumer": "anonymous"}}}),
+        ),
     ];
     assert!(Config::parse(&bytes.concat(), &environment).is_ok());
 }
@@ -150,6 +187,7 @@ fn every_problem_is_told_at_once() {
         },
         "models": {
             "gpt-5": {"provider": "openai"},
+            "gemini": {"provider": "groq", "price": {"input": -0.5, "output": 1e-10, "reasoning": 2e5, "image": 1e300}},
             "llama": {"provider": "grok", "context_window": 0, "aliases": ["bad name"]},
             "mixtral": {"provider": "groq"},
         },
@@ -158,6 +196,7 @@ fn every_problem_is_told_at_once() {
             "mixtral": {"targets": []},
             "other": {"targets": [{"model": "smart"}, {"model": "bad name"}, {"model": "openai/x"}]},
         },
+        "pricing": {"default": {"input": 100_000, "output": 100_000.5, "request": 1001}},
         "default_provider": "groq",
         "bounds": {"held_bytes": 0},
         "timeouts": {"first_token_ms": 0, "answer_ms": 86_400_001},
@@ -175,9 +214,16 @@ fn every_problem_is_told_at_once() {
             "providers.openai.cluster: \"a b\" cannot be a name: it contains ' '",
             "providers.openai.base_url: not a base URL: it does not begin with http:// or https://: \
              expected http[s]://host[:port][/path][?query]",
+            "models.gemini.price.input: -0.5: it is negative: expected USD for a million tokens, from 0 to 100000",
+            "models.gemini.price.output: 0.0000000001: it has more than nine decimals: expected USD for a million \
+             tokens, from 0 to 100000",
+            "models.gemini.price.reasoning: 200000: expected USD for a million tokens, from 0 to 100000",
+            "models.gemini.price.image: 1e300: it is more than 18446744073.709551615 USD: expected USD each, from 0 to 1000",
             "models.llama.aliases[0]: \"bad name\" cannot be a name: it contains ' '",
             "models.llama.provider: unknown provider \"grok\": expected one of providers; nearest: \"groq\"",
             "models.llama.context_window: 0: expected a number of tokens, at least 1",
+            "pricing.default.output: 100000.5: expected USD for a million tokens, from 0 to 100000",
+            "pricing.default.request: 1001: expected USD each, from 0 to 1000",
             "routes.mixtral.targets: there is none: expected at least one target",
             "routes.mixtral: \"mixtral\" is already a name of models.mixtral: expected a name that no model, alias or \
              route has",
@@ -208,8 +254,8 @@ fn a_document_of_the_wrong_shape_is_refused_where_it_is_wrong() {
         (json!({"providers": {}}), "providers: there is none: expected at least one provider".to_owned()),
         (
             json!({"provider": {}}),
-            "provider: unknown key `provider`: expected one of `providers`, `models`, `routes`, `default_provider`, \
-             `cache`, `bounds`, `timeouts`; nearest: \"providers\""
+            "provider: unknown key `provider`: expected one of `providers`, `models`, `pricing`, `routes`, \
+             `default_provider`, `auth`, `tiers`, `consumers`, `limits`, `cache`, `bounds`, `timeouts`; nearest: \"providers\""
                 .to_owned(),
         ),
         (
@@ -220,6 +266,24 @@ fn a_document_of_the_wrong_shape_is_refused_where_it_is_wrong() {
         (
             model(json!({"provider": "openai", "context_window": 0.5})),
             "models.a.context_window: invalid type: floating point `0.5`: expected a whole number".to_owned(),
+        ),
+        (
+            model(json!({"provider": "openai", "price": {"input": 1, "output": 2, "cached_inputs": 1}})),
+            "models.a.price.cached_inputs: unknown key `cached_inputs`: expected one of `input`, `output`, `cached_input`, \
+             `cache_write`, `reasoning`, `request`, `image`; nearest: \"cached_input\""
+                .to_owned(),
+        ),
+        (
+            model(json!({"provider": "openai", "price": {"input": 1}})),
+            "models.a.price: missing key `output`".to_owned(),
+        ),
+        (
+            model(json!({"provider": "openai", "price": {"input": "1", "output": 2}})),
+            "models.a.price.input: invalid type: string \"1\": expected a number".to_owned(),
+        ),
+        (
+            json!({"providers": {"openai": {}}, "pricing": {"defaults": {}}}),
+            "pricing.defaults: unknown key `defaults`: expected `default`; nearest: \"default\"".to_owned(),
         ),
         (
             target(json!({"model": "x", "tires": 2})),
@@ -245,6 +309,30 @@ fn a_document_of_the_wrong_shape_is_refused_where_it_is_wrong() {
         ),
     ] {
         assert_eq!(problems(&document), [expected]);
+    }
+}
+
+#[test]
+fn a_model_without_a_price_has_that_of_pricing_default_or_none() {
+    let with = |pricing: Value| json!({"providers": {"openai": {"allow_unlisted": true}}, "models": {"a": {"provider": "openai"}}, "pricing": pricing});
+    let config = parse(&with(json!({}))).unwrap();
+    assert_eq!(config.price(&config.models()[0]), None);
+    let config = parse(&with(json!({"default": {"input": 1, "output": 2}}))).unwrap();
+    let price = config.price(&config.models()[0]).unwrap();
+    assert_eq!((price.input, price.reasoning), (NanoUsd::new(1_000_000_000), NanoUsd::new(2_000_000_000)));
+}
+
+proptest! {
+    /// As JSON text, where serde reads the number, and as a `Struct`'s double.
+    #[test]
+    fn a_price_is_the_decimal_that_was_written(nanos in 0..100_000_000_000_000_u64) {
+        let written = NanoUsd::new(nanos);
+        let text = format!(r#"{{"providers": {{"groq": {{}}}}, "models": {{"a": {{"provider": "groq", "price": {{"input": {written}, "output": 0}}}}}}, "auth": {{"anonymous": {{"consumer": "anonymous"}}}}}}"#);
+        let document = serde_json::from_str::<Value>(&text).unwrap();
+        for config in [Config::parse(text.as_bytes(), &environment), parse(&document)] {
+            let config = config.unwrap();
+            prop_assert_eq!(config.price(&config.models()[0]).map(|price| price.input), Some(written));
+        }
     }
 }
 

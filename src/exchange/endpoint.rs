@@ -1,7 +1,7 @@
 //! Which of OpenAI's endpoints a request is for, and the answers that need no provider.
 
 use super::Reply;
-use crate::config::Config;
+use crate::config::{Config, Consumer};
 use crate::error::{ApiError, Blame};
 use crate::json::{self, Object};
 use crate::route::{self, Listed};
@@ -48,12 +48,12 @@ fn not_found(method: &[u8], path: &[u8]) -> ApiError {
 }
 
 /// The list of models, as `GET /v1/models` answers.
-pub(super) fn models(config: &Config, now: i64) -> Reply {
+pub(super) fn models(config: &Config, consumer: &Consumer, now: i64) -> Reply {
     let mut body = Vec::new();
     json::object(&mut body, |list| {
         list.string("object", "list");
         list.array("data", |data| {
-            for listed in route::models(config) {
+            for listed in route::models(config, consumer) {
                 data.object(|entry| write(entry, listed, now));
             }
         });
@@ -62,8 +62,8 @@ pub(super) fn models(config: &Config, now: i64) -> Reply {
 }
 
 /// One model, as `GET /v1/models/{id}` answers.
-pub(super) fn model(config: &Config, name: &str, now: i64) -> Reply {
-    let Some(listed) = route::listed(config, name) else {
+pub(super) fn model(config: &Config, consumer: &Consumer, name: &str, now: i64) -> Reply {
+    let Some(listed) = route::listed(config, name, consumer) else {
         let message = format!("the model '{name}' does not exist");
         let error = ApiError::invalid_param("model", message).coded("model_not_found");
         return ApiError { status: 404, ..error }.into();

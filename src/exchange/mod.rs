@@ -6,20 +6,24 @@
 
 mod endpoint;
 mod local;
+mod meter;
 mod prepare;
 #[cfg(test)]
 mod tests;
 
 pub use local::local_reply;
+pub use meter::{Books, Meter, Statement, Used};
 
+use crate::auth::{self, Credentials, Denied, Token};
 use crate::chat::Request;
-use crate::config::Config;
+use crate::config::{Config, Consumer};
 use crate::error::ApiError;
 use crate::json::{Document, Error, Surrogates};
 use crate::plan::Plan;
 use crate::route::{self, Unresolved};
 use endpoint::Endpoint;
 use prepare::{Prepared, prepare};
+use std::rc::Rc;
 
 /// The head of a client's request.
 #[derive(Clone, Copy, Debug, Default)]
@@ -34,6 +38,10 @@ pub struct Head<'h> {
     pub content_length: Option<&'h [u8]>,
     /// Whether no body follows.
     pub ends: bool,
+    /// What says who asks.
+    pub credentials: Credentials<'h>,
+    /// A token that Envoy has verified.
+    pub token: Option<&'h Token>,
 }
 
 /// What the filter does next with the request.
@@ -54,6 +62,8 @@ pub struct Forward {
     pub plan: Plan,
     /// The body, where it changes.
     pub body: Option<Vec<u8>>,
+    /// What was reserved for it; none where nothing is counted.
+    pub meter: Option<Box<Meter>>,
     /// How long an attempt may take until its answer is let go, in milliseconds; none where that is
     /// left to Envoy's configuration.
     pub attempt_ms: Option<u64>,
@@ -77,29 +87,57 @@ impl From<ApiError> for Reply {
     }
 }
 
-/// What to do with a request of this head. `now` is Unix time in seconds.
-#[must_use]
-pub fn on_head(head: Head<'_>, config: &Config, now: i64) -> Step {
-    match endpoint::of(head.method, head.path) {
-        Ok(Endpoint::Chat) => match accept(head, config) {
-            Ok(()) => Step::Hold,
-            Err(error) => Step::Reply(error.into()),
-        },
-        Ok(Endpoint::Health) => {
-            Step::Reply(Reply { status: 200, headers: Vec::new(), body: br#"{"status":"ok"}"#.to_vec() })
-        }
-        Ok(Endpoint::Models) => Step::Reply(endpoint::models(config, now)),
-        Ok(Endpoint::Model(name)) => Step::Reply(endpoint::model(config, &name, now)),
-        Err(reply) => Step::Reply(reply),
+impl From<Denied> for Reply {
+    fn from(denied: Denied) -> Self {
+        // RFC 9110, section 15.5.2: a 401 says how to authenticate.
+        Self { headers: vec![("www-authenticate", "Bearer".to_string())], ..ApiError::from(denied).into() }
     }
 }
 
-/// What to do with a chat request of this body.
+/// Who asks, where that has to be known, and what to do with a request of this head. `now` is Unix time in seconds.
 #[must_use]
-pub fn on_body(body: &[u8], request_id: &str, config: &Config) -> Step {
-    match forward(body, request_id, config) {
+pub fn on_head(head: Head<'_>, config: &Config, now: i64) -> (Option<Rc<Consumer>>, Step) {
+    let to_consumer = |serve: &dyn Fn(&Consumer) -> Step| match auth::identify(
+        config.auth(),
+        head.credentials,
+        head.token,
+        now,
+    ) {
+        Ok(consumer) => {
+            let step = serve(&consumer);
+            (Some(consumer), step)
+        }
+        Err(denied) => (None, Step::Reply(denied.into())),
+    };
+    match endpoint::of(head.method, head.path) {
+        Ok(Endpoint::Chat) => to_consumer(&|_| match accept(head, config) {
+            Ok(()) => Step::Hold,
+            Err(error) => Step::Reply(error.into()),
+        }),
+        Ok(Endpoint::Health) => {
+            let body = br#"{"status":"ok"}"#.to_vec();
+            (None, Step::Reply(Reply { status: 200, headers: Vec::new(), body }))
+        }
+        Ok(Endpoint::Models) => to_consumer(&|asks| Step::Reply(endpoint::models(config, asks, now))),
+        Ok(Endpoint::Model(name)) => {
+            to_consumer(&|asks| Step::Reply(endpoint::model(config, asks, &name, now)))
+        }
+        Err(reply) => (None, Step::Reply(reply)),
+    }
+}
+
+/// What to do with this consumer's chat request of this body.
+#[must_use]
+pub fn on_body(
+    body: &[u8],
+    request_id: &str,
+    consumer: &Rc<Consumer>,
+    config: &Config,
+    books: Books<'_>,
+) -> Step {
+    match forward(body, request_id, consumer, config, books) {
         Ok(forward) => Step::Forward(forward),
-        Err(error) => Step::Reply(error.into()),
+        Err(reply) => Step::Reply(reply),
     }
 }
 
@@ -134,35 +172,45 @@ fn is_json(content_type: &[u8]) -> bool {
     essence.eq_ignore_ascii_case(b"application/json") || essence.to_ascii_lowercase().ends_with(b"+json")
 }
 
-fn forward(body: &[u8], request_id: &str, config: &Config) -> Result<Forward, ApiError> {
+fn forward(
+    body: &[u8],
+    request_id: &str,
+    consumer: &Rc<Consumer>,
+    config: &Config,
+    books: Books<'_>,
+) -> Result<Forward, Reply> {
     if body.len() > config.bounds().request_bytes {
-        return Err(too_large(config.bounds().request_bytes));
+        return Err(too_large(config.bounds().request_bytes).into());
     }
     if body.trim_ascii().is_empty() {
-        return Err(ApiError::invalid_request("the body is empty: expected a JSON object"));
+        return Err(ApiError::invalid_request("the body is empty: expected a JSON object").into());
     }
     let document = Document::parse(body, Surrogates::Paired).map_err(not_json)?;
     let request = Request::read(document.root())?;
     let asked = request.model.decode();
-    let candidates = route::resolve(config, &asked).map_err(unresolved)?;
-    let Prepared { targets, body: changed, headers, dropped } = prepare(&request, &candidates.targets, body)?;
+    let candidates = route::resolve(config, &asked, consumer).map_err(unresolved)?;
+    let Prepared { targets, models, body: changed, headers, dropped, kept } =
+        prepare(&request, &candidates.targets, body)?;
+    let meter = Meter::open(&request, models, consumer, config, books)?;
     let (stream, include_usage) = (request.stream, request.include_usage);
     let length = changed.as_ref().map_or(body.len(), Vec::len);
     let timeouts = config.timeouts();
     Ok(Forward {
         attempt_ms: if stream { timeouts.first_token_ms } else { Some(timeouts.answer_ms) },
         plan: Plan {
-            attempt: 1,
             stream,
             include_usage,
             functions: request.functions,
+            metered: meter.as_ref().map(|_| request.images()),
             length,
             headers,
             dropped,
+            kept,
             request_id: request_id.to_string(),
             targets,
         },
         body: changed,
+        meter,
     })
 }
 
@@ -178,6 +226,12 @@ fn unresolved(error: Unresolved) -> ApiError {
         Unresolved::Unknown { .. } => {
             ApiError { status: 404, ..ApiError::invalid_param("model", message).coded("model_not_found") }
         }
+        Unresolved::NotAllowed { .. } => forbidden(message).coded("model_not_allowed"),
+        Unresolved::NoRegion { .. } => forbidden(message).coded("region_not_allowed"),
         Unresolved::Nobody { .. } => ApiError::new(503, "server_error", message).coded("no_provider"),
     }
+}
+
+fn forbidden(message: String) -> ApiError {
+    ApiError { status: 403, ..ApiError::invalid_param("model", message) }
 }

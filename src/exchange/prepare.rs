@@ -1,25 +1,34 @@
 //! The attempts of a request, and the body that they get.
 
 use crate::chat::Request;
-use crate::config::Target as Candidate;
+use crate::config::{Model, Target as Candidate};
 use crate::error::ApiError;
 use crate::json::{self, Edit, Value, splice};
 use crate::plan::PlannedTarget;
 use crate::provider::{Adapter, Target, adapter};
+use std::rc::Rc;
 
 /// What is forwarded.
+#[derive(Default)]
 pub(super) struct Prepared {
     /// The attempts.
     pub targets: Vec<PlannedTarget>,
+    /// Their models.
+    pub models: Vec<Rc<Model>>,
     /// The body, where it changes.
     pub body: Option<Vec<u8>>,
     /// See [`Plan::headers`](crate::plan::Plan::headers).
     pub headers: Vec<(String, String)>,
     /// See [`Plan::dropped`](crate::plan::Plan::dropped).
     pub dropped: String,
+    /// See [`Plan::kept`](crate::plan::Plan::kept).
+    pub kept: bool,
 }
 
 /// Prepares the attempts: at those candidates that can do what is asked, each as often as it may try.
+///
+/// The body is written for the first of them, here, where it has just been read, so that its attempts need not read it
+/// again. If that one speaks another dialect, what the later ones need is kept aside.
 ///
 /// # Errors
 /// If none can: what keeps the first from it.
@@ -28,50 +37,53 @@ pub(super) fn prepare(
     candidates: &[Candidate],
     body: &[u8],
 ) -> Result<Prepared, ApiError> {
-    let canonical_is_spoken = |candidate| dialect(candidate).is_canonical() && !request.echoes();
-    match candidates {
-        [only] if !canonical_is_spoken(only) => in_its_words(request, only),
-        candidates => {
-            let targets = targets(request, candidates)?;
-            let body = canonical(request, &targets, body);
-            Ok(Prepared { targets, body, headers: Vec::new(), dropped: String::new() })
-        }
-    }
-}
-
-/// Translates for the only candidate. Nobody else will need the canonical form, so it is left here,
-/// where the body has just been read, and not by each attempt again.
-fn in_its_words(request: &Request<'_>, candidate: &Candidate) -> Result<Prepared, ApiError> {
-    let outgoing = dialect(candidate).request(request, put_to(candidate))?;
-    let dropped = outgoing.dropped_list();
-    let headers = outgoing.headers.into_iter().map(|(name, value)| (name.to_string(), value)).collect();
-    let tries = MOST_ATTEMPTS.min(candidate.tries as usize);
-    let targets = vec![planned(candidate, true); tries];
-    Ok(Prepared { targets, body: Some(outgoing.body), headers, dropped })
-}
-
-fn targets(request: &Request<'_>, candidates: &[Candidate]) -> Result<Vec<PlannedTarget>, ApiError> {
     let echoes = request.echoes();
+    let keeps = candidates.len() == 1 || body.len() <= MOST_KEPT;
     let mut refusal = None;
-    let mut targets: Vec<PlannedTarget> = Vec::with_capacity(candidates.len());
+    let mut prepared = Prepared::default();
     for candidate in candidates {
-        let target = put_to(candidate);
-        if let Err(error) = dialect(candidate).fits(request, target) {
-            refusal.get_or_insert(error);
-            continue;
+        let (dialect, target) = (dialect(candidate), put_to(candidate));
+        let speaks_canonical = dialect.is_canonical() && !echoes;
+        let first = prepared.targets.first();
+        // The body is written for the first target; it suits a later one only if that one calls its model the same.
+        let suits = |first: &PlannedTarget| {
+            first.body_passes && prepared.body.is_none() && *first.model == *target.model
+        };
+        let translates = first.is_none() && !speaks_canonical && keeps;
+        let passes = translates || speaks_canonical && first.is_none_or(suits);
+        let outgoing = match translates {
+            true => dialect.request(request, target).map(Some),
+            false => dialect.fits(request, target).map(|()| None),
+        };
+        match outgoing {
+            Err(error) => {
+                refusal.get_or_insert(error);
+                continue;
+            }
+            Ok(None) => {}
+            Ok(Some(outgoing)) => {
+                prepared.dropped = outgoing.dropped_list();
+                let headers = outgoing.headers.into_iter();
+                prepared.headers = headers.map(|(name, value)| (name.to_string(), value)).collect();
+                prepared.body = Some(outgoing.body);
+            }
         }
-        // The body is written for the first target (see `canonical`); it suits a later one only if
-        // that one calls its model the same.
-        let suits = |first: &PlannedTarget| first.body_passes && first.model == target.model;
-        let passes = dialect(candidate).is_canonical() && !echoes && targets.first().is_none_or(suits);
-        let room = MOST_ATTEMPTS.saturating_sub(targets.len()).min(candidate.tries as usize);
-        targets.extend(std::iter::repeat_n(planned(candidate, passes), room));
+        let room = MOST_ATTEMPTS.saturating_sub(prepared.targets.len()).min(candidate.tries as usize);
+        prepared.targets.extend(std::iter::repeat_n(planned(candidate, passes), room));
+        prepared.models.extend(std::iter::repeat_n(Rc::clone(&candidate.model), room));
     }
-    match refusal {
-        Some(refusal) if targets.is_empty() => Err(refusal),
-        _ => Ok(targets),
+    if let Some(refusal) = refusal.filter(|_| prepared.targets.is_empty()) {
+        return Err(refusal);
     }
+    match prepared.body {
+        Some(_) => prepared.kept = prepared.targets.iter().any(|target| !target.body_passes),
+        None => prepared.body = canonical(request, &prepared.targets, body),
+    }
+    Ok(prepared)
 }
+
+/// A larger body, in bytes, is not kept for later attempts as long as a request is under way.
+const MOST_KEPT: usize = 256 * 1024;
 
 /// However long a route is, a client waits for no more attempts than this.
 pub(super) const MOST_ATTEMPTS: usize = 16;
@@ -88,11 +100,11 @@ fn put_to(candidate: &Candidate) -> Target<'_> {
 fn planned(candidate: &Candidate, body_passes: bool) -> PlannedTarget {
     let model = &candidate.model;
     PlannedTarget {
-        provider: model.provider.name.to_string(),
-        vendor: model.provider.vendor.as_str().to_string(),
-        cluster: model.provider.cluster.to_string(),
-        model: model.upstream.to_string(),
-        name: model.name.to_string(),
+        provider: model.provider.name.shared(),
+        vendor: model.provider.vendor,
+        cluster: model.provider.cluster.shared(),
+        model: model.upstream.shared(),
+        name: model.name.shared(),
         body_passes,
         max_output_tokens: model.max_output_tokens,
     }
@@ -104,7 +116,7 @@ fn canonical(request: &Request<'_>, targets: &[PlannedTarget], body: &[u8]) -> O
     let passes = |target: &&PlannedTarget| target.body_passes;
     let first = targets.first().filter(passes)?;
     let mut edits = Vec::new();
-    if request.model != *first.model.as_str() {
+    if request.model != *first.model {
         let model = request.get("model")?;
         let mut name = Vec::new();
         json::string(&mut name, &first.model);

@@ -3,6 +3,10 @@
 use super::prepare::MOST_ATTEMPTS;
 use super::*;
 use crate::plan::PlannedTarget;
+use crate::quota::Holder;
+use crate::store::tests::Memory;
+use crate::time::Timestamp;
+use std::cell::RefCell;
 
 const CONFIG: &str = r#"{
   "providers": {
@@ -23,11 +27,17 @@ const CONFIG: &str = r#"{
     "foreign-first": {"targets": [{"model": "claude"}, {"model": "m"}, {"model": "x"}]},
     "eager": {"targets": [{"model": "m", "tries": 10}, {"model": "x", "tries": 10}]}
   },
+  "auth": {"anonymous": {"consumer": "anonymous"}},
   "timeouts": {"first_token_ms": 3000}
 }"#;
 
 fn step(body: &str) -> Step {
-    on_body(body.as_bytes(), "6d2f", &Config::parse(CONFIG.as_bytes(), &|_| None).unwrap())
+    let config = Config::parse(CONFIG.as_bytes(), &|_| None).unwrap();
+    let (store, unsettled) = (Memory::default(), RefCell::default());
+    let now = Timestamp::from_seconds(1_700_000_000);
+    let holder = Holder::new(1).id(&store, now);
+    let books = Books { store: &store, now, holder, unsettled: &unsettled };
+    on_body(body.as_bytes(), "6d2f", config.auth().anonymous().unwrap(), &config, books)
 }
 
 fn forwarded(model: &str, more: &str) -> Forward {
@@ -42,7 +52,7 @@ fn forwarded(model: &str, more: &str) -> Forward {
 fn shape(plan: &Plan) -> Vec<String> {
     let shape = |target: &PlannedTarget| match target.body_passes {
         true => target.provider.to_uppercase(),
-        false => target.provider.clone(),
+        false => target.provider.to_string(),
     };
     plan.targets.iter().map(shape).collect()
 }
@@ -53,7 +63,7 @@ fn the_body_passes_where_the_first_targets_words_are_spoken() {
         ("m", "", &["A"][..]),
         ("claude", "", &["CLAUDE"]),
         ("mixed", "", &["A", "claude", "b", "B"]),
-        ("foreign-first", "", &["claude", "a", "b"]),
+        ("foreign-first", "", &["CLAUDE", "a", "b"]),
     ] {
         assert_eq!(shape(&forwarded(model, more).plan), shown, "{model} {more}");
     }
@@ -66,7 +76,27 @@ fn echoes_of_another_provider_are_for_none_as_they_stand() {
     let sent = String::from_utf8(forward.body.unwrap()).unwrap();
     assert!(shape(&forward.plan) == ["A"] && !sent.contains("because"), "{sent}");
     let Step::Forward(forward) = step(&body.replacen("\"m\"", "\"eager\"", 1)) else { panic!("forwarded") };
-    assert!(forward.body.is_none() && forward.plan.targets.iter().all(|target| !target.body_passes));
+    let (first, later) = forward.plan.targets.split_at(10);
+    assert!(first.iter().all(|target| target.body_passes && *target.provider == *"a"), "{:?}", forward.plan);
+    assert!(later.iter().all(|target| !target.body_passes && *target.provider == *"b"), "{:?}", forward.plan);
+    assert!(
+        forward.plan.kept
+            && forward.body.is_some_and(|body| !String::from_utf8(body).unwrap().contains("because"))
+    );
+}
+
+#[test]
+fn the_clients_body_is_kept_for_later_attempts_that_translate_it_unless_it_is_large() {
+    for (model, kept) in
+        [("m", false), ("claude", false), ("mixed", false), ("foreign-first", true), ("eager", false)]
+    {
+        assert_eq!(forwarded(model, "").plan.kept, kept, "{model}");
+    }
+    let large = format!(r#","user":"{}""#, "u".repeat(256 * 1024));
+    let forward = forwarded("foreign-first", &large);
+    assert_eq!(shape(&forward.plan), ["claude", "a", "b"]);
+    assert!(!forward.plan.kept && forward.body.is_none(), "each attempt translates it");
+    assert!(forwarded("claude", &large).body.is_some());
 }
 
 #[test]
@@ -88,7 +118,7 @@ fn a_target_that_cannot_do_it_is_left_out() {
 fn attempts_are_bounded() {
     let plan = forwarded("eager", "").plan;
     assert_eq!(plan.targets.len(), MOST_ATTEMPTS);
-    assert_eq!(plan.targets.iter().filter(|target| target.provider == "a").count(), 10);
+    assert_eq!(plan.targets.iter().filter(|target| *target.provider == *"a").count(), 10);
 }
 
 #[test]
@@ -103,7 +133,6 @@ fn a_plan_knows_the_length_of_what_goes_out() {
 #[test]
 fn a_body_changes_only_where_it_must() {
     assert_eq!(forwarded("m", "").body, None);
-    assert_eq!(forwarded("foreign-first", r#","stream":true"#).body, None, "each attempt translates it");
     let asked = r#","stream":true,"stream_options":{"include_usage":true}"#;
     assert_eq!(forwarded("m", asked).body, None);
     assert!(forwarded("m", r#","stream":true"#).body.is_some());

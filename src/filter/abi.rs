@@ -69,6 +69,21 @@ unsafe extern "C" {
     fn proxy_remove_header_map_value(map: u32, key: *const u8, key_size: usize) -> u32;
     fn proxy_get_property(path: *const u8, path_size: usize, data: *mut *mut u8, size: *mut usize) -> u32;
     fn proxy_set_property(path: *const u8, path_size: usize, value: *const u8, value_size: usize) -> u32;
+    fn proxy_get_shared_data(
+        key: *const u8,
+        key_size: usize,
+        data: *mut *mut u8,
+        size: *mut usize,
+        version: *mut u32,
+    ) -> u32;
+    fn proxy_set_shared_data(
+        key: *const u8,
+        key_size: usize,
+        value: *const u8,
+        value_size: usize,
+        version: u32,
+    ) -> u32;
+    fn proxy_set_tick_period_milliseconds(period: u32) -> u32;
     fn proxy_send_local_response(
         status: u32,
         details: *const u8,
@@ -117,7 +132,7 @@ pub fn headers(map: Map) -> Result<Headers, Refused> {
 }
 
 /// Puts these headers in the place of all there are.
-pub fn replace_headers<N: AsRef<str>>(map: Map, pairs: &[(N, Vec<u8>)]) -> Result<(), Refused> {
+pub fn replace_headers<N: AsRef<str>, V: AsRef<[u8]>>(map: Map, pairs: &[(N, V)]) -> Result<(), Refused> {
     let bytes = write_pairs(pairs);
     // SAFETY: pointer and length are of one live slice.
     done(unsafe { proxy_set_header_map_pairs(map as u32, bytes.as_ptr(), bytes.len()) })
@@ -125,7 +140,7 @@ pub fn replace_headers<N: AsRef<str>>(map: Map, pairs: &[(N, Vec<u8>)]) -> Resul
 
 /// Empties a map of trailers: what others put there is not for whoever comes next.
 pub fn drop_trailers(map: Map) -> Result<(), Refused> {
-    replace_headers::<&str>(map, &[])
+    replace_headers::<&str, &[u8]>(map, &[])
 }
 
 /// Sets one header.
@@ -154,8 +169,34 @@ pub fn set_property(path: &str, value: &[u8]) -> Result<(), Refused> {
     done(unsafe { proxy_set_property(path.as_ptr(), path.len(), value.as_ptr(), value.len()) })
 }
 
+/// A value that all workers share, and its version.
+pub fn shared(key: &str) -> Result<(Vec<u8>, u32), Refused> {
+    let mut version = 0;
+    // SAFETY: see `received`; the host writes one u32.
+    let value = received(|data, size| unsafe {
+        proxy_get_shared_data(key.as_ptr(), key.len(), data, size, &raw mut version)
+    })?;
+    Ok((value, version))
+}
+
+/// Shares a value, if its version is still that one, or if there is none yet.
+pub fn share(key: &str, value: &[u8], version: u32) -> Result<(), Refused> {
+    // SAFETY: pointers and lengths are of live slices.
+    done(unsafe { proxy_set_shared_data(key.as_ptr(), key.len(), value.as_ptr(), value.len(), version) })
+}
+
+/// Asks for a tick every so many milliseconds.
+pub fn tick_every(milliseconds: u32) -> Result<(), Refused> {
+    // SAFETY: takes a number only.
+    done(unsafe { proxy_set_tick_period_milliseconds(milliseconds) })
+}
+
 /// Answers from here.
-pub fn reply<N: AsRef<str>>(status: u16, headers: &[(N, Vec<u8>)], body: &[u8]) -> Result<(), Refused> {
+pub fn reply<N: AsRef<str>, V: AsRef<[u8]>>(
+    status: u16,
+    headers: &[(N, V)],
+    body: &[u8],
+) -> Result<(), Refused> {
     const NO_GRPC_STATUS: i32 = -1;
     let pairs = write_pairs(headers);
     let details = "modelgate";
@@ -195,16 +236,16 @@ fn received(call: impl FnOnce(*mut *mut u8, *mut usize) -> u32) -> Result<Vec<u8
 
 /// The ABI's form of a list of pairs: their number, the two lengths of each, then each name and
 /// value ended by a NUL; numbers are 32 bits, little-endian.
-fn write_pairs<N: AsRef<str>>(pairs: &[(N, Vec<u8>)]) -> Vec<u8> {
+fn write_pairs<N: AsRef<str>, V: AsRef<[u8]>>(pairs: &[(N, V)]) -> Vec<u8> {
     let length = |bytes: &[u8]| u32::try_from(bytes.len()).unwrap_or(0).to_le_bytes();
     let mut out = Vec::with_capacity(512);
     out.extend(u32::try_from(pairs.len()).unwrap_or(0).to_le_bytes());
     for (name, value) in pairs {
         out.extend(length(name.as_ref().as_bytes()));
-        out.extend(length(value));
+        out.extend(length(value.as_ref()));
     }
     for (name, value) in pairs {
-        for part in [name.as_ref().as_bytes(), value] {
+        for part in [name.as_ref().as_bytes(), value.as_ref()] {
             out.extend_from_slice(part);
             out.push(0);
         }

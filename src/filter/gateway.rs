@@ -1,8 +1,13 @@
 //! The gateway role: holds a client's request until its body is there, plans it, lets it go.
 
 use super::abi::{self, Buffer, Map};
-use crate::config::Config;
-use crate::exchange::{self, Forward, Head, Reply, Step, local_reply};
+use super::books;
+use super::live::Ticket;
+use super::token;
+use crate::attempt::{Spent, Stage};
+use crate::auth::Credentials;
+use crate::config::{Config, Consumer};
+use crate::exchange::{self, Forward, Head, Meter, Reply, Statement, Step, Used, local_reply};
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
 use std::rc::Rc;
@@ -12,11 +17,15 @@ pub(super) struct Gateway {
     config: Rc<Config>,
     state: State,
     request_id: Vec<u8>,
+    /// The request among those under way, once it is planned.
+    ticket: Option<Ticket>,
 }
 
 enum State {
-    /// The request is not planned yet.
-    Asked,
+    /// Nothing is known of the request.
+    New,
+    /// This consumer's request is not planned yet.
+    Asked(Rc<Consumer>),
     /// It is on its way to the targets.
     Forwarded,
     /// It was answered from here.
@@ -45,32 +54,92 @@ const PER_TRY_TIMEOUT: &str = "x-envoy-upstream-rq-per-try-timeout-ms";
 
 impl Gateway {
     pub fn new(config: Rc<Config>) -> Self {
-        Self { config, state: State::Asked, request_id: Vec::new() }
+        Self { config, state: State::New, request_id: Vec::new(), ticket: None }
     }
 
-    /// The whole body is there, `size` bytes of it.
-    fn plan(&mut self, size: usize) -> Action {
+    /// The whole body of this consumer's request is there, `size` bytes of it.
+    fn plan(&mut self, consumer: &Rc<Consumer>, size: usize) -> Action {
         let body = abi::buffer(Buffer::RequestBody, 0, size).unwrap_or_default();
-        let step = exchange::on_body(&body, &String::from_utf8_lossy(&self.request_id), &self.config);
-        self.perform(step)
+        let request_id = String::from_utf8_lossy(&self.request_id);
+        let step = books::with(|books| exchange::on_body(&body, &request_id, consumer, &self.config, books));
+        self.perform(step, &body)
     }
 
-    fn perform(&mut self, step: Step) -> Action {
+    fn perform(&mut self, step: Step, body: &[u8]) -> Action {
         match step {
             Step::Hold => Action::Pause,
             Step::Reply(reply) => self.reply(&reply),
-            Step::Forward(forward) => match forward_to_envoy(&forward) {
+            Step::Forward(forward) => match self.forward(forward, body) {
                 Ok(()) => {
                     self.state = State::Forwarded;
                     Action::Continue
                 }
                 Err(abi::Refused(status)) => {
+                    if let Some(meter) = self.meter() {
+                        books::with(|books| meter.release(books));
+                    }
                     log::error!("Envoy refused to forward a request: status {status}");
                     let message = "the gateway could not forward the request";
                     self.reply(&crate::error::ApiError::new(500, "server_error", message).into())
                 }
             },
         }
+    }
+
+    /// Leaves the plan where the provider role and the router find it.
+    fn forward(&mut self, forward: Forward, asked: &[u8]) -> Result<(), abi::Refused> {
+        let Forward { plan, body, meter, attempt_ms } = forward;
+        let ticket = self.ticket.insert(Ticket::new(plan, meter));
+        let plan = &ticket.live().plan;
+        if let Some(first) = plan.targets.first() {
+            abi::set_property("next", first.cluster.as_bytes())?;
+        }
+        abi::set_property("plan", &plan.to_bytes(ticket.number()))?;
+        if plan.kept {
+            abi::set_property("body", asked)?;
+        }
+        // Changing a header also clears the route that was chosen before the plan was known.
+        let retries = plan.targets.len().saturating_sub(1);
+        abi::set_header(Map::RequestHeaders, "x-envoy-max-retries", retries.to_string().as_bytes())?;
+        if let Some(ms) = attempt_ms {
+            abi::set_header(Map::RequestHeaders, PER_TRY_TIMEOUT, ms.to_string().as_bytes())?;
+        }
+        if let Some(body) = &body {
+            abi::set_header(Map::RequestHeaders, "content-length", body.len().to_string().as_bytes())?;
+            abi::replace_buffer(Buffer::RequestBody, body)?;
+        }
+        Ok(())
+    }
+
+    /// Whether the response is this filter's, of either role, and none of Envoy's own.
+    fn is_answered(&self) -> bool {
+        match &self.state {
+            State::Replied => true,
+            _ if self.ticket.as_ref().is_some_and(|ticket| ticket.live().answered.get()) => true,
+            _ => abi::header(Map::ResponseHeaders, "x-modelgate-attempts").is_ok(),
+        }
+    }
+
+    /// What each attempt has used, as far as is known.
+    fn used(&self) -> Vec<Used> {
+        let (State::Forwarded, Some(ticket)) = (&self.state, &self.ticket) else { return Vec::new() };
+        let spent = ticket.live().spent.borrow();
+        let last = spent.len().saturating_sub(1);
+        let used = |(at, spent): (usize, &Rc<Spent>)| Used {
+            usage: spent.usage(),
+            said: match spent.stage() {
+                Stage::Answering => Some(spent.said().makeup()),
+                // Nobody has answered, also not Envoy: the client has left while the provider was at work.
+                Stage::Asked if at == last => Some(spent.said().makeup()),
+                Stage::Asked | Stage::Failed => None,
+            },
+        };
+        spent.iter().enumerate().map(used).collect()
+    }
+
+    /// What is reserved for the request, for the last time.
+    fn meter(&self) -> Option<Box<Meter>> {
+        self.ticket.as_ref()?.live().meter.take()
     }
 
     fn request_id(&self) -> Option<(&'static str, Vec<u8>)> {
@@ -90,24 +159,13 @@ impl Gateway {
     }
 }
 
-/// Leaves the plan where the provider role and the router find it.
-fn forward_to_envoy(forward: &Forward) -> Result<(), abi::Refused> {
-    let plan = &forward.plan;
-    if let Some(first) = plan.targets.first() {
-        abi::set_property("next", first.cluster.as_bytes())?;
+/// Tells the access log who asks.
+fn tell(consumer: &Consumer) {
+    let told = abi::set_property("consumer", consumer.name.as_str().as_bytes())
+        .and_then(|()| abi::set_property("tier", consumer.tier.name.as_str().as_bytes()));
+    if told.is_err() {
+        log::error!("Envoy refused to note who asks");
     }
-    abi::set_property("plan", &plan.to_bytes())?;
-    // Changing a header also clears the route that was chosen before the plan was known.
-    let retries = plan.targets.len().saturating_sub(1);
-    abi::set_header(Map::RequestHeaders, "x-envoy-max-retries", retries.to_string().as_bytes())?;
-    if let Some(ms) = forward.attempt_ms {
-        abi::set_header(Map::RequestHeaders, PER_TRY_TIMEOUT, ms.to_string().as_bytes())?;
-    }
-    if let Some(body) = &forward.body {
-        abi::set_header(Map::RequestHeaders, "content-length", body.len().to_string().as_bytes())?;
-        abi::replace_buffer(Buffer::RequestBody, body)?;
-    }
-    Ok(())
 }
 
 impl Context for Gateway {}
@@ -116,6 +174,9 @@ impl HttpContext for Gateway {
     fn on_http_request_headers(&mut self, _: usize, ends: bool) -> Action {
         let headers = abi::headers(Map::RequestHeaders).unwrap_or_default();
         let headers = headers.pairs();
+        let credentials = Credentials::among(&headers);
+        let jwt = self.config.auth().jwt();
+        let token = jwt.and_then(|jwt| token::verified(jwt, credentials.are_there()));
         let header = |name| headers.iter().find(|(other, _)| *other == name).map(|(_, value)| *value);
         let head = Head {
             method: header(":method").unwrap_or_default(),
@@ -123,8 +184,14 @@ impl HttpContext for Gateway {
             content_type: header("content-type"),
             content_length: header("content-length"),
             ends,
+            credentials,
+            token: token.as_ref(),
         };
-        let step = exchange::on_head(head, &self.config, now_in_seconds());
+        let (consumer, step) = exchange::on_head(head, &self.config, now_in_seconds());
+        if let Some(consumer) = consumer {
+            tell(&consumer);
+            self.state = State::Asked(consumer);
+        }
         self.request_id = header("x-request-id").unwrap_or_default().to_vec();
         let steers = |name: &str| name.starts_with("x-envoy-") && STEERING.contains(&name);
         for (name, _) in headers.iter().filter(|(name, _)| steers(name)) {
@@ -132,15 +199,15 @@ impl HttpContext for Gateway {
                 log::error!("Envoy refused to drop the header {name}");
             }
         }
-        self.perform(step)
+        self.perform(step, b"")
     }
 
     fn on_http_request_body(&mut self, size: usize, ends: bool) -> Action {
-        match self.state {
+        match &self.state {
             // What is too long already is refused before the rest of it has come.
-            State::Asked if !ends && size <= self.config.bounds().request_bytes => Action::Pause,
-            State::Asked => self.plan(size),
-            State::Replied => Action::Pause,
+            State::Asked(_) if !ends && size <= self.config.bounds().request_bytes => Action::Pause,
+            State::Asked(consumer) => self.plan(&Rc::clone(consumer), size),
+            State::New | State::Replied => Action::Pause,
             State::Forwarded | State::Replaced(_) => Action::Continue,
         }
     }
@@ -149,17 +216,21 @@ impl HttpContext for Gateway {
         if abi::drop_trailers(Map::RequestTrailers).is_err() {
             log::error!("Envoy refused to drop a request's trailers");
         }
-        match self.state {
-            State::Asked => self.plan(abi::ALL),
-            State::Replied => Action::Pause,
+        match &self.state {
+            State::Asked(consumer) => self.plan(&Rc::clone(consumer), abi::ALL),
+            State::New | State::Replied => Action::Pause,
             State::Forwarded | State::Replaced(_) => Action::Continue,
         }
     }
 
     fn on_http_response_headers(&mut self, _: usize, ends: bool) -> Action {
-        if matches!(self.state, State::Replied)
-            || abi::header(Map::ResponseHeaders, "x-modelgate-attempts").is_ok()
-        {
+        if self.is_answered() {
+            let meter = self.ticket.as_ref().map(|ticket| ticket.live().meter.borrow());
+            for (name, value) in
+                meter.iter().filter_map(|meter| meter.as_ref()).flat_map(|meter| meter.standing())
+            {
+                set_response_header(name, value.as_bytes());
+            }
             return Action::Continue;
         }
         let status = abi::header(Map::ResponseHeaders, ":status").ok();
@@ -174,9 +245,7 @@ impl HttpContext for Gateway {
             ("content-length", length.to_string().into_bytes()),
         ];
         for (name, value) in headers.into_iter().chain(self.request_id()) {
-            if abi::set_header(Map::ResponseHeaders, name, &value).is_err() {
-                log::error!("Envoy refused the header {name}");
-            }
+            set_response_header(name, &value);
         }
         self.state = State::Replaced(body);
         Action::Continue
@@ -191,6 +260,40 @@ impl HttpContext for Gateway {
             }
         }
         Action::Continue
+    }
+
+    fn on_log(&mut self) {
+        let Some(meter) = self.meter() else { return };
+        let observed = meter.observed();
+        let used = self.used();
+        let statement = books::with(|books| meter.settle(&used, &self.config, books));
+        tell_use(&statement, &observed);
+    }
+}
+
+/// Tells the access log what was used.
+fn tell_use(statement: &Statement, observed: &str) {
+    let mut told = Ok(());
+    let mut tell = |name, value: String| told = told.and_then(|()| abi::set_property(name, value.as_bytes()));
+    if let Some(provenance) = statement.provenance {
+        tell("tokens_in", statement.input.to_string());
+        tell("tokens_out", statement.output.to_string());
+        tell("usage", provenance.as_str().to_string());
+        if let Some(cost) = statement.cost {
+            tell("cost_usd", cost.to_string());
+        }
+    }
+    if !observed.is_empty() {
+        tell("limits_observed", observed.to_string());
+    }
+    if told.is_err() {
+        log::error!("Envoy refused to note what a request used");
+    }
+}
+
+fn set_response_header(name: &str, value: &[u8]) {
+    if abi::set_header(Map::ResponseHeaders, name, value).is_err() {
+        log::error!("Envoy refused the header {name}");
     }
 }
 

@@ -5,9 +5,12 @@
 //! the rest is measured against.
 
 mod abi;
+mod books;
 mod gateway;
+mod live;
 mod provider;
 mod root;
+mod token;
 
 pub use root::root;
 

@@ -1,10 +1,12 @@
 //! The provider role: one context per upstream attempt.
 
 use super::abi::{self, Buffer, Map};
-use crate::attempt::{Attempt, Head, Header, Outcome, Piece, Release};
+use super::books;
+use super::live::{self, Live};
+use crate::attempt::{Attempt, Head, Header, Outcome, Piece, Release, broken};
 use crate::config::Config;
 use crate::error::ApiError;
-use crate::plan::Plan;
+use crate::plan::{Plan, Turn};
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
 use std::rc::Rc;
@@ -13,23 +15,37 @@ use std::rc::Rc;
 pub(super) struct Provider {
     config: Rc<Config>,
     attempt: Option<Attempt>,
+    /// The request, if its gateway role runs in this VM.
+    live: Option<Rc<Live>>,
     /// Whether the response is held: its head has not gone on.
     held: bool,
 }
 
 impl Provider {
     pub fn new(config: Rc<Config>) -> Self {
-        Self { config, attempt: None, held: true }
+        Self { config, attempt: None, live: None, held: true }
     }
 
     fn begin(&mut self) -> Result<&Attempt, ApiError> {
-        let mut plan = abi::property("plan").unwrap_or_default();
+        let mut bytes = abi::property("plan").unwrap_or_default();
+        let turn = Turn::from_bytes(&bytes).ok_or_else(|| broken("the gateway role has not run"))?;
+        self.live = live::find(turn.ticket);
+        let plan = match &self.live {
+            Some(live) => {
+                live.answered.set(false);
+                Rc::clone(&live.plan)
+            }
+            None => Rc::new(Plan::from_bytes(&bytes).ok_or_else(|| broken("its plan cannot be read"))?),
+        };
         let now = i64::try_from(abi::now() / 1_000_000_000).unwrap_or(0);
-        let attempt = Attempt::begin(&plan, now, &self.config)?;
+        let attempt = Attempt::begin(plan, turn.attempt, now, &self.config)?;
+        if let Some(live) = &self.live {
+            live.spent.borrow_mut().push(Rc::clone(attempt.spent()));
+        }
         if let Some(next) = attempt.next_cluster() {
-            Plan::advance(&mut plan);
+            turn.advance(&mut bytes);
             let told =
-                abi::set_property("next", next.as_bytes()).and_then(|()| abi::set_property("plan", &plan));
+                abi::set_property("next", next.as_bytes()).and_then(|()| abi::set_property("plan", &bytes));
             if told.is_err() {
                 log::error!("Envoy refused to be told the next target");
             }
@@ -52,8 +68,8 @@ impl Provider {
             return self.release_without_body(release);
         }
         // The mark by which the gateway role knows that this is no reply of Envoy's own.
-        let plan = abi::property("plan").ok().and_then(|plan| Plan::from_bytes(&plan));
-        let attempt = plan.map_or(0, |plan| plan.attempt);
+        let turn = abi::property("plan").ok().and_then(|plan| Turn::from_bytes(&plan));
+        let attempt = turn.map_or(0, |turn| turn.attempt);
         let headers = [
             ("content-type", b"application/json".to_vec()),
             ("x-request-id", header("x-request-id").unwrap_or_default()),
@@ -72,6 +88,15 @@ impl Provider {
         if let Some(failure) = &release.failure {
             log_failure(failure);
         }
+        let is_last = release.outcome != Outcome::Retry;
+        if let Some(live) = &self.live {
+            live.answered.set(is_last);
+        }
+        // Nobody reads the body that was kept any more, and an answer may be long.
+        let kept = is_last && self.attempt.as_ref().is_some_and(Attempt::body_is_kept);
+        if kept && abi::set_property("body", b"").is_err() {
+            log::error!("Envoy refused to drop a body");
+        }
         self.held = false;
     }
 
@@ -87,7 +112,7 @@ impl Provider {
     /// A response that has no body cannot be given one: its error is said in a reply of this
     /// filter's own, which Envoy does not retry, or left out where Envoy will try the next target.
     fn release_bare(&mut self, mut release: Release, body: &[u8]) -> Action {
-        let length = |(name, _): &Header| name == "content-length";
+        let length = |(name, _): &Header<'_>| name == "content-length";
         release.headers.retain(|header| !length(header));
         if release.outcome == Outcome::Retry {
             self.release(&release);
@@ -106,8 +131,11 @@ impl Provider {
     /// The whole body is there, `size` bytes of it.
     fn translate(&mut self, size: usize) -> Action {
         let Some(attempt) = &mut self.attempt else { return Action::Pause };
-        let body = abi::buffer(Buffer::RequestBody, 0, size).unwrap_or_default();
-        match attempt.translate(&body) {
+        let body = match attempt.body_is_kept() {
+            true => abi::property("body"),
+            false => abi::buffer(Buffer::RequestBody, 0, size),
+        };
+        match attempt.translate(&body.unwrap_or_default()) {
             Ok(body) => {
                 self.send_headers();
                 if abi::replace_buffer(Buffer::RequestBody, &body).is_err() {
@@ -117,6 +145,23 @@ impl Provider {
             }
             Err(error) => self.refuse(error),
         }
+    }
+
+    /// What goes out in the place of a piece of a stream that may use no more: the piece, and the end.
+    fn last_words(&mut self, bytes: &[u8], piece: &Piece) -> Option<Vec<u8>> {
+        let mut meter = self.live.as_ref()?.meter.borrow_mut();
+        let meter = meter.as_mut().filter(|meter| meter.watches())?;
+        let shown = match piece {
+            Piece::Wait | Piece::Take => return None,
+            Piece::Pass => bytes,
+            Piece::Write(bytes) => bytes,
+        };
+        let attempt = self.attempt.as_mut()?;
+        let said = attempt.spent().said().makeup();
+        let config = &self.config;
+        let used = books::with(|books| meter.exhausted(attempt.number(), &said, config, books))?;
+        let end = attempt.stop(shown, used);
+        (!end.is_empty()).then(|| [shown, &end].concat())
     }
 
     fn put(&mut self, piece: &Piece, ends: bool) -> Action {
@@ -131,10 +176,10 @@ impl Provider {
 }
 
 /// Those headers of the client's request that go on to a provider: the trace it belongs to.
-fn trace() -> Vec<Header> {
+fn trace() -> Vec<Header<'static>> {
     let Some(parent) = header("traceparent") else { return Vec::new() };
-    let state = header("tracestate").map(|state| ("tracestate".into(), state));
-    [("traceparent".into(), parent)].into_iter().chain(state).collect()
+    let state = header("tracestate").map(|state| ("tracestate".into(), state.into()));
+    [("traceparent".into(), parent.into())].into_iter().chain(state).collect()
 }
 
 fn header(name: &str) -> Option<Vec<u8>> {
@@ -217,7 +262,10 @@ impl HttpContext for Provider {
         if let Some(release) = release {
             self.release(&release);
         }
-        self.put(&piece, ends)
+        match self.last_words(&bytes, &piece) {
+            Some(last) => self.put(&Piece::Write(last), ends),
+            None => self.put(&piece, ends),
+        }
     }
 
     /// Trailers are the end where no piece of the body said that it is the last.

@@ -1,6 +1,7 @@
 //! The root contexts: read the configuration, make a context for each stream.
 
 use super::abi::{self, Buffer};
+use super::books;
 use super::gateway::Gateway;
 use super::provider::Provider;
 use crate::config::Config;
@@ -52,6 +53,10 @@ impl RootContext for Root {
             Ok(config) => {
                 if let Role::Gateway(config) = make(Rc::new(config)).remember(self) {
                     config.warnings().iter().for_each(|warning| log::warn!("{warning}"));
+                    if config.has_limits() && abi::tick_every(books::TICK).is_err() {
+                        log::error!("Envoy refused to give this worker ticks");
+                        return false;
+                    }
                 }
                 true
             }
@@ -60,6 +65,10 @@ impl RootContext for Root {
                 false
             }
         }
+    }
+
+    fn on_tick(&mut self) {
+        books::tick();
     }
 
     fn get_type(&self) -> Option<ContextType> {

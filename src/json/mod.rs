@@ -7,12 +7,14 @@
 
 mod document;
 mod scan;
+mod shape;
 mod text;
 mod value;
 mod write;
 
 pub use document::{Document, Error, Fault, Kind, MAX_DEPTH, Nodes, Surrogates};
-pub use text::{Piece, Text, pieces};
+pub use shape::{Fit, Shape};
+pub use text::{Piece, Text, pieces, unescape};
 pub use value::Value;
 pub use write::{Array, Edit, Object, array, number, object, splice, string};
 

@@ -19,8 +19,7 @@ impl<'a> Text<'a> {
     /// Escapes `plain`; borrows where there is nothing to escape.
     #[must_use]
     pub fn of(plain: &'a str) -> Self {
-        let needs = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..0x20);
-        if plain.as_bytes().iter().any(needs) {
+        if scan::plain_run(plain.as_bytes()).0 < plain.len() {
             let mut out = Vec::with_capacity(plain.len().saturating_add(16));
             escape(&mut out, plain);
             Self(Cow::Owned(out))
@@ -116,27 +115,31 @@ impl PartialEq<&str> for Text<'_> {
 /// Writes `plain` with what JSON requires escaped, without quotes.
 pub(super) fn escape(out: &mut Vec<u8>, plain: &str) {
     const HEX: &[u8; 16] = b"0123456789abcdef";
-    for byte in plain.bytes() {
-        match byte {
+    let mut rest = plain.as_bytes();
+    loop {
+        let (run, after) = rest.split_at_checked(scan::plain_run(rest).0).unwrap_or((rest, b""));
+        out.extend_from_slice(run);
+        let Some((byte, after)) = after.split_first() else { break };
+        rest = after;
+        match *byte {
             b'"' => out.extend_from_slice(br#"\""#),
             b'\\' => out.extend_from_slice(br"\\"),
             b'\n' => out.extend_from_slice(br"\n"),
             b'\r' => out.extend_from_slice(br"\r"),
             b'\t' => out.extend_from_slice(br"\t"),
-            0..0x20 => {
+            control => {
                 out.extend_from_slice(br"\u00");
-                for nibble in [byte >> 4, byte & 15] {
+                for nibble in [control >> 4, control & 15] {
                     out.extend(HEX.get(usize::from(nibble)));
                 }
             }
-            _ => out.push(byte),
         }
     }
 }
 
 /// Undoes the escapes of a checked string.
 fn decode(bytes: &[u8]) -> Cow<'_, str> {
-    if !bytes.contains(&b'\\') {
+    if memchr::memchr(b'\\', bytes).is_none() {
         return String::from_utf8_lossy(bytes);
     }
     let mut out = String::with_capacity(bytes.len());
@@ -177,8 +180,12 @@ pub fn pieces(inside: &[u8]) -> impl Iterator<Item = Piece<'_>> {
     })
 }
 
-/// The character of the escape sequence at the front, and how many bytes it takes.
-fn unescape(escaped: &[u8]) -> (char, usize) {
+/// The character of the escape sequence at the front of the inside of a JSON string, and how many bytes it takes.
+///
+/// A lone surrogate, and what is no escape sequence or only half of one, is U+FFFD; the length is never zero, and may be more
+/// than there is.
+#[must_use]
+pub fn unescape(escaped: &[u8]) -> (char, usize) {
     let simple = |character| (character, 2);
     match escaped.get(1) {
         Some(b'n') => simple('\n'),

@@ -114,7 +114,7 @@ impl<'d> Value<'d> {
         while key < end {
             // A key is one node, so its value is the next.
             let value = key.saturating_add(1);
-            if self.sibling(key).says(name) {
+            if self.nodes.get(key)?.says(self.text, name) {
                 found = Some(value);
             }
             key = self.nodes.get(value)?.next as usize;
@@ -125,24 +125,28 @@ impl<'d> Value<'d> {
     /// Whether this is the string `plain`.
     #[must_use]
     pub fn says(self, plain: &str) -> bool {
-        let node = self.node();
-        if node.escaped {
-            return self.text().is_some_and(|text| text == *plain);
-        }
-        let inner = node.start.saturating_add(1) as usize..node.end.saturating_sub(1) as usize;
-        node.kind == Kind::String && self.text.get(inner) == Some(plain.as_bytes())
+        self.node().says(self.text, plain)
     }
 
     /// The first name that stands twice in this object.
     #[must_use]
     pub fn duplicate(self) -> Option<Text<'d>> {
-        let keys = || self.entries().filter_map(|(key, _)| key.text());
+        let keys = || self.entries().map(|(key, _)| key);
         if keys().nth(FEW).is_none() {
-            let again = |(index, key): &(usize, Text<'d>)| keys().take(*index).any(|other| other.means(key));
-            return keys().enumerate().find(again).map(|(_, key)| key);
+            let again =
+                |(index, key): &(usize, Self)| keys().take(*index).any(|other| other.says_the_same(*key));
+            return keys().enumerate().find(again).and_then(|(_, key)| key.text());
         }
         let mut seen = BTreeSet::new();
-        keys().find(|key| !seen.insert(key.clone().into_decoded()))
+        keys().filter_map(Self::text).find(|key| !seen.insert(key.clone().into_decoded()))
+    }
+
+    /// Whether two strings are the same once unescaped.
+    fn says_the_same(self, other: Self) -> bool {
+        if self.node().escaped || other.node().escaped {
+            return self.text().zip(other.text()).is_some_and(|(text, other)| text.means(&other));
+        }
+        self.raw() == other.raw()
     }
 
     fn children(self, kind: Kind) -> impl Iterator<Item = Value<'d>> {
@@ -154,6 +158,22 @@ impl<'d> Value<'d> {
             at = (child.node().next as usize).max(at.saturating_add(1));
             Some(child)
         })
+    }
+}
+
+impl Node {
+    /// Whether it is the string `plain` in `text`. Most strings that it is not have another length.
+    fn says(&self, text: &[u8], plain: &str) -> bool {
+        let inner = self.start.saturating_add(1) as usize..self.end.saturating_sub(1) as usize;
+        if self.kind != Kind::String || (inner.len() != plain.len() && !self.escaped) {
+            return false;
+        }
+        let inner = text.get(inner).unwrap_or_default();
+        if self.escaped {
+            return Text::escaped(inner) == *plain;
+        }
+        // The first byte tells most texts of one length apart.
+        inner.first() == plain.as_bytes().first() && inner == plain.as_bytes()
     }
 }
 

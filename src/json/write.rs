@@ -40,13 +40,14 @@ pub struct Object<'o> {
 }
 
 impl Object<'_> {
-    /// Writes a key and gives the buffer for its value. The key is a plain identifier.
+    /// Writes a key and gives the buffer for its value. The key is a plain identifier, with nothing to escape.
     pub fn value(&mut self, key: &str) -> &mut Vec<u8> {
         if !std::mem::take(&mut self.first) {
             self.out.push(b',');
         }
-        string(self.out, key);
-        self.out.push(b':');
+        self.out.push(b'"');
+        self.out.extend_from_slice(key.as_bytes());
+        self.out.extend_from_slice(b"\":");
         self.out
     }
 

@@ -1,7 +1,7 @@
-//! What `GET /v1/models` lists: every name of the catalog that can be answered now.
+//! What `GET /v1/models` lists: every name of the catalog that can be answered now, and that is for whoever asks.
 
 use super::why_not;
-use crate::config::{Config, Named};
+use crate::config::{Config, Consumer, Model, Named};
 
 /// One entry of the list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,22 +12,22 @@ pub struct Listed<'a> {
     pub owned_by: &'a str,
 }
 
-/// The models, aliases and routes that can be asked for, sorted by name.
+/// The models, aliases and routes that this consumer can ask for, sorted by name.
 ///
 /// Those of which no provider has its key are left out: asking for them would fail.
-pub fn models(config: &Config) -> Vec<Listed<'_>> {
-    let mut all: Vec<_> = config.names().filter_map(|name| listed(config, name)).collect();
+pub fn models<'a>(config: &'a Config, consumer: &Consumer) -> Vec<Listed<'a>> {
+    let mut all: Vec<_> = config.names().filter_map(|name| listed(config, name, consumer)).collect();
     all.sort_unstable_by_key(|listed| listed.id);
     all
 }
 
 /// The entry of this name.
-pub fn listed<'a>(config: &'a Config, name: &'a str) -> Option<Listed<'a>> {
-    let (owned_by, usable) = match config.named(name)? {
-        Named::Model(model) => (model.provider.name.as_str(), why_not(&model.provider).is_none()),
-        Named::Route(route) => {
-            ("modelgate", route.targets.iter().any(|target| why_not(&target.model.provider).is_none()))
-        }
+pub fn listed<'a>(config: &'a Config, name: &'a str, consumer: &Consumer) -> Option<Listed<'a>> {
+    let named = config.named(name).filter(|named| consumer.may_ask_for(named))?;
+    let answers = |model: &Model| why_not(model, consumer).is_none();
+    let (owned_by, usable) = match named {
+        Named::Model(model) => (model.provider.name.as_str(), answers(model)),
+        Named::Route(route) => ("modelgate", route.targets.iter().any(|target| answers(&target.model))),
     };
     usable.then_some(Listed { id: name, owned_by })
 }

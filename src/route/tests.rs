@@ -11,15 +11,23 @@ fn config() -> Config {
         },
         "models": {
             "gpt-5": {"provider": "openai", "model": "gpt-5-2025-08-07", "aliases": ["best"], "context_window": 400_000},
+            "nearby": {"provider": "gemini", "region": "eu"},
             "sonnet": {"provider": "anthropic", "model": "claude-sonnet-4-5"},
             "flash": {"provider": "gemini", "model": "gemini-2.5-flash"},
-            "meta-llama/llama-3": {"provider": "local"},
+            "meta-llama/llama-3": {"provider": "local", "region": "eu"},
         },
         "routes": {
+            "mixed": {"targets": [{"model": "flash"}, {"model": "gpt-5"}, {"model": "meta-llama/llama-3"}]},
+            "far": {"targets": [{"model": "gpt-5"}, {"model": "sonnet"}, {"model": "openai/o3"}]},
             "smart": {"targets": [{"model": "sonnet"}, {"model": "openai/o3", "tries": 3}, {"model": "sonnet"}]},
             "keyless": {"targets": [{"model": "sonnet"}, {"model": "flash"}]},
         },
         "default_provider": "openai",
+        "auth": {"anonymous": {"consumer": "anonymous"}},
+        "consumers": {
+            "european": {"regions": ["eu"]},
+            "routed": {"models": ["mixed", "openai/o3", "best"]},
+        },
     });
     let env = |variable: &str| (variable == "OPENAI_API_KEY").then(|| "sk".to_owned());
     Config::parse(document.to_string().as_bytes(), &env).unwrap()
@@ -33,8 +41,14 @@ fn closed() -> Config {
             "gpt-5": {"provider": "openai", "model": "gpt-5-2025-08-07", "aliases": ["best"]},
             "gpt-5-mini": {"provider": "openai"},
         },
+        "auth": {"anonymous": {"consumer": "anonymous"}},
     });
     Config::parse(document.to_string().as_bytes(), &|_| None).unwrap()
+}
+
+/// As a consumer that may ask for everything.
+fn resolve(config: &Config, asked: &str) -> Result<Candidates, Unresolved> {
+    super::resolve(config, asked, config.auth().anonymous().unwrap())
 }
 
 #[test]
@@ -123,12 +137,103 @@ fn an_unknown_name_is_answered_with_the_nearest_ones() {
 #[test]
 fn the_list_has_every_name_that_can_be_answered_in_a_stable_order() {
     let config = config();
-    let listed: Vec<_> = models(&config).into_iter().map(|listed| (listed.id, listed.owned_by)).collect();
+    let anyone = config.auth().anonymous().unwrap();
+    let listed: Vec<_> =
+        models(&config, anyone).into_iter().map(|listed| (listed.id, listed.owned_by)).collect();
     assert_eq!(
         listed,
-        [("best", "openai"), ("gpt-5", "openai"), ("meta-llama/llama-3", "local"), ("smart", "modelgate")]
+        [
+            ("best", "openai"),
+            ("far", "modelgate"),
+            ("gpt-5", "openai"),
+            ("meta-llama/llama-3", "local"),
+            ("mixed", "modelgate"),
+            ("smart", "modelgate")
+        ]
     );
-    assert_eq!(super::listed(&config, "smart"), Some(Listed { id: "smart", owned_by: "modelgate" }));
-    assert_eq!(super::listed(&config, "sonnet"), None);
-    assert_eq!(super::listed(&config, "unheard-of"), None);
+    assert_eq!(super::listed(&config, "smart", anyone), Some(Listed { id: "smart", owned_by: "modelgate" }));
+    assert_eq!(super::listed(&config, "sonnet", anyone), None);
+    assert_eq!(super::listed(&config, "unheard-of", anyone), None);
+}
+
+#[test]
+fn what_is_not_for_a_consumer_is_left_out_or_refused_and_it_is_told_why() {
+    let config = config();
+    for (consumer, asked, expected) in [
+        ("european", "mixed", Ok(&["meta-llama/llama-3"][..])),
+        ("european", "meta-llama/llama-3", Ok(&["meta-llama/llama-3"])),
+        ("european", "gpt-5", Err("The model `gpt-5` runs in no region that you may use.")),
+        ("european", "far", Err("The model `far` runs in no region that you may use.")),
+        ("european", "o3", Err("The model `o3` runs in no region that you may use.")),
+        // The region would do, but its provider's key is missing: that is the operator's matter.
+        (
+            "european",
+            "nearby",
+            Err("No provider for the model `nearby` can be used: gemini has no key: set GEMINI_API_KEY."),
+        ),
+        ("routed", "mixed", Ok(&["gpt-5-2025-08-07", "meta-llama/llama-3"])),
+        ("routed", "openai/o3", Ok(&["o3"])),
+        ("routed", "o3", Ok(&["o3"])),
+        ("routed", "gpt-5", Ok(&["gpt-5-2025-08-07"])),
+        ("routed", "openai/gpt-5-2025-08-07", Ok(&["gpt-5-2025-08-07"])),
+        (
+            "routed",
+            "openai/gpt-4",
+            Err("You may not use the model `openai/gpt-4`. GET /v1/models lists those that you may."),
+        ),
+        ("routed", "far", Err("You may not use the model `far`. GET /v1/models lists those that you may.")),
+        // Whether anyone has the key does not matter to someone it is not for.
+        (
+            "routed",
+            "sonnet",
+            Err("You may not use the model `sonnet`. GET /v1/models lists those that you may."),
+        ),
+        (
+            "routed",
+            "anthropic/x",
+            Err("The model `anthropic/x` does not exist. GET /v1/models lists those that do."),
+        ),
+    ] {
+        let found = super::resolve(&config, asked, config.auth().consumer(consumer).unwrap());
+        let found = found.map(|candidates| {
+            candidates.targets.iter().map(|target| target.model.upstream.to_string()).collect::<Vec<_>>()
+        });
+        let expected = expected
+            .map(|names| names.iter().map(|name| name.to_string()).collect::<Vec<_>>())
+            .map_err(str::to_owned);
+        assert_eq!(found.map_err(|refusal| refusal.to_string()), expected, "{consumer} {asked}");
+    }
+}
+
+#[test]
+fn a_region_that_is_left_out_is_named_among_the_reasons() {
+    let config = config();
+    let european = config.auth().consumer("european").unwrap();
+    let candidates = super::resolve(&config, "mixed", european).unwrap();
+    let excluded: Vec<_> = candidates.excluded.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        excluded,
+        ["gemini is in no region that you may use", "openai is in no region that you may use"]
+    );
+}
+
+#[test]
+fn only_names_that_are_for_a_consumer_are_suggested() {
+    let config = config();
+    let told = |consumer: &str, asked: &str| {
+        let consumer = config.auth().consumer(consumer).unwrap();
+        super::resolve(&config, asked, consumer).unwrap_err().to_string()
+    };
+    assert_eq!(
+        told("european", "local/gpt-5"),
+        "The model `local/gpt-5` does not exist. GET /v1/models lists those that do."
+    );
+    assert_eq!(
+        told("european", "gemini/nearbi"),
+        "The model `gemini/nearbi` does not exist. Did you mean `gemini/nearby`?"
+    );
+    assert_eq!(
+        told("routed", "gemini/nearbi"),
+        "The model `gemini/nearbi` does not exist. GET /v1/models lists those that do."
+    );
 }

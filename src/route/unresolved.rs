@@ -1,7 +1,7 @@
 //! Why no model answers, in words for the client.
 
-use super::Excluded;
-use crate::config::Config;
+use super::{Excluded, Why};
+use crate::config::{Config, Consumer, Named};
 use crate::names::{self, MAX_NAME};
 use std::fmt;
 
@@ -15,6 +15,16 @@ pub enum Unresolved {
         /// Names that may have been meant, best first.
         nearest: Vec<String>,
     },
+    /// What has this name is not for whoever asks (403).
+    NotAllowed {
+        /// The name.
+        asked: String,
+    },
+    /// What has this name runs in no region that is for whoever asks (403).
+    NoRegion {
+        /// The name.
+        asked: String,
+    },
     /// Something has this name, but nobody who could answer can now: the operator's mistake (503).
     Nobody {
         /// The name.
@@ -25,19 +35,33 @@ pub enum Unresolved {
 }
 
 impl Unresolved {
-    pub(super) fn unknown(config: &Config, asked: &str) -> Self {
-        let mut nearest: Vec<String> =
-            names::nearest(asked, config.names()).into_iter().map(str::to_owned).collect();
+    pub(super) fn unknown(config: &Config, asked: &str, consumer: &Consumer) -> Self {
+        let for_it =
+            config.names().filter(|name| config.named(name).is_some_and(|it| consumer.may_ask_for(it)));
+        let mut nearest: Vec<String> = names::nearest(asked, for_it).into_iter().map(str::to_owned).collect();
         // After a known provider's name, what that provider is known to serve is nearer than anything else.
         if let Some((provider, model)) = config.qualified(asked) {
-            let served = names::nearest(model, config.listed_of(provider.name.as_str()));
+            let provider_name = provider.name.as_str();
+            let for_it = config.listed_of(provider_name).filter(|name| {
+                let model = config.model_of(provider_name, name).map(Named::Model);
+                model.is_some_and(|model| consumer.may_ask_for(&model))
+            });
+            let served = names::nearest(model, for_it);
             nearest.splice(..0, served.into_iter().map(|model| format!("{}/{model}", provider.name)));
             nearest.truncate(3);
         }
         Self::Unknown { asked: shown(asked), nearest }
     }
 
+    pub(super) fn not_allowed(asked: &str) -> Self {
+        Self::NotAllowed { asked: shown(asked) }
+    }
+
+    /// Where nothing but the region keeps everyone from answering it is the consumer's matter, else the operator's.
     pub(super) fn nobody(asked: &str, excluded: Vec<Excluded>) -> Self {
+        if excluded.iter().all(|excluded| excluded.why == Why::Region) {
+            return Self::NoRegion { asked: shown(asked) };
+        }
         Self::Nobody { asked: shown(asked), excluded }
     }
 }
@@ -61,6 +85,12 @@ impl fmt::Display for Unresolved {
                     write!(f, "{}`{name}`", if position == 0 { " Did you mean " } else { ", " })?;
                 }
                 f.write_str(if nearest.is_empty() { " GET /v1/models lists those that do." } else { "?" })
+            }
+            Self::NotAllowed { asked } => {
+                write!(f, "You may not use the model `{asked}`. GET /v1/models lists those that you may.")
+            }
+            Self::NoRegion { asked } => {
+                write!(f, "The model `{asked}` runs in no region that you may use.")
             }
             Self::Nobody { asked, excluded } => {
                 write!(f, "No provider for the model `{asked}` can be used")?;

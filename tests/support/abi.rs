@@ -208,8 +208,13 @@ unsafe extern "C" fn proxy_get_property(
             "plugin_root_id" => Some(here.root_id.clone().into_bytes()),
             path => here.properties.get(path).cloned(),
         };
+        // What has members is a map, and a map of protobuf's has no form in which it could be handed over.
+        let within = format!("{path}\0");
         match value.or_else(|| here.filter_state.borrow().get(&path).cloned()) {
             Some(value) => unsafe { give(&value, data, size) },
+            None if here.properties.keys().any(|other| other.starts_with(&within)) => {
+                Status::SerializationFailure
+            }
             None => Status::NotFound,
         }
     })
@@ -346,5 +351,11 @@ not_offered! {
     proxy_call_foreign_function proxy_close_stream proxy_continue_stream proxy_dequeue_shared_queue
     proxy_done proxy_enqueue_shared_queue proxy_get_log_level proxy_get_status proxy_grpc_call
     proxy_grpc_cancel proxy_grpc_close proxy_grpc_send proxy_grpc_stream proxy_http_call
-    proxy_register_shared_queue proxy_resolve_shared_queue proxy_set_tick_period_milliseconds
+    proxy_register_shared_queue proxy_resolve_shared_queue
+}
+
+/// No tick comes by itself.
+#[unsafe(no_mangle)]
+extern "C" fn proxy_set_tick_period_milliseconds(_: u32) -> Status {
+    Status::Ok
 }

@@ -5,6 +5,7 @@
 
 use super::world::{Context, FilterState, Headers, LocalReply, World, header, world};
 use proxy_wasm::types::Action;
+use std::collections::BTreeMap;
 use std::sync::Once;
 
 unsafe extern "C" {
@@ -90,11 +91,14 @@ struct Half {
 
 impl Filter {
     /// A filter of a plugin; `properties` are what Envoy knows of the stream.
-    pub fn create(plugin: &Plugin, filter_state: &FilterState, properties: &[(&str, Vec<u8>)]) -> Self {
-        let properties = properties.iter().map(|(path, value)| ((*path).to_string(), value.clone()));
+    pub fn create(
+        plugin: &Plugin,
+        filter_state: &FilterState,
+        properties: BTreeMap<String, Vec<u8>>,
+    ) -> Self {
         let context = world(|world| {
             let filter_state = filter_state.clone();
-            let context = Context { filter_state, properties: properties.collect(), ..Context::default() };
+            let context = Context { filter_state, properties, ..Context::default() };
             let context = world.open(context);
             world.enter(context);
             context

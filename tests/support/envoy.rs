@@ -48,8 +48,12 @@ pub struct Envoy {
     pub routed: Vec<Headers>,
     /// What the last request left in filter state, for the access log.
     pub filter_state: FilterState,
+    /// The claims of a valid token in each request, as `jwt_authn` leaves them under the name `jwt_payload`.
+    pub claims: Vec<(&'static str, Vec<u8>)>,
     /// How much Envoy buffers of a request and of a response.
     pub limits: (usize, usize),
+    /// Whether the two roles run in VMs of their own, so that neither finds what the other keeps in memory.
+    pub vms_apart: bool,
     /// Retries beyond what the filter asked for, as an Envoy that is configured otherwise may make.
     pub surplus_retries: usize,
     requests: usize,
@@ -73,7 +77,9 @@ impl Envoy {
             sent: Vec::new(),
             routed: Vec::new(),
             filter_state: FilterState::default(),
+            claims: Vec::new(),
             limits: (1 << 20, 1 << 20),
+            vms_apart: false,
             surplus_retries: 0,
             requests: 0,
         }
@@ -125,7 +131,12 @@ impl Envoy {
     pub fn ask(&mut self, request: Request) -> Answer {
         self.requests += 1;
         self.filter_state = FilterState::default();
-        let mut gateway = Filter::create(&self.gateway, &self.filter_state, &[]);
+        let claims = self.claims.iter().map(|(name, value)| {
+            let path =
+                format!("metadata\0filter_metadata\0envoy.filters.http.jwt_authn\0jwt_payload\0{name}");
+            (path, value.clone())
+        });
+        let mut gateway = Filter::create(&self.gateway, &self.filter_state, claims.collect());
         let mut client = Client::default();
         if let Err(reply) = self.serve(&mut gateway, &mut client, request) {
             self.reply(&mut gateway, &mut client, reply);
@@ -162,8 +173,15 @@ impl Envoy {
             if !self.clusters.contains_key(&cluster) {
                 return Err(local(503, "no healthy upstream", "no_healthy_upstream"));
             }
-            let properties = [("upstream\0request_attempt_count", number.to_le_bytes().to_vec())];
-            let mut provider = Filter::create(&self.provider, &self.filter_state, &properties);
+            if self.vms_apart
+                && let Some(plan) = self.filter_state.borrow_mut().get_mut("plan")
+            {
+                // After the version and the attempt: the ticket by which the plan is found in memory.
+                plan[5..13].fill(0xFF);
+            }
+            let attempt = "upstream\0request_attempt_count".to_string();
+            let properties = [(attempt, number.to_le_bytes().to_vec())].into();
+            let mut provider = Filter::create(&self.provider, &self.filter_state, properties);
             let message = (&mut headers, body.as_slice(), trailers.clone());
             let attempt = self.attempt(&cluster, &mut provider, message, gateway, client, retries > 0);
             provider.finish(false);

@@ -42,6 +42,7 @@ pub const CONFIG: &str = r#"{
     "smart": {"targets": [{"model": "small"}, {"model": "other"}, {"model": "last"}]},
     "stubborn": {"targets": [{"model": "small", "tries": 2}, {"model": "last"}]}
   },
+  "auth": {"anonymous": {"consumer": "anonymous"}},
   "bounds": {"request_bytes": 20000, "response_bytes": 20000, "held_bytes": 600}
 }"#;
 

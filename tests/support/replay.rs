@@ -4,6 +4,7 @@
 use modelgate::attempt::{Attempt, Head, Outcome, Piece};
 use modelgate::config::{Config, Vendor};
 use modelgate::plan::{Plan, PlannedTarget};
+use std::rc::Rc;
 
 /// What the client asked for.
 #[derive(Clone, Copy, Debug)]
@@ -34,29 +35,30 @@ impl Got {
 
 /// An attempt at a vendor; no other target is left.
 pub fn attempt(vendor: Vendor, asked: Asked) -> Attempt {
-    let config = r#"{"providers": {"p": {"vendor": "VENDOR", "base_url": "https://p.example/v1", "api_key": {"value": "the-key-of-p"}, "allow_unlisted": true}}}"#;
+    let config = r#"{"providers": {"p": {"vendor": "VENDOR", "base_url": "https://p.example/v1", "api_key": {"value": "the-key-of-p"}, "allow_unlisted": true}}, "auth": {"anonymous": {"consumer": "anonymous"}}}"#;
     let config = Config::parse(config.replace("VENDOR", vendor.as_str()).as_bytes(), &|_| None).unwrap();
     let target = PlannedTarget {
-        provider: "p".to_string(),
-        vendor: vendor.as_str().to_string(),
-        cluster: "p".to_string(),
-        model: "model".to_string(),
-        name: "model".to_string(),
+        provider: "p".into(),
+        vendor,
+        cluster: "p".into(),
+        model: "model".into(),
+        name: "model".into(),
         body_passes: false,
         max_output_tokens: None,
     };
     let plan = Plan {
-        attempt: 1,
         request_id: "req-1".to_string(),
         targets: vec![target],
         length: 0,
         headers: Vec::new(),
         dropped: String::new(),
+        kept: false,
         stream: asked.stream,
         include_usage: asked.include_usage,
         functions: asked.functions,
+        metered: None,
     };
-    Attempt::begin(&plan.to_bytes(), 1_700_000_000, &config).unwrap()
+    Attempt::begin(Rc::new(plan), 1, 1_700_000_000, &config).unwrap()
 }
 
 /// Plays a response whose body arrives in these pieces; the end comes in a piece of its own.

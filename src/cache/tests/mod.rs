@@ -12,6 +12,7 @@ use crate::json::{Document, Surrogates};
 use serde_json::{Value as Tree, json};
 
 const CONFIGURATION: &str = r#"{
+    "auth": {"anonymous": {"consumer": "anonymous"}},
     "providers": {"one": {"vendor": "openai", "api_key": {"value": "k"}}, "two": {"vendor": "anthropic", "api_key": {"value": "k"}}},
     "models": {
         "a": {"provider": "one"},

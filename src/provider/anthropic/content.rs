@@ -108,13 +108,13 @@ impl Block<'_> {
     }
 }
 
-/// The blocks of a message's content. Text that is blank is left out: the API rejects it.
+/// The blocks of a message's content; `message` is which one it is, from 0. Text that is blank is left out: the API rejects it.
 ///
 /// # Errors
 /// 400 for what has no counterpart: audio, files of another provider's store, media of other types.
 pub(super) fn blocks<'r>(
     content: &'r Content<'r>,
-    path: &str,
+    message: usize,
     outgoing: &mut Outgoing,
 ) -> Result<Vec<Block<'r>>, ApiError> {
     let parts = match content {
@@ -124,7 +124,7 @@ pub(super) fn blocks<'r>(
     };
     let mut blocks = Vec::with_capacity(parts.len());
     for (index, (part, value)) in parts.iter().enumerate() {
-        let at = |member: &str| format!("{path}.content[{index}]{member}");
+        let at = |member: &str| format!("messages[{message}].content[{index}]{member}");
         let block = match part {
             Part::Text(text) | Part::Refusal(text) => text_block(text),
             Part::Image { url, detail } => {

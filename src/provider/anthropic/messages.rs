@@ -39,17 +39,16 @@ impl<'r> Conversation<'r> {
         thought: &Thought,
         outgoing: &mut Outgoing,
     ) -> Result<Self, ApiError> {
-        let mut conversation = Self { system: Vec::new(), turns: Vec::new() };
+        let mut conversation = Self { system: Vec::new(), turns: Vec::with_capacity(request.messages.len()) };
         for (index, message) in request.messages.iter().enumerate() {
-            let path = format!("messages[{index}]");
             if message.name.is_some() && message.role != Role::Function {
                 super::lose(outgoing, "messages[].name");
             }
             let mut blocks = match message.role {
-                Role::Assistant => assistant(message, &path, thought, outgoing)?,
-                Role::Tool | Role::Function => vec![tool_result(message, &path, outgoing)?],
-                Role::System | Role::Developer => instructions(message, &path)?,
-                Role::User => content::blocks(&message.content, &path, outgoing)?,
+                Role::Assistant => assistant(message, index, thought, outgoing)?,
+                Role::Tool | Role::Function => vec![tool_result(message, index, outgoing)?],
+                Role::System | Role::Developer => instructions(message, index)?,
+                Role::User => content::blocks(&message.content, index, outgoing)?,
             };
             let last = blocks.last_mut().filter(|block| !matches!(block.kind, Kind::Thinking(_)));
             if let Some(block) = last {
@@ -114,25 +113,25 @@ impl<'r> Conversation<'r> {
     }
 }
 
-fn instructions<'r>(message: &'r Message<'r>, path: &str) -> Result<Vec<Block<'r>>, ApiError> {
+fn instructions<'r>(message: &'r Message<'r>, at: usize) -> Result<Vec<Block<'r>>, ApiError> {
     if let Content::Parts(parts) = &message.content
         && let Some(index) = parts.iter().position(|(part, _)| !matches!(part, Part::Text(_)))
     {
-        let param = format!("{path}.content[{index}].type");
+        let param = format!("messages[{at}].content[{index}].type");
         return Err(ApiError::invalid_param(param, "instructions can hold text only").coded("invalid_value"));
     }
-    content::blocks(&message.content, path, &mut Outgoing::default())
+    content::blocks(&message.content, at, &mut Outgoing::default())
 }
 
 fn assistant<'r>(
     message: &'r Message<'r>,
-    path: &str,
+    at: usize,
     thought: &Thought,
     outgoing: &mut Outgoing,
 ) -> Result<Vec<Block<'r>>, ApiError> {
     let replayed = message.thinking_blocks.iter().filter(|block| thought.on && thinking::is_signed(**block));
     let mut blocks: Vec<Block<'r>> = replayed.map(|block| Kind::Thinking(*block).into()).collect();
-    let said = content::blocks(&message.content, path, outgoing)?;
+    let said = content::blocks(&message.content, at, outgoing)?;
     let declined = message.refusal.as_ref().filter(|_| said.is_empty()).and_then(content::text_block);
     if said.is_empty() && declined.is_none() && message.tool_calls.is_empty() {
         // Thinking alone is no turn.
@@ -142,13 +141,13 @@ fn assistant<'r>(
     blocks.extend(declined);
     for (index, call) in message.tool_calls.iter().enumerate() {
         let kind =
-            Kind::ToolUse { id: id(&call.id), name: call.name.borrow(), input: input(call, path, index)? };
+            Kind::ToolUse { id: id(&call.id), name: call.name.borrow(), input: input(call, at, index)? };
         blocks.push(kind.into());
     }
     Ok(blocks)
 }
 
-fn input<'r>(call: &'r ToolCall<'r>, path: &str, index: usize) -> Result<Input<'r>, ApiError> {
+fn input<'r>(call: &'r ToolCall<'r>, at: usize, index: usize) -> Result<Input<'r>, ApiError> {
     if call.custom {
         return Ok(Input::Free(call.arguments.borrow()));
     }
@@ -161,18 +160,18 @@ fn input<'r>(call: &'r ToolCall<'r>, path: &str, index: usize) -> Result<Input<'
     if is_object {
         return Ok(Input::Json(json));
     }
-    let param = format!("{path}.tool_calls[{index}].function.arguments");
+    let param = format!("messages[{at}].tool_calls[{index}].function.arguments");
     let message = "this model takes only arguments that are a JSON object";
     Err(ApiError::invalid_param(param, message).coded("invalid_value").blaming(Blame::Target))
 }
 
 fn tool_result<'r>(
     message: &'r Message<'r>,
-    path: &str,
+    at: usize,
     outgoing: &mut Outgoing,
 ) -> Result<Block<'r>, ApiError> {
     let id = message.tool_call_id.as_ref().map(id).unwrap_or_default();
-    let content = content::blocks(&message.content, path, outgoing)?;
+    let content = content::blocks(&message.content, at, outgoing)?;
     Ok(Kind::ToolResult { id, content }.into())
 }
 

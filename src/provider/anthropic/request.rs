@@ -161,7 +161,9 @@ impl<'r> Plan<'r> {
     /// Lists the members that have no counterpart and said something.
     fn lose_the_rest(&mut self, request: &Request<'_>) {
         for (key, value) in request.value.entries() {
-            let Some(key) = key.text() else { continue };
+            let Some(key) = key.text().filter(|key| !KNOWN.iter().any(|known| key == known)) else {
+                continue;
+            };
             let key = key.decode();
             let idle = match value.kind() {
                 Kind::Null => true,
@@ -171,7 +173,7 @@ impl<'r> Plan<'r> {
                 Kind::Array => value.items().next().is_none() || key == "modalities",
                 Kind::Object => value.entries().next().is_none(),
             };
-            if !idle && !KNOWN.contains(&key.as_ref()) {
+            if !idle {
                 super::lose(&mut self.outgoing, key.into_owned());
             }
         }

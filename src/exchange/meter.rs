@@ -1,0 +1,296 @@
+//! What a request may use, and what it has used: reserved before it is forwarded, settled when it is over.
+//!
+//! How long the prompt is and how long the answer will be is estimated, from what models and consumers were seen to do
+//! before; when the request is over, what providers say was used takes the place of that. What they did not say, because
+//! the stream was cut or the client left, is counted by what was delivered, and labelled as estimated.
+
+use super::Reply;
+use crate::chat::{Request, Usage};
+use crate::config::{Config, Consumer, Model};
+use crate::cost::{self, Provenance};
+use crate::error::ApiError;
+use crate::estimate::{Calibration, Family, Makeup};
+use crate::money::NanoUsd;
+use crate::quota::{self, Actual, Ask, HolderId, Refusal, Reservation, Unsettled};
+use crate::store::{Store, update};
+use crate::time::Timestamp;
+use std::cell::RefCell;
+use std::rc::Rc;
+
+/// How sure a reservation is to suffice for the answer: so many answers of a thousand are not longer.
+const SURE: u16 = 900;
+/// How many tokens more a stream reserves at least when it outgrows what it has: not for each word anew.
+const LEAST_MORE: u64 = 32;
+/// Nothing is lost but one lesson among many.
+const ATTEMPTS: u32 = 4;
+
+/// Where it is counted.
+#[derive(Clone, Copy)]
+pub struct Books<'a> {
+    /// What all workers share.
+    pub store: &'a dyn Store,
+    /// The time.
+    pub now: Timestamp,
+    /// Which instance of the VM this is.
+    pub holder: HolderId,
+    /// What could not be written yet; to be tried again from time to time.
+    pub unsettled: &'a RefCell<Vec<Unsettled>>,
+}
+
+/// What a request has reserved.
+#[derive(Debug, PartialEq)]
+pub struct Meter {
+    consumer: Rc<Consumer>,
+    /// The models of the plan's targets.
+    models: Vec<Rc<Model>>,
+    reservation: Reservation,
+    makeup: Makeup,
+    input: u64,
+    images: u64,
+    /// Where a limit may end a stream: what watches over it.
+    watch: Option<Watch>,
+}
+
+/// Watches that a stream does not outgrow what is reserved for it.
+#[derive(Debug, PartialEq)]
+struct Watch {
+    /// Tokens of the answer that are reserved.
+    reserved: u64,
+    /// How the model of this attempt counts, from 0; read when its stream begins.
+    counts: Option<(usize, Calibration)>,
+}
+
+/// What one attempt has used.
+#[derive(Clone, Copy, Debug)]
+pub struct Used {
+    /// What the provider said.
+    pub usage: Option<Usage>,
+    /// What of the answer nobody has counted; none if the attempt came to no answer.
+    pub said: Option<Makeup>,
+}
+
+/// What a request has used in all.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Statement {
+    /// Tokens of prompts.
+    pub input: u64,
+    /// Tokens of answers.
+    pub output: u64,
+    /// What they cost; none if a model has no price.
+    pub cost: Option<NanoUsd>,
+    /// Who says so; none where nothing was used.
+    pub provenance: Option<Provenance>,
+}
+
+/// Whether what requests use is counted at all: there are limits or prices.
+pub(super) fn is_on(config: &Config) -> bool {
+    config.has_limits() || config.has_prices()
+}
+
+impl Meter {
+    /// Reserves what the request is expected to use of all limits that concern it.
+    ///
+    /// # Errors
+    /// The reply to one that is not admitted.
+    pub(super) fn open(
+        request: &Request<'_>,
+        models: Vec<Rc<Model>>,
+        consumer: &Rc<Consumer>,
+        config: &Config,
+        books: Books<'_>,
+    ) -> Result<Option<Box<Self>>, Reply> {
+        let Some(first) = models.first().filter(|_| is_on(config)) else { return Ok(None) };
+        let images = request.images();
+        let family = Family::of(first.provider.vendor, first.upstream.as_str());
+        let makeup = Makeup::read(request).served_by(request, family, first.upstream.as_str());
+        let price = config.price(first);
+        let mut ask = Ask {
+            consumer: asker(consumer),
+            tier: &consumer.tier.name,
+            model: first,
+            input: 0,
+            output: 0,
+            cost: NanoUsd::ZERO,
+            now: books.now,
+            holder: books.holder,
+        };
+        if config.has_limits() {
+            ask.input = calibration(first, family, books.store).tokens(&makeup);
+            ask.output = expected_output(request, first, consumer, books.store);
+            ask.cost =
+                price.map_or(NanoUsd::ZERO, |price| cost::expected(&price, ask.input, ask.output, images));
+            if let Some(limit) = quota::in_money(config.limits(), &ask)
+                && let Some(model) = models.iter().find(|model| config.price(model).is_none())
+            {
+                let message = format!(
+                    "the limit \"{}\" is in money, and the model '{}' has no price",
+                    limit.name, model.name
+                );
+                return Err(ApiError::new(503, "server_error", message).coded("price_unknown").into());
+            }
+        }
+        let input = ask.input;
+        match quota::admit(books.store, config.limits(), &ask) {
+            Ok(reservation) => {
+                let consumer = Rc::clone(consumer);
+                let watch = reservation.may_stop().then_some(Watch { reserved: ask.output, counts: None });
+                Ok(Some(Box::new(Self { consumer, models, reservation, makeup, input, images, watch })))
+            }
+            Err(refusal) => Err(refused(*refusal, books)),
+        }
+    }
+
+    /// How the limits stand that concern the request, for its answer's headers.
+    #[must_use]
+    pub fn standing(&self) -> Vec<(&'static str, String)> {
+        quota::rate_limit(self.reservation.standings())
+    }
+
+    /// The limits that only observe, and would have refused the request.
+    #[must_use]
+    pub fn observed(&self) -> String {
+        let names: Vec<_> =
+            self.reservation.observed().iter().map(|denied| denied.limit.name.as_str()).collect();
+        names.join(",")
+    }
+
+    /// Whether a limit may end the stream, so that it has to be asked whether it may go on.
+    #[must_use]
+    pub fn watches(&self) -> bool {
+        self.watch.is_some()
+    }
+
+    /// What the stream of an attempt, counted from 1, has used, if it has to end after it has said so much. Where it may go
+    /// on, what is not reserved yet is reserved first, some of it in advance.
+    pub fn exhausted(
+        &mut self,
+        attempt: usize,
+        said: &Makeup,
+        config: &Config,
+        books: Books<'_>,
+    ) -> Option<Usage> {
+        let model = attempt.checked_sub(1).and_then(|at| self.models.get(at));
+        let (Some(watch), Some(model)) = (&mut self.watch, model) else { return None };
+        let counts = match watch.counts.take() {
+            Some((of, counts)) if of == attempt => counts,
+            _ => {
+                let family = Family::of(model.provider.vendor, model.upstream.as_str());
+                calibration(model, family, books.store)
+            }
+        };
+        let completion = counts.tokens(said);
+        watch.counts = Some((attempt, counts));
+        let beyond = completion.checked_sub(watch.reserved).filter(|beyond| *beyond > 0)?;
+        let output = beyond.max(watch.reserved / 4).max(LEAST_MORE);
+        let of = |completion| Usage { completion, ..Usage::default() };
+        let cost = config.price(model).map_or(NanoUsd::ZERO, |price| {
+            let [with, without] = [output, 0].map(|output| cost::cost(&price, &of(output), 0).nanos());
+            NanoUsd::new(with.saturating_sub(without))
+        });
+        let more = Actual { input: 0, output, cost };
+        match quota::extend(books.store, &mut self.reservation, more, books.now) {
+            Ok(()) => {
+                watch.reserved = watch.reserved.saturating_add(output);
+                None
+            }
+            Err(stopped) => {
+                books.unsettled.borrow_mut().extend(stopped.unsettled);
+                Some(Usage { prompt: self.input, ..of(completion) })
+            }
+        }
+    }
+
+    /// Gives back what was reserved for a request that never reached a provider.
+    pub fn release(self, books: Books<'_>) {
+        let Err(unsettled) = quota::release(books.store, self.reservation, books.now) else { return };
+        books.unsettled.borrow_mut().push(unsettled);
+    }
+
+    /// Settles with what the attempts have used, in their order.
+    pub fn settle(self, used: &[Used], config: &Config, books: Books<'_>) -> Statement {
+        let mut statement = Statement { cost: Some(NanoUsd::ZERO), ..Statement::default() };
+        for (used, model) in used.iter().zip(&self.models) {
+            let family = Family::of(model.provider.vendor, model.upstream.as_str());
+            let (usage, provenance) = match (used.usage, used.said) {
+                (Some(usage), _) => {
+                    if config.has_limits() {
+                        self.learn(model, family, &usage, books);
+                    }
+                    (usage, Provenance::Provider)
+                }
+                (None, Some(said)) => {
+                    let calibration = calibration(model, family, books.store);
+                    let prompt = if self.input > 0 { self.input } else { calibration.tokens(&self.makeup) };
+                    let completion = calibration.tokens(&said);
+                    (Usage { prompt, completion, ..Usage::default() }, Provenance::Estimated)
+                }
+                (None, None) => continue,
+            };
+            statement.add(&usage, provenance);
+            let cost = config.price(model).map(|price| cost::cost(&price, &usage, self.images));
+            statement.cost = statement.cost.zip(cost).map(|(sum, cost)| sum.saturating_add(cost));
+        }
+        let Statement { input, output, cost, .. } = statement;
+        let actual = Actual { input, output, cost: cost.unwrap_or_default() };
+        if let Err(unsettled) = quota::settle(books.store, self.reservation, actual, books.now) {
+            books.unsettled.borrow_mut().push(unsettled);
+        }
+        statement
+    }
+
+    /// What a provider reports is how the next estimates get better.
+    fn learn(&self, model: &Model, family: Family, usage: &Usage, books: Books<'_>) {
+        let Books { store, now, .. } = books;
+        let consumer = self.consumer.name.as_str();
+        // A lesson that could not be written is one of many.
+        let _ = quota::learn::learn(store, consumer, model.name.as_str(), usage.completion, now);
+        let _ = update(store, &calibration_key(model, family), ATTEMPTS, |old| {
+            let mut calibration = Calibration::read(old.unwrap_or_default(), family);
+            calibration.learn(&self.makeup, usage.prompt);
+            ((), Some(calibration.to_bytes()))
+        });
+    }
+}
+
+impl Statement {
+    fn add(&mut self, usage: &Usage, provenance: Provenance) {
+        self.input = self.input.saturating_add(usage.prompt);
+        self.output = self.output.saturating_add(usage.completion);
+        self.provenance = Some(self.provenance.map_or(provenance, |so_far| so_far.and(provenance)));
+    }
+}
+
+fn asker(consumer: &Consumer) -> quota::Consumer<'_> {
+    match consumer.listed {
+        true => quota::Consumer::Configured(&consumer.name),
+        false => quota::Consumer::OfToken(&consumer.name),
+    }
+}
+
+/// How long the answers will be, all choices together.
+fn expected_output(request: &Request<'_>, model: &Model, consumer: &Consumer, store: &dyn Store) -> u64 {
+    let most = request.max_tokens.or(model.max_output_tokens).map(|most| most.saturating_mul(request.n));
+    let prior = quota::learn::prior(model.max_output_tokens);
+    quota::learn::expected(store, consumer.name.as_str(), model.name.as_str(), SURE, prior, most)
+}
+
+fn calibration(model: &Model, family: Family, store: &dyn Store) -> Calibration {
+    let known = store.get(&calibration_key(model, family));
+    Calibration::read(known.as_ref().map_or(&[], |(bytes, _)| bytes), family)
+}
+
+/// A model that only clients have named shares with all others of its family: there is no end of their names.
+fn calibration_key(model: &Model, family: Family) -> String {
+    match model.listed {
+        true => format!("tokens model {}", model.name),
+        false => format!("tokens family {family:?}"),
+    }
+}
+
+fn refused(refusal: Refusal, books: Books<'_>) -> Reply {
+    let Refusal { denied, standings, unsettled } = refusal;
+    books.unsettled.borrow_mut().extend(unsettled);
+    let mut headers = quota::retry_after(&denied, books.now);
+    headers.extend(quota::rate_limit(&standings));
+    Reply { headers, ..denied.error(books.now).into() }
+}

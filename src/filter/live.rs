@@ -1,0 +1,74 @@
+//! The requests under way in this VM, so that their attempts find in memory what the host would have to hand over.
+//!
+//! Both roles run in the same VM, and a request stays on its worker. A value read back from Envoy costs more than all that is
+//! done with it here, so an attempt reads its ticket, and finds the rest by that. Where the roles run in different VMs, as
+//! while a new build is being rolled out, the ticket finds nothing, and everything goes by way of Envoy.
+
+use super::abi;
+use crate::attempt::Spent;
+use crate::exchange::Meter;
+use crate::plan::Plan;
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+/// A request that was forwarded, as its gateway role and its attempts see it.
+pub(super) struct Live {
+    pub plan: Rc<Plan>,
+    /// Whether the last attempt let an answer go that is for the client.
+    pub answered: Cell<bool>,
+    /// What is reserved for it, until it is settled.
+    pub meter: RefCell<Option<Box<Meter>>>,
+    /// What each attempt has used.
+    pub spent: RefCell<Vec<Rc<Spent>>>,
+}
+
+/// Keeps a request among those under way for as long as it lives itself.
+pub(super) struct Ticket {
+    number: u64,
+    live: Rc<Live>,
+}
+
+thread_local! {
+    static ALL: RefCell<BTreeMap<u64, Rc<Live>>> = RefCell::default();
+    static LAST: Cell<u64> = const { Cell::new(0) };
+}
+
+impl Ticket {
+    pub fn new(plan: Plan, meter: Option<Box<Meter>>) -> Self {
+        let live = Rc::new(Live {
+            plan: Rc::new(plan),
+            answered: Cell::new(false),
+            meter: RefCell::new(meter),
+            spent: RefCell::default(),
+        });
+        // The count begins at the nanosecond of its first use: no VM gives so many tickets in so short a time that one
+        // that comes after it on the same worker could give the same.
+        let number = match LAST.get() {
+            0 => abi::now(),
+            last => last.wrapping_add(1),
+        };
+        LAST.set(number);
+        ALL.with_borrow_mut(|all| all.insert(number, Rc::clone(&live)));
+        Self { number, live }
+    }
+
+    pub fn number(&self) -> u64 {
+        self.number
+    }
+
+    pub fn live(&self) -> &Live {
+        &self.live
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        ALL.with_borrow_mut(|all| all.remove(&self.number));
+    }
+}
+
+/// The request with this ticket, if it is under way in this VM.
+pub(super) fn find(ticket: u64) -> Option<Rc<Live>> {
+    ALL.with_borrow(|all| all.get(&ticket).cloned())
+}

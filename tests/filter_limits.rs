@@ -1,0 +1,219 @@
+//! The whole filter on a fake Envoy: what a request needs is reserved before it is forwarded and settled when it is over,
+//! however it ends; what does not fit is refused and told when it will.
+
+mod support;
+
+use serde_json::{Value, json};
+use support::{
+    Answer, DONE, End, Envoy, Request, Response, Sent, chat, closing, completion, opening, says, stream,
+    usage, world,
+};
+
+/// Two providers, the first of which costs more, under these limits.
+fn configuration(limits: &Value) -> String {
+    let provider = |name: &str| json!({"vendor": "openai", "base_url": format!("https://{name}.example/v1"), "api_key": {"value": format!("key-of-{name}")}});
+    json!({
+        "providers": {"a": provider("a"), "b": provider("b")},
+        "models": {
+            "dear": {"provider": "a", "price": {"input": 1_000, "output": 10_000}, "max_output_tokens": 100},
+            "cheap": {"provider": "b", "price": {"input": 1, "output": 10}, "max_output_tokens": 100},
+            "priceless": {"provider": "b"},
+        },
+        "routes": {"smart": {"targets": [{"model": "dear"}, {"model": "cheap"}]}},
+        "auth": {"anonymous": {"consumer": "acme"}},
+        "limits": limits,
+    })
+    .to_string()
+}
+
+/// Every provider answers with 1 token of prompt and 2 of answer, in the way that was asked for.
+fn envoy(limits: &Value) -> Envoy {
+    let answer = |sent: &Sent| {
+        let streams = sent.json()["stream"] == true;
+        if streams { Response::stream(stream(&["hello"])) } else { Response::json(200, completion("hello")) }
+    };
+    Envoy::new(&configuration(limits)).cluster("a", answer).cluster("b", answer)
+}
+
+fn ask(envoy: &mut Envoy, model: &str, more: &str) -> Answer {
+    envoy.ask(Request::chat(chat(model, more)))
+}
+
+fn after(seconds: u64) {
+    world(|world| world.now += seconds * 1_000_000_000);
+}
+
+/// How much is left of the only limit.
+fn left(answer: &Answer) -> u64 {
+    let (_, left) = answer.header("ratelimit").split_once(";r=").expect("a limit");
+    let digits = left.split(|c: char| !c.is_ascii_digit()).next().unwrap_or_default();
+    digits.parse().expect("a number")
+}
+
+#[test]
+fn requests_beyond_a_limit_are_refused_until_the_time_that_is_told() {
+    let mut envoy = envoy(&json!([{"name": "rpm", "per": ["consumer"], "requests": 2, "window": "minute"}]));
+    for left in ["1", "0"] {
+        let answer = ask(&mut envoy, "dear", "");
+        assert_eq!((answer.status, answer.header("x-ratelimit-remaining-requests")), (200, left));
+        after(10);
+    }
+    let refused = ask(&mut envoy, "dear", "");
+    assert_eq!((refused.status, refused.error()["code"].as_str()), (429, Some("rate_limit_exceeded")));
+    assert!(refused.error()["message"].as_str().unwrap().contains("\"rpm\""), "{}", refused.error());
+    assert_eq!(envoy.tried(), ["a", "a"]);
+    let wait: u64 = refused.header("retry-after-ms").parse().unwrap();
+    assert_eq!(refused.header("retry-after"), wait.div_ceil(1000).to_string());
+    world(|world| world.now += (wait - 1) * 1_000_000);
+    assert_eq!(ask(&mut envoy, "dear", "").status, 429);
+    world(|world| world.now += 1_000_000);
+    assert_eq!(ask(&mut envoy, "dear", "").status, 200);
+}
+
+#[test]
+fn what_was_reserved_is_settled_to_what_the_provider_says() {
+    for more in ["", r#","stream":true"#] {
+        let mut envoy = envoy(&json!([{"name": "tokens", "tokens": 10_000, "window": "day"}]));
+        for used in [0, 3, 6] {
+            let answer = ask(&mut envoy, "dear", more);
+            // What is reserved for this one is not there now: at least its answer's expected length.
+            assert!(
+                answer.status == 200 && left(&answer) < 10_000 - used - 50,
+                "{}",
+                answer.header("ratelimit")
+            );
+            assert_eq!(
+                ["tokens_in", "tokens_out", "usage"].map(|name| envoy.logged(name)),
+                ["1", "2", "provider"]
+            );
+        }
+        let answer = ask(&mut envoy, "dear", more);
+        let reserved = 10_000 - 9 - left(&answer);
+        assert!((50..300).contains(&reserved), "{reserved}");
+    }
+}
+
+#[test]
+fn an_attempt_costs_what_the_model_costs_that_served_it() {
+    let mut envoy = envoy(&json!([{"name": "budget", "usd": 100, "window": "month"}]));
+    let answer = ask(&mut envoy, "smart", "");
+    assert_eq!((answer.header("x-modelgate-cost-usd"), &*envoy.logged("cost_usd")), ("0.021", "0.021"));
+    envoy.script("a", |_| Response::error(500, "the provider fails"));
+    let answer = ask(&mut envoy, "smart", "");
+    assert_eq!((answer.header("x-modelgate-cost-usd"), &*envoy.logged("cost_usd")), ("0.000021", "0.000021"));
+    // Both are settled: of a hundred dollars so much is left but for what is reserved for this one.
+    let left = left(&ask(&mut envoy, "cheap", ""));
+    assert!((100_000_000 - 21_021 - 3_000..=100_000_000 - 21_021).contains(&left), "{left}");
+}
+
+#[test]
+fn what_failed_is_given_back() {
+    let limits =
+        json!([{"name": "tokens", "tokens": 1_000, "window": "day"}, {"name": "slots", "concurrent": 1}]);
+    for response in [Response::error(500, "no"), Response::refused(), Response::error(400, "no")] {
+        let mut envoy = envoy(&limits);
+        envoy.script("b", move |_| response.clone());
+        for _ in 0..30 {
+            assert_ne!(ask(&mut envoy, "cheap", "").status, 429);
+        }
+        assert_eq!(ask(&mut envoy, "dear", "").status, 200);
+    }
+    let mut envoy = envoy(&limits);
+    for _ in 0..30 {
+        assert_eq!(ask(&mut envoy, "dear", r#","temperature":9"#).status, 400);
+    }
+    assert_eq!(ask(&mut envoy, "dear", "").status, 200);
+}
+
+#[test]
+fn a_stream_that_is_cut_is_charged_by_what_was_delivered_and_says_so() {
+    let text = "a few words that were delivered before the end ";
+    let body = [opening(), says(text), says(text)].concat();
+    for response in [
+        Response::stream(&body).ending(End::Reset),
+        Response::stream(&body),
+        Response::stream([body.clone(), closing(), DONE.to_string()].concat()),
+    ] {
+        let mut envoy = envoy(&json!([{"name": "tokens", "tokens": 10_000, "window": "day"}]));
+        envoy.script("a", move |_| response.clone());
+        ask(&mut envoy, "dear", r#","stream":true"#);
+        let [input, output, usage] = ["tokens_in", "tokens_out", "usage"].map(|name| envoy.logged(name));
+        assert_eq!(usage, "estimated");
+        let (input, output): (u64, u64) = (input.parse().unwrap(), output.parse().unwrap());
+        assert!((1..30).contains(&input) && (14..28).contains(&output), "{input} {output}");
+    }
+    // What was said is not counted where the provider counts it.
+    let mut envoy = envoy(&json!([{"name": "tokens", "tokens": 10_000, "window": "day"}]));
+    envoy.script("a", move |_| {
+        Response::stream([body.clone(), closing(), usage(), DONE.to_string()].concat())
+    });
+    ask(&mut envoy, "dear", r#","stream":true"#);
+    assert_eq!(["tokens_out", "usage"].map(|name| envoy.logged(name)), ["2", "provider"]);
+}
+
+#[test]
+fn where_a_limit_is_in_money_a_model_without_a_price_is_refused() {
+    let mut envoy = envoy(&json!([{"name": "budget", "usd": 100, "window": "month"}]));
+    let answer = ask(&mut envoy, "priceless", "");
+    assert_eq!((answer.status, answer.error()["code"].as_str()), (503, Some("price_unknown")));
+    let mut envoy = self::envoy(&json!([{"name": "rpm", "requests": 5, "window": "minute"}]));
+    assert_eq!(ask(&mut envoy, "priceless", "").status, 200);
+    assert_eq!(envoy.logged("cost_usd"), "");
+}
+
+#[test]
+fn a_limit_that_observes_refuses_nothing_and_reports_what_it_would() {
+    let mut envoy = envoy(&json!([{"name": "rpm", "requests": 1, "window": "minute", "mode": "observe"}]));
+    for told in ["", "rpm", "rpm"] {
+        let answer = ask(&mut envoy, "dear", "");
+        assert_eq!(
+            (answer.status, answer.header("ratelimit"), &*envoy.logged("limits_observed")),
+            (200, "", told)
+        );
+    }
+}
+
+#[test]
+fn without_limits_and_prices_nothing_is_counted() {
+    let mut document: Value = serde_json::from_str(&configuration(&json!([]))).unwrap();
+    for model in ["dear", "cheap"] {
+        document["models"][model].as_object_mut().unwrap().remove("price");
+    }
+    let mut envoy =
+        Envoy::new(&document.to_string()).answering("a", Response::json(200, completion("hello")));
+    assert_eq!(ask(&mut envoy, "dear", "").header("x-modelgate-cost-usd"), "");
+    assert_eq!(envoy.logged("usage"), "");
+}
+
+#[test]
+fn a_stream_that_outgrows_its_budget_is_ended_cleanly_where_the_limit_says_so() {
+    let words = "words that go on and on and on without an end ";
+    let long: String = [opening()].into_iter().chain((0..40).map(|_| says(words))).collect();
+    let body = [long, closing(), usage(), DONE.to_string()].concat();
+    for (on_exceed, ends) in [("finish", "stop"), ("stop", "length")] {
+        let limit = json!({"name": "answers", "output_tokens": 150, "window": "day", "on_exceed": on_exceed});
+        let mut envoy = envoy(&json!([limit]));
+        let pieces: Vec<_> = body.split_inclusive("\n\n").map(str::to_owned).collect();
+        envoy.script("a", move |_| Response::stream("").in_pieces(&pieces));
+        let answer = ask(&mut envoy, "dear", r#","stream":true,"stream_options":{"include_usage":true}"#);
+        let events: Vec<_> = answer.text().split_terminator("\n\n").map(str::to_owned).collect();
+        assert_eq!(events.last().map(String::as_str), Some("data: [DONE]"), "{on_exceed}");
+        let chunk = |at: usize| -> Value {
+            serde_json::from_str(events[at].strip_prefix("data: ").unwrap()).unwrap()
+        };
+        let (usage, finish) = (chunk(events.len() - 2), chunk(events.len() - 3));
+        assert_eq!(finish["choices"][0]["finish_reason"], ends);
+        assert_eq!((&finish["id"], &usage["id"]), (&json!("chatcmpl-1"), &json!("chatcmpl-1")));
+        let said = events.len() - 4;
+        if on_exceed == "stop" {
+            // 150 tokens are there, and are reserved 32 at a time; each of the texts has about ten.
+            assert!((10..=20).contains(&said), "{said}");
+            assert!((118..=160).contains(&usage["usage"]["completion_tokens"].as_u64().unwrap()), "{usage}");
+        } else {
+            assert_eq!(said, 40);
+        }
+        // The provider has said all of it and is believed; the next one has what is left.
+        assert_eq!(envoy.logged("tokens_out"), "2");
+        assert_eq!(ask(&mut envoy, "cheap", "").status, 200);
+    }
+}
