@@ -188,7 +188,12 @@ fn cache_stream(bencher: Bencher<'_, '_>, size: usize) {
     let mut recorder = Recorder::new(1, usize::MAX, false);
     recorder.answer(answer.to_string().as_bytes());
     let keys = Keys { exact: Key::from_bytes([1; 32]), context: Key::from_bytes([2; 32]) };
-    let entry = recorder.finish(keys, Origin { provider: "openai", model: "gpt-5" }, None, 1);
+    let entry = recorder.finish(
+        keys,
+        Origin { provider: "openai", model: "gpt-5" },
+        None,
+        Timestamp::from_seconds(1),
+    );
     let bytes = entry.expect("an answer").to_bytes();
     bencher.counter(BytesCount::new(size)).bench_local(|| {
         let entry = Entry::from_bytes(black_box(&bytes).clone(), &keys);

@@ -10,6 +10,7 @@ mod support {
 
 use modelgate::cache::{Entry, Key, Keys, Origin, Recorder};
 use modelgate::sse::Splitter;
+use modelgate::time::Timestamp;
 use support::openai_client::{self as client, Seen};
 use support::recordings::{Row, rows};
 use support::replay::{Asked, STREAM_WITH_USAGE, WHOLE, attempt, play};
@@ -44,7 +45,7 @@ fn pass(row: &Row, asked: Asked) -> Option<Passed> {
     }
     let keys = Keys { exact: Key::from_bytes([1; 32]), context: Key::from_bytes([2; 32]) };
     let origin = Origin { provider: "p", model: "model" };
-    let entry = recorder.finish(keys, origin, None, 1_700_000_000);
+    let entry = recorder.finish(keys, origin, None, Timestamp::from_seconds(1_700_000_000));
     // As it comes back from where it is kept.
     let entry = entry.map(|entry| Entry::from_bytes(entry.to_bytes(), &keys).expect("an entry"));
     Some(Passed { seen, entry })

@@ -14,6 +14,7 @@ use super::entry::Entry;
 use super::key::{Key, Keys};
 use crate::config::CacheStore;
 use crate::store::{self, Expected, Store};
+use crate::time::Timestamp;
 
 /// Where the answers are.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -39,8 +40,8 @@ const MOST_PLACES: u64 = 64;
 const LONGEST: u64 = 4;
 /// How often a lost race is run again before the answer is not kept.
 const ATTEMPTS: u32 = 4;
-/// How far workers' clocks may differ, in seconds.
-const SKEW: i64 = 5;
+/// How far workers' clocks may differ, in milliseconds.
+const SKEW: u64 = 5_000;
 
 impl Answers {
     /// The places that there is room for.
@@ -57,19 +58,20 @@ impl Answers {
         Self { sets, room, entry_bytes: store.entry_bytes }
     }
 
-    /// The answer under `keys`, if it is there and less than `ttl` seconds old. `now` is Unix time in
-    /// seconds. Whoever looks for the answer to a similar question has another exact key, but its own
+    /// The answer under `keys`, if it is there and less than `ttl` seconds old. Whoever looks for the answer to a similar question has another exact key, but its own
     /// context: an answer from another one is none.
-    pub fn find(&self, store: &dyn Store, keys: &Keys, ttl: u64, now: i64) -> Option<Found> {
+    pub fn find(&self, store: &dyn Store, keys: &Keys, ttl: u64, now: Timestamp) -> Option<Found> {
         let set = self.set(&keys.exact);
         let (bytes, version) = store.get(&directory(set))?;
         let mut places = Directory::from_bytes(&bytes)?;
         let place = places.find(keys.exact.part(1))?;
         let (bytes, _) = store.get(&slot(set, place))?;
         let entry = Entry::from_bytes(bytes, keys)?;
+        let age = now.since(entry.made) / 1000;
         // An answer of the future was made before a clock was put back: nobody knows how old it is.
-        let age = now.saturating_sub(entry.made);
-        let age = u64::try_from(age.max(0)).ok().filter(|_| age >= -SKEW).filter(|age| *age < ttl)?;
+        if entry.made.since(now) > SKEW || age >= ttl {
+            return None;
+        }
         if places.touch(place, seconds(now)) {
             // A lost race loses a note of no importance.
             let _ = store.set(&directory(set), &places.to_bytes(), Expected::Version(version));
@@ -77,9 +79,8 @@ impl Answers {
         Some(Found { entry, age })
     }
 
-    /// Keeps an answer that is good for `ttl` seconds, if it is not too long. `now` is Unix time in
-    /// seconds. Says whether it is kept.
-    pub fn keep(&self, store: &dyn Store, entry: &Entry, ttl: u64, now: i64) -> bool {
+    /// Keeps an answer that is good for `ttl` seconds, if it is not too long. Says whether it is kept.
+    pub fn keep(&self, store: &dyn Store, entry: &Entry, ttl: u64, now: Timestamp) -> bool {
         let bytes = entry.to_bytes();
         let size = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
         if entry.completion.len() > self.entry_bytes as usize || u64::from(size) > self.room.bytes {
@@ -87,7 +88,7 @@ impl Answers {
         }
         let key = &entry.keys.exact;
         let set = self.set(key);
-        let expires = seconds(now.saturating_add_unsigned(ttl));
+        let expires = seconds(now.after(ttl.saturating_mul(1000)));
         let arrival = Arrival { tag: key.part(1), size, expires };
         let admitted = store::update(store, &directory(set), ATTEMPTS, |old| {
             let unknown = || Directory::unknown(self.room.places);
@@ -125,7 +126,7 @@ fn slot(set: u64, place: usize) -> String {
     format!("cache/set/{set}/{place}")
 }
 
-/// Unix time in a form that lasts until 2106.
-fn seconds(time: i64) -> u32 {
-    u32::try_from(time.max(0)).unwrap_or(u32::MAX)
+/// Unix time in seconds, in a form that lasts until 2106.
+fn seconds(time: Timestamp) -> u32 {
+    u32::try_from(time.seconds()).unwrap_or(u32::MAX)
 }

@@ -8,14 +8,15 @@ use super::bytes::{checksum, put_text, take, take_text};
 use super::key::{Key, Keys};
 use crate::chat::{ChunkWriter, Event, Usage, reread};
 use crate::json::{Document, Surrogates};
+use crate::time::Timestamp;
 
 /// An answer and where it came from.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Entry {
     /// What was asked.
     pub keys: Keys,
-    /// When the answer was complete, in Unix time in seconds.
-    pub made: i64,
+    /// When the answer was complete.
+    pub made: Timestamp,
     /// The provider's name in the configuration.
     pub provider: String,
     /// The model's name in the catalog.
@@ -40,7 +41,7 @@ impl Entry {
         out.extend([0; 8]);
         out.extend(self.keys.exact.as_bytes());
         out.extend(self.keys.context.as_bytes());
-        out.extend(self.made.to_le_bytes());
+        out.extend(self.made.millis().to_le_bytes());
         put_text(&mut out, &self.provider);
         put_text(&mut out, &self.model);
         out.push(u8::from(self.usage.is_some()));
@@ -66,7 +67,7 @@ impl Entry {
         if *keys != (Keys { exact, context }) {
             return None;
         }
-        let made = i64::from_le_bytes(take(&mut rest)?);
+        let made = Timestamp::from_millis(u64::from_le_bytes(take(&mut rest)?));
         let provider = take_text(&mut rest)?.to_owned();
         let model = take_text(&mut rest)?.to_owned();
         let usage = match take(&mut rest)? {
@@ -85,7 +86,7 @@ impl Entry {
         let document = Document::parse(&self.completion, Surrogates::Lone).ok()?;
         let mut out = Vec::with_capacity(self.completion.len().saturating_add(1024));
         let mut writer =
-            ChunkWriter::new("", &self.model, self.made, include_usage).with_functions(functions);
+            ChunkWriter::new("", &self.model, self.made.seconds(), include_usage).with_functions(functions);
         reread(document.root(), &mut |event| writer.write(event, &mut out));
         if let Some(usage) = self.usage {
             writer.write(Event::Usage(usage), &mut out);

@@ -10,6 +10,7 @@ use super::entry::Entry;
 use super::key::Keys;
 use crate::chat::{CompletionWriter, Delta, Event, FinishReason, Thinking, Usage, reread};
 use crate::json::{Document, Nodes, Surrogates, Text};
+use crate::time::Timestamp;
 
 /// What has passed of an answer.
 #[derive(Debug)]
@@ -91,9 +92,15 @@ impl Recorder {
     }
 
     /// The answer, if all of it has come and it can be given again. `usage` is what was used, where the
-    /// answer itself does not say it; `now` is Unix time in seconds.
+    /// answer itself does not say it.
     #[must_use]
-    pub fn finish(self, keys: Keys, origin: Origin<'_>, usage: Option<Usage>, now: i64) -> Option<Entry> {
+    pub fn finish(
+        self,
+        keys: Keys,
+        origin: Origin<'_>,
+        usage: Option<Usage>,
+        now: Timestamp,
+    ) -> Option<Entry> {
         if !(0..self.n).all(|choice| self.ended.iter().any(|ended| u64::from(*ended) == choice)) {
             return None;
         }

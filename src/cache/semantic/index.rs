@@ -15,6 +15,7 @@ use crate::cache::canonical::Canonical;
 use crate::cache::key::{Key, Keys};
 use crate::config::Similarity;
 use crate::store::{self, Store};
+use crate::time::Timestamp;
 
 /// Where the questions are.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -41,8 +42,8 @@ struct Record<'r> {
     tag: [u8; 16],
     /// Of the answer.
     key: Key,
-    /// When it was asked, in Unix time in seconds.
-    made: i64,
+    /// When it was asked.
+    made: Timestamp,
     text: &'r str,
     vector: &'r [u8],
 }
@@ -64,14 +65,14 @@ impl Index {
     }
 
     /// The answer to the nearest question that means the same, is similar enough and was answered less than
-    /// `ttl` seconds ago. `now` is Unix time in seconds.
+    /// `ttl` seconds ago.
     pub fn find(
         &self,
         store: &dyn Store,
         answers: &Answers,
         asked: &Asked<'_>,
         (threshold, ttl): (Similarity, u64),
-        now: i64,
+        now: Timestamp,
     ) -> Option<Found> {
         let address = asked.address();
         let (bytes, _) = store.get(&self.set(&address))?;
@@ -87,8 +88,8 @@ impl Index {
             .find_map(|keys| answers.find(store, &keys, ttl, now))
     }
 
-    /// Notes a question whose answer is kept. `now` is Unix time in seconds.
-    pub fn note(&self, store: &dyn Store, asked: &Asked<'_>, now: i64) {
+    /// Notes a question whose answer is kept.
+    pub fn note(&self, store: &dyn Store, asked: &Asked<'_>, now: Timestamp) {
         let address = asked.address();
         let new = Record {
             tag: tag(&address),
@@ -150,7 +151,7 @@ fn records(bytes: &[u8]) -> impl Iterator<Item = Record<'_>> {
         Some(Record {
             tag: take(&mut rest)?,
             key: Key::from_bytes(take(&mut rest)?),
-            made: i64::from_le_bytes(take(&mut rest)?),
+            made: Timestamp::from_millis(u64::from_le_bytes(take(&mut rest)?)),
             text: std::str::from_utf8(take_slice(&mut rest, text)?).ok()?,
             vector: take_slice(&mut rest, vector)?,
         })
@@ -166,7 +167,7 @@ fn written<'r>(records: impl Iterator<Item = &'r Record<'r>>) -> Vec<u8> {
         body.extend(len(record.vector.len()));
         body.extend(record.tag);
         body.extend(record.key.as_bytes());
-        body.extend(record.made.to_le_bytes());
+        body.extend(record.made.millis().to_le_bytes());
         body.extend_from_slice(record.text.as_bytes());
         body.extend_from_slice(record.vector);
     }

@@ -4,11 +4,12 @@ use crate::cache::directory::{Arrival, Directory, Room};
 use crate::config::CacheStore;
 use crate::store::tests::{Memory, Racing};
 use crate::store::{Conflict, Expected, Store, Version};
+use crate::time::Timestamp;
 use proptest::prelude::*;
 use std::cell::Cell;
 use std::collections::HashSet;
 
-const NOW: i64 = 1_700_000_000;
+const NOW: Timestamp = Timestamp::from_seconds(1_700_000_000);
 const TTL: u64 = 100;
 
 /// A store of `sets` sets, each with room for not quite four of the longest answers.
@@ -27,7 +28,7 @@ fn numbered(number: u64, len: usize) -> Entry {
     Entry { keys, made: NOW, ..entry(&"x".repeat(len)) }
 }
 
-fn found(answers: &Answers, store: &dyn Store, number: u64, now: i64) -> Option<Entry> {
+fn found(answers: &Answers, store: &dyn Store, number: u64, now: Timestamp) -> Option<Entry> {
     answers.find(store, &numbered(number, 0).keys, TTL, now).map(|found| found.entry)
 }
 
@@ -59,19 +60,25 @@ fn an_answer_that_is_kept_is_found_until_it_is_too_old() {
     let entry = numbered(1, 100);
     assert_eq!(found(&answers, &store, 1, NOW), None);
     assert!(answers.keep(&store, &entry, TTL, NOW));
-    for (seconds, expected) in [(0, true), (99, true), (100, false), (-5, true), (-6, false)] {
-        let found = answers.find(&store, &entry.keys, TTL, NOW + seconds);
-        let age = u64::try_from(seconds).unwrap_or(0);
-        assert_eq!(found, expected.then(|| Found { entry: entry.clone(), age }), "{seconds}");
+    for (now, age) in [
+        (NOW, Some(0)),
+        (NOW.after(1_999), Some(1)),
+        (NOW.after(99_999), Some(99)),
+        (NOW.after(100_000), None),
+        (NOW.before(5_000), Some(0)),
+        (NOW.before(5_001), None),
+    ] {
+        let found = answers.find(&store, &entry.keys, TTL, now);
+        assert_eq!(found, age.map(|age| Found { entry: entry.clone(), age }), "{now:?}");
     }
-    assert_eq!(answers.find(&store, &entry.keys, 5, NOW + 5), None, "the time that holds now counts");
+    assert_eq!(answers.find(&store, &entry.keys, 5, NOW.after(5000)), None, "the time that holds now counts");
     assert_eq!(found(&answers, &store, 2, NOW), None);
     let elsewhere = Keys { context: Key::from_bytes([8; 32]), ..entry.keys };
     assert_eq!(answers.find(&store, &elsewhere, TTL, NOW), None, "an answer from another context is none");
-    let newer = Entry { made: NOW + 50, completion: b"newer".to_vec(), ..entry };
-    assert!(answers.keep(&store, &newer, TTL, NOW + 50));
+    let newer = Entry { made: NOW.after(50000), completion: b"newer".to_vec(), ..entry };
+    assert!(answers.keep(&store, &newer, TTL, NOW.after(50000)));
     assert_eq!(
-        found(&answers, &store, 1, NOW + 120),
+        found(&answers, &store, 1, NOW.after(120000)),
         Some(newer),
         "a new answer takes the place of the old one"
     );
@@ -89,8 +96,8 @@ fn a_look_costs_one_get_where_there_is_nothing_and_two_where_there_is_something(
     };
     assert_eq!(cost(2, NOW), (false, 1, 0));
     assert_eq!(cost(1, NOW), (true, 2, 0), "it was stored in this second");
-    assert_eq!(cost(1, NOW + 1), (true, 2, 1), "once in a second it is noted that it was used");
-    assert_eq!(cost(1, NOW + 1), (true, 2, 0));
+    assert_eq!(cost(1, NOW.after(1000)), (true, 2, 1), "once in a second it is noted that it was used");
+    assert_eq!(cost(1, NOW.after(1000)), (true, 2, 0));
 }
 
 #[test]
@@ -109,12 +116,7 @@ fn keys_are_bounded_and_so_is_memory() {
         let (answers, store) = (Answers::new(bounds), Counting::default());
         for number in 0..3000 {
             let len = usize::try_from(number * 7919 % 1025).unwrap();
-            assert!(answers.keep(
-                &store,
-                &numbered(number, len),
-                TTL,
-                NOW + i64::try_from(number / 40).unwrap()
-            ));
+            assert!(answers.keep(&store, &numbered(number, len), TTL, NOW.after(1000 * (number / 40))));
         }
         let keys = store.keys.take();
         assert!(
@@ -127,7 +129,8 @@ fn keys_are_bounded_and_so_is_memory() {
         let most = usize::try_from(bounds.total_bytes).unwrap() + directories;
         assert!(bytes <= most, "{bounds:?}: {bytes} bytes of {most}");
         assert!(bytes > most / 3, "{bounds:?}: only {bytes} bytes are used");
-        let kept = (0..3000).filter(|number| found(&answers, &store, *number, NOW + 75).is_some()).count();
+        let kept =
+            (0..3000).filter(|number| found(&answers, &store, *number, NOW.after(75000)).is_some()).count();
         assert!(kept > sets * 2, "{bounds:?}: only {kept} are there");
     }
 }
@@ -136,12 +139,12 @@ fn keys_are_bounded_and_so_is_memory() {
 fn what_is_asked_for_again_outlives_what_is_not() {
     let (answers, store) = (Answers::new(small(1)), Memory::default());
     for number in 0..200 {
-        let now = NOW + i64::try_from(number).unwrap() / 4;
+        let now = NOW.after(1000 * (number / 4));
         answers.keep(&store, &Entry { made: now, ..numbered(number + 1, 500) }, TTL, now);
         if number == 0 {
             answers.keep(&store, &numbered(0, 500), TTL, now);
         }
-        assert!(found(&answers, &store, 0, now + 1).is_some(), "{number}");
+        assert!(found(&answers, &store, 0, now.after(1000)).is_some(), "{number}");
     }
 }
 

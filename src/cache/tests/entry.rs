@@ -1,5 +1,6 @@
 use super::*;
 use crate::chat::Usage;
+use crate::time::Timestamp;
 use proptest::prelude::*;
 
 fn key(byte: u8) -> Key {
@@ -13,7 +14,7 @@ fn keys() -> Keys {
 pub(super) fn entry(completion: &str) -> Entry {
     Entry {
         keys: keys(),
-        made: 1_700_000_000,
+        made: Timestamp::from_seconds(1_700_000_000),
         provider: "openai".to_owned(),
         model: "gpt-5".to_owned(),
         usage: Some(Usage {

@@ -3,9 +3,10 @@ use crate::cache::semantic::{Asked, Index, MOST_DIMENSIONS, Question, Vector};
 use crate::config::{CacheStore, Similarity};
 use crate::store::tests::{Memory, Racing, Rival};
 use crate::store::{Expected, Store};
+use crate::time::Timestamp;
 use proptest::prelude::*;
 
-const NOW: i64 = 1_700_000_000;
+const NOW: Timestamp = Timestamp::from_seconds(1_700_000_000);
 const TTL: u64 = 100;
 
 struct Cache {
@@ -28,7 +29,7 @@ impl Cache {
     }
 
     /// Answers a request, and notes its question.
-    fn answer(&self, keys: Keys, question: &str, vector: &Vector, embedder: Option<&str>, now: i64) {
+    fn answer(&self, keys: Keys, question: &str, vector: &Vector, embedder: Option<&str>, now: Timestamp) {
         let entry = Entry {
             keys,
             made: now,
@@ -49,7 +50,7 @@ impl Cache {
         question: &str,
         vector: &Vector,
         embedder: Option<&str>,
-        now: i64,
+        now: Timestamp,
     ) -> Option<String> {
         let question = Question::read(question).unwrap();
         let asked = Asked { keys, question: &question, vector, embedder };
@@ -82,9 +83,9 @@ fn a_question_that_means_the_same_has_the_same_answer_and_no_other_has() {
         ("How do I remove ticks from my dog and cat?", false),
         ("How do I remove 2 ticks from my dog?", false),
     ] {
-        assert_eq!(ask(question, NOW + 99).as_deref(), found.then_some(TICKS), "{question}");
+        assert_eq!(ask(question, NOW.after(99000)).as_deref(), found.then_some(TICKS), "{question}");
     }
-    assert_eq!(ask(TICK, NOW + 100), None, "it is too old");
+    assert_eq!(ask(TICK, NOW.after(100000)), None, "it is too old");
 }
 
 #[test]
@@ -165,14 +166,15 @@ fn the_nearest_comes_first_and_one_whose_answer_is_gone_stands_in_nobodys_way() 
     let near = ["How do ticks look?", "How does the tick look?", "How did ticks look?"];
     let keys = |question: &str| Cache::keys(Scope::Shared, &asking(question));
     cache.answer(keys(near[0]), near[0], &Vector::of(&[1.0, 0.3]).unwrap(), Some("m"), NOW);
-    cache.answer(keys(near[1]), near[1], &Vector::of(&[1.0, 0.1]).unwrap(), Some("m"), NOW + 1);
+    cache.answer(keys(near[1]), near[1], &Vector::of(&[1.0, 0.1]).unwrap(), Some("m"), NOW.after(1000));
     let asked = Vector::of(&[1.0, 0.0]).unwrap();
-    let find = || cache.find(keys("How will ticks look?"), "How do ticks look", &asked, Some("m"), NOW + 2);
+    let find =
+        || cache.find(keys("How will ticks look?"), "How do ticks look", &asked, Some("m"), NOW.after(2000));
     assert_eq!(find().as_deref(), Some(near[1]));
     let answer = Entry {
         completion: b"gone".to_vec(),
         keys: keys(near[1]),
-        made: 0,
+        made: Timestamp::default(),
         provider: String::new(),
         model: String::new(),
         usage: None,

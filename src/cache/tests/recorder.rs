@@ -1,5 +1,6 @@
 use super::*;
 use crate::chat::Usage;
+use crate::time::Timestamp;
 
 const ORIGIN: Origin<'static> = Origin { provider: "openai", model: "gpt-5" };
 
@@ -8,7 +9,7 @@ fn some_keys() -> Keys {
 }
 
 fn finished(recorder: Recorder) -> Option<Entry> {
-    recorder.finish(some_keys(), ORIGIN, None, 17)
+    recorder.finish(some_keys(), ORIGIN, None, Timestamp::from_millis(17))
 }
 
 fn whole(n: u64, limit: usize, body: &str) -> Option<Entry> {
@@ -44,7 +45,7 @@ fn chunks(stream: &[u8]) -> Vec<Tree> {
 fn a_whole_answer_is_kept_as_it_came() {
     let entry = whole(1, 1000, ANSWER).unwrap();
     assert_eq!(entry.completion, ANSWER.as_bytes());
-    assert_eq!((entry.made, entry.provider.as_str(), entry.model.as_str()), (17, "openai", "gpt-5"));
+    assert_eq!((entry.made.millis(), entry.provider.as_str(), entry.model.as_str()), (17, "openai", "gpt-5"));
     assert_eq!(entry.usage.map(|usage| (usage.prompt, usage.completion)), Some((3, 4)));
 }
 
@@ -66,7 +67,7 @@ fn what_was_used_is_taken_from_elsewhere_where_the_stream_does_not_say_it() {
     let mut recorder = Recorder::new(1, 1000, false);
     [ROLE, HI, STOP, "[DONE]"].iter().for_each(|chunk| recorder.chunk(chunk.as_bytes()));
     let usage = Usage { prompt: 8, completion: 9, ..Usage::default() };
-    let entry = recorder.finish(some_keys(), ORIGIN, Some(usage), 17).unwrap();
+    let entry = recorder.finish(some_keys(), ORIGIN, Some(usage), Timestamp::from_millis(17)).unwrap();
     assert_eq!(entry.usage, Some(usage));
     let kept: Tree = serde_json::from_slice(&entry.completion).unwrap();
     assert_eq!(kept["usage"]["total_tokens"], 17);
