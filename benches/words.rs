@@ -7,7 +7,7 @@ use divan::{Bencher, black_box};
 use modelgate::attempt::{Attempt, Head};
 use modelgate::auth::{Credentials, identify};
 use modelgate::cache::semantic::Question;
-use modelgate::cache::{Entry, Key, Keys, Origin, Recorder, Scope, Subject};
+use modelgate::cache::{Control, Entry, Key, Keys, Origin, Recorder, Scope, Subject};
 use modelgate::chat::{ChunkWriter, Delta, Event, Request, said};
 use modelgate::config::Config;
 use modelgate::estimate::{Calibration, Family, Makeup, Tally};
@@ -78,7 +78,7 @@ fn anyone(body: &[u8], config: &Config) -> Step {
     let (now, unsettled) = (Timestamp::from_seconds(1_700_000_000), RefCell::default());
     let books =
         Books { store: &Nothing, now, holder: Holder::new(1).id(&Nothing, now), unsettled: &unsettled };
-    on_body(body, "id", config.auth().anonymous().expect("anyone may ask"), config, books)
+    on_body(body, "id", config.auth().anonymous().expect("anyone may ask"), Control::default(), config, books)
 }
 
 /// A store that keeps nothing: without limits nothing is counted.
@@ -190,7 +190,7 @@ fn cache_stream(bencher: Bencher<'_, '_>, size: usize) {
     let keys = Keys { exact: Key::from_bytes([1; 32]), context: Key::from_bytes([2; 32]) };
     let entry = recorder.finish(
         keys,
-        Origin { provider: "openai", model: "gpt-5" },
+        Origin { provider: "openai", model: "gpt-5", dropped: "" },
         None,
         Timestamp::from_seconds(1),
     );

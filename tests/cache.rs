@@ -44,7 +44,7 @@ fn pass(row: &Row, asked: Asked) -> Option<Passed> {
         recorder.answer(&got.body);
     }
     let keys = Keys { exact: Key::from_bytes([1; 32]), context: Key::from_bytes([2; 32]) };
-    let origin = Origin { provider: "p", model: "model" };
+    let origin = Origin { provider: "p", model: "model", dropped: "" };
     let entry = recorder.finish(keys, origin, None, Timestamp::from_seconds(1_700_000_000));
     // As it comes back from where it is kept.
     let entry = entry.map(|entry| Entry::from_bytes(entry.to_bytes(), &keys).expect("an entry"));

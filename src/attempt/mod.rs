@@ -6,11 +6,13 @@
 //! something, so that a failure before the first content is tried on the next target unseen.
 
 mod canonical;
+mod recording;
 mod response;
 mod spent;
 mod stream;
 mod translated;
 
+use crate::cache::Origin;
 use crate::chat::{Request, Usage};
 use crate::config::{Bounds, Config, Key, Price, Provider};
 use crate::error::ApiError;
@@ -21,6 +23,7 @@ use response::Reception;
 use std::borrow::Cow;
 use std::rc::Rc;
 
+pub use recording::Recording;
 pub use response::{Head, Outcome, Piece, Release};
 pub use spent::{Spent, Stage};
 
@@ -158,6 +161,18 @@ impl Attempt {
     /// What of the request the provider was not told, as a header's value.
     fn dropped(&self) -> &str {
         self.translated.as_ref().map_or(&self.plan.dropped, |(_, dropped)| dropped)
+    }
+
+    /// Whether the client asked for a stream.
+    #[must_use]
+    pub fn streams(&self) -> bool {
+        self.plan.stream
+    }
+
+    /// Where its answer comes from.
+    #[must_use]
+    pub fn origin(&self) -> Origin<'_> {
+        Origin { provider: &self.target.provider, model: &self.target.name, dropped: self.dropped() }
     }
 
     /// Which attempt this is, from 1.

@@ -15,18 +15,18 @@ pub(super) fn take_slice<'b>(rest: &mut &'b [u8], len: usize) -> Option<&'b [u8]
     Some(first)
 }
 
-/// Takes a text of at most 255 bytes from the front.
+/// Takes a text from the front.
 pub(super) fn take_text<'b>(rest: &mut &'b [u8]) -> Option<&'b str> {
-    let [len] = take(rest)?;
+    let len = u16::from_le_bytes(take(rest)?);
     std::str::from_utf8(take_slice(rest, usize::from(len))?).ok()
 }
 
-/// Writes a text, of which only 255 bytes are kept.
+/// Writes a text, of which only 65535 bytes are kept.
 pub(super) fn put_text(out: &mut Vec<u8>, text: &str) {
-    let most = text.len().min(usize::from(u8::MAX));
+    let most = text.len().min(usize::from(u16::MAX));
     let end = (0..=most).rev().find(|end| text.is_char_boundary(*end)).unwrap_or_default();
     let text = text.get(..end).unwrap_or_default();
-    out.push(u8::try_from(text.len()).unwrap_or(u8::MAX));
+    out.extend(u16::try_from(text.len()).unwrap_or(u16::MAX).to_le_bytes());
     out.extend_from_slice(text.as_bytes());
 }
 

@@ -21,6 +21,8 @@ pub struct Entry {
     pub provider: String,
     /// The model's name in the catalog.
     pub model: String,
+    /// What of the request that one was not told, as `x-modelgate-dropped` says it.
+    pub dropped: String,
     /// What it used then, as far as the provider said.
     pub usage: Option<Usage>,
     /// The `chat.completion`, for a client that wants it whole.
@@ -44,6 +46,7 @@ impl Entry {
         out.extend(self.made.millis().to_le_bytes());
         put_text(&mut out, &self.provider);
         put_text(&mut out, &self.model);
+        put_text(&mut out, &self.dropped);
         out.push(u8::from(self.usage.is_some()));
         if let Some(usage) = &self.usage {
             numbers(usage).iter().for_each(|number| out.extend(number.to_le_bytes()));
@@ -70,13 +73,14 @@ impl Entry {
         let made = Timestamp::from_millis(u64::from_le_bytes(take(&mut rest)?));
         let provider = take_text(&mut rest)?.to_owned();
         let model = take_text(&mut rest)?.to_owned();
+        let dropped = take_text(&mut rest)?.to_owned();
         let usage = match take(&mut rest)? {
             [0] => None,
             _ => Some(usage(&mut rest)?),
         };
         let head = bytes.len().checked_sub(rest.len())?;
         bytes.drain(..head);
-        Some(Self { keys: *keys, made, provider, model, usage, completion: bytes })
+        Some(Self { keys: *keys, made, provider, model, dropped, usage, completion: bytes })
     }
 
     /// The answer as a whole stream, for a client that wants it so; `functions` is whether it offered

@@ -2,13 +2,14 @@
 
 use super::control::Control;
 use super::key::question;
+use super::semantic::Question;
 use crate::chat::{Request, ToolKind};
 use crate::config::{CachePolicy, Exact, Similarity, When};
 use crate::error::{ApiError, Blame};
 use crate::json::Value;
 
 /// What the cache does for one request.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Handling {
     /// The answer to the same request is good, if it is less old than this, in seconds.
     pub exact: Option<u64>,
@@ -16,6 +17,8 @@ pub struct Handling {
     pub semantic: Option<(Similarity, u64)>,
     /// A new answer is kept for so many seconds.
     pub keep: Option<u64>,
+    /// What is asked, where an answer to a similar question would do, and this one's for such.
+    pub question: Option<Question>,
     /// No provider is to be asked.
     pub only_if_cached: bool,
 }
@@ -56,15 +59,19 @@ impl Handling {
             return nothing;
         }
         let exact = policy.exact.filter(|exact| is_for(*exact, request));
-        let semantic = policy.semantic.filter(|_| question(request).is_some());
+        let semantic = policy
+            .semantic
+            .and_then(|semantic| Some((semantic, Question::read(&question(request)?.decode())?)));
+        let (semantic, question) = semantic.unzip();
         let keep = exact.map(|exact| exact.ttl).max(semantic.map(|semantic| semantic.ttl));
         if control.no_cache {
-            return Self { keep, ..nothing };
+            return Self { keep, question, ..nothing };
         }
         Self {
             exact: exact.map(|exact| control.freshness(exact.ttl)),
             semantic: semantic.map(|semantic| (semantic.threshold, control.freshness(semantic.ttl))),
             keep,
+            question,
             ..nothing
         }
     }

@@ -54,6 +54,8 @@ pub struct Origin<'o> {
     pub provider: &'o str,
     /// The model's name in the catalog.
     pub model: &'o str,
+    /// What of the request it was not told, as `x-modelgate-dropped` says it.
+    pub dropped: &'o str,
 }
 
 impl Recorder {
@@ -91,6 +93,12 @@ impl Recorder {
         };
     }
 
+    /// Whether nothing more can come of it: all of it has come, or it will not be kept.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        !matches!(self.progress, Progress::Open(_))
+    }
+
     /// The answer, if all of it has come and it can be given again. `usage` is what was used, where the
     /// answer itself does not say it.
     #[must_use]
@@ -115,8 +123,8 @@ impl Recorder {
             }
             Progress::Open(_) | Progress::GivenUp => return None,
         };
-        let (provider, model) = (origin.provider.to_owned(), origin.model.to_owned());
-        let entry = Entry { keys, made: now, provider, model, usage, completion };
+        let [provider, model, dropped] = [origin.provider, origin.model, origin.dropped].map(str::to_owned);
+        let entry = Entry { keys, made: now, provider, model, dropped, usage, completion };
         Some(entry).filter(|entry| entry.completion.len() <= self.limit)
     }
 

@@ -1,21 +1,16 @@
 //! Which answers are kept and given again, for how long, and in how much memory.
 
-use super::catalog::{Catalog, Model, Named, Route};
+use super::catalog::{Catalog, Route};
 use super::check::{Check, within};
 use super::raw;
-use crate::names;
 use std::ops::RangeInclusive;
 use std::rc::Rc;
 
 /// The cache.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Cache {
     /// How much is kept.
     pub store: CacheStore,
-    /// How long a request waits for the answer to one like it that is on its way, in milliseconds; 0 if none does.
-    pub wait_ms: u64,
-    /// What makes the vectors by which questions are compared.
-    pub embedder: Embedder,
     /// What holds for models that are asked for by their own name.
     pub policy: CachePolicy,
 }
@@ -75,17 +70,8 @@ pub struct Semantic {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Similarity(u16);
 
-/// What makes vectors of questions.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Embedder {
-    /// The gateway itself, by letters and words.
-    Local,
-    /// A model that makes embeddings.
-    Model(Rc<Model>),
-}
-
 impl Similarity {
-    /// With the local embedder: the least that admitted no pair wrongly where it was measured (`docs/cache.md`).
+    /// The least that admitted no pair wrongly where it was measured (`docs/cache.md`).
     pub const LOCAL: Self = Self(9000);
 
     /// The similarity from 0 to 1, if it is one.
@@ -106,17 +92,6 @@ impl Similarity {
     }
 }
 
-impl Default for Cache {
-    fn default() -> Self {
-        Self {
-            store: CacheStore::default(),
-            wait_ms: 30_000,
-            embedder: Embedder::Local,
-            policy: CachePolicy::default(),
-        }
-    }
-}
-
 impl Default for CacheStore {
     fn default() -> Self {
         Self { entries: 4096, entry_bytes: 256 * 1024, total_bytes: 64 * 1024 * 1024, questions: 2048 }
@@ -132,26 +107,15 @@ const ENTRIES: RangeInclusive<u64> = 1..=1_000_000;
 const ENTRY_BYTES: RangeInclusive<u64> = 1024..=8 * 1024 * 1024;
 const TOTAL_BYTES: RangeInclusive<u64> = 1024..=16 * 1024 * 1024 * 1024;
 const QUESTIONS: RangeInclusive<u64> = 1..=100_000;
-/// Ten minutes.
-const WAITS: RangeInclusive<u64> = 0..=600_000;
 
 impl Check<'_> {
-    pub(super) fn cache(&mut self, catalog: &Catalog, raw: &raw::Cache) -> Cache {
-        let default = Cache::default();
-        let semantic = raw.semantic.as_ref();
-        let embedder = semantic.and_then(|semantic| semantic.embedder.as_deref());
-        let embedder = embedder.map_or(Some(Embedder::Local), |name| self.embedder(catalog, name));
+    pub(super) fn cache(&mut self, raw: &raw::Cache) -> Cache {
         let exact = self.exact("cache.exact", raw.exact.as_ref(), None);
-        if let Some(semantic) = semantic {
+        if let Some(semantic) = &raw.semantic {
             self.ttl("cache.semantic", semantic.ttl);
             self.threshold("cache.semantic", semantic.threshold);
         }
-        Cache {
-            store: self.cache_store(&raw.store),
-            wait_ms: self.limited("cache.wait_ms", raw.wait_ms, default.wait_ms, &WAITS),
-            embedder: embedder.unwrap_or(Embedder::Local),
-            policy: CachePolicy { exact, semantic: None },
-        }
+        Cache { store: self.cache_store(&raw.store), policy: CachePolicy { exact, semantic: None } }
     }
 
     /// What holds for a route: what it says, and of what it does not say, what is said for all.
@@ -169,9 +133,8 @@ impl Check<'_> {
             None => cache.policy.exact,
         };
         let semantic = raw.semantic.as_ref().filter(|semantic| semantic.enabled.unwrap_or(true));
-        let semantic = semantic.and_then(|semantic| {
-            self.semantic(&format!("{path}.semantic"), semantic, cache, all.semantic.as_ref())
-        });
+        let semantic = semantic
+            .map(|semantic| self.semantic(&format!("{path}.semantic"), semantic, all.semantic.as_ref()));
         CachePolicy { exact, semantic }
     }
 
@@ -192,48 +155,11 @@ impl Check<'_> {
         raw.enabled.unwrap_or(true).then(|| Exact { when, ttl: ttl.unwrap_or(TTL) })
     }
 
-    fn semantic(
-        &mut self,
-        path: &str,
-        raw: &raw::RouteSemantic,
-        cache: &Cache,
-        all: Option<&raw::Semantic>,
-    ) -> Option<Semantic> {
+    fn semantic(&mut self, path: &str, raw: &raw::RouteSemantic, all: Option<&raw::Semantic>) -> Semantic {
         let ttl = self.ttl(path, raw.ttl).or(all.and_then(|all| all.ttl));
-        let said = raw.threshold.or(all.and_then(|all| all.threshold));
-        let threshold = match (self.threshold(path, raw.threshold), said, &cache.embedder) {
-            (Some(threshold), ..) => threshold,
-            (None, Some(said), _) => Similarity::new(said)?,
-            (None, None, Embedder::Local) => Similarity::LOCAL,
-            (None, None, Embedder::Model(model)) => {
-                // What is near differs from model to model.
-                let expected = format!("from which cosine on the vectors of {} are similar", model.name);
-                self.problems.add(format!("{path}.threshold"), "there is none", expected);
-                return None;
-            }
-        };
-        Some(Semantic { threshold, ttl: ttl.unwrap_or(TTL) })
-    }
-
-    fn embedder(&mut self, catalog: &Catalog, name: &str) -> Option<Embedder> {
-        if name == "local" {
-            return Some(Embedder::Local);
-        }
-        let model = match catalog.names.get(name) {
-            Some(Named::Model(model)) => Some(Rc::clone(model)),
-            _ => catalog.offer(name).and_then(|(offer, model)| offer.model(model)),
-        };
-        if model.is_none() && !self.is_refused("models", name) {
-            let models = catalog.names.iter().filter(|(_, named)| matches!(named, Named::Model(_)));
-            let known = models.map(|(name, _)| &**name).chain(["local"]);
-            self.problems.add_with_nearest(
-                "cache.semantic.embedder",
-                format!("unknown model {name:?}"),
-                "local, or a model that makes embeddings",
-                names::nearest(name, known),
-            );
-        }
-        model.map(Embedder::Model)
+        let of_all = || all.and_then(|all| Similarity::new(all.threshold?));
+        let threshold = self.threshold(path, raw.threshold).or_else(of_all).unwrap_or(Similarity::LOCAL);
+        Semantic { threshold, ttl: ttl.unwrap_or(TTL) }
     }
 
     fn cache_store(&mut self, raw: &raw::CacheStore) -> CacheStore {
@@ -403,17 +329,9 @@ mod tests {
     }
 
     #[test]
-    fn the_embedder_is_the_gateway_or_a_model() {
-        for (name, model) in [("local", None), ("m", Some("m")), ("em", Some("m"))] {
-            let cache = json!({"semantic": {"embedder": name, "threshold": 0.8}});
-            let config = parse(cache, json!({"semantic": {}}));
-            let found = match &config.cache().embedder {
-                Embedder::Local => None,
-                Embedder::Model(model) => Some(model.name.to_string()),
-            };
-            assert_eq!(found.as_deref(), model);
-            assert!(config.warnings().is_empty());
-        }
+    fn defaults_that_are_for_no_route_are_told() {
+        let used = parse(json!({"semantic": {"threshold": 0.8}}), json!({"semantic": {}}));
+        assert!(used.warnings().is_empty(), "{:?}", used.warnings());
         let unused = parse(json!({"semantic": {}}), json!(null));
         assert!(unused.warnings()[0].starts_with("cache.semantic: no route has"), "{:?}", unused.warnings());
     }
@@ -422,13 +340,12 @@ mod tests {
     fn what_cannot_be_is_told() {
         for (cache, of_route, expected) in [
             (
-                json!({"store": {"entries": 0, "entry_bytes": 1, "total_bytes": 5000, "questions": 0}, "wait_ms": 600_001}),
+                json!({"store": {"entries": 0, "entry_bytes": 1, "total_bytes": 5000, "questions": 0}}),
                 json!(null),
                 vec![
                     "cache.store.entries: 0: expected a whole number from 1 to 1000000",
                     "cache.store.entry_bytes: 1: expected a whole number from 1024 to 8388608",
                     "cache.store.questions: 0: expected a whole number from 1 to 100000",
-                    "cache.wait_ms: 600001: expected a whole number from 0 to 600000",
                 ],
             ),
             (
@@ -448,20 +365,6 @@ mod tests {
                 ],
             ),
             (
-                json!({"semantic": {"embedder": "n"}}),
-                json!({"semantic": {}}),
-                vec![
-                    "cache.semantic.embedder: unknown model \"n\": expected local, or a model that makes embeddings; nearest: \"m\"",
-                ],
-            ),
-            (
-                json!({"semantic": {"embedder": "m"}}),
-                json!({"semantic": {}}),
-                vec![
-                    "routes.r.cache.semantic.threshold: there is none: expected from which cosine on the vectors of m are similar",
-                ],
-            ),
-            (
                 json!({"exact": {"when": "deterministc"}}),
                 json!(null),
                 vec![
@@ -476,9 +379,7 @@ mod tests {
             (
                 json!({"entries": 1}),
                 json!(null),
-                vec![
-                    "cache.entries: unknown key `entries`: expected one of `store`, `exact`, `semantic`, `wait_ms`",
-                ],
+                vec!["cache.entries: unknown key `entries`: expected one of `store`, `exact`, `semantic`"],
             ),
         ] {
             assert_eq!(problems(cache, of_route), expected);

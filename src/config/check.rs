@@ -47,7 +47,7 @@ pub(super) fn check(
     check.providers(&mut catalog, document.providers);
     check.models(&mut catalog, document.models);
     let default_price = document.pricing.default.and_then(|raw| check.price("pricing.default", raw));
-    let cache = check.cache(&catalog, &document.cache);
+    let cache = check.cache(&document.cache);
     check.routes(&mut catalog, document.routes, &cache, &document.cache);
     check.cache_is_used(&catalog, &document.cache);
     let default = document.default_provider.and_then(|name| check.default_provider(&catalog, &name));

@@ -23,7 +23,7 @@ mod tests;
 mod vendor;
 
 pub use base_url::{BadBaseUrl, BaseUrl, Scheme};
-pub use cache::{Cache, CachePolicy, CacheStore, Embedder, Exact, Semantic, Similarity, When};
+pub use cache::{Cache, CachePolicy, CacheStore, Exact, Semantic, Similarity, When};
 pub use catalog::{Model, Named, Route, Target};
 pub use consumer::{Allowed, ApiKey, Auth, CacheScope, Consumer, Jwt, KeyHash, Keys, Tier};
 pub use limit::{

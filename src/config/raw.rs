@@ -182,12 +182,11 @@ pub(super) struct ConsumerKey {
 }
 
 #[derive(Default, serde::Deserialize)]
-#[serde(default, deny_unknown_fields, expecting = "a map with the keys store, exact, semantic and wait_ms")]
+#[serde(default, deny_unknown_fields, expecting = "a map with the keys store, exact and semantic")]
 pub(super) struct Cache {
     pub store: CacheStore,
     pub exact: Option<Exact>,
     pub semantic: Option<Semantic>,
-    pub wait_ms: Option<u64>,
 }
 
 #[derive(Default, serde::Deserialize)]
@@ -211,9 +210,8 @@ pub(super) struct Exact {
 }
 
 #[derive(serde::Deserialize)]
-#[serde(deny_unknown_fields, expecting = "a map with the keys embedder, threshold and ttl")]
+#[serde(deny_unknown_fields, expecting = "a map with the keys threshold and ttl")]
 pub(super) struct Semantic {
-    pub embedder: Option<String>,
     pub threshold: Option<f64>,
     pub ttl: Option<u64>,
 }

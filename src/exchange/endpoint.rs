@@ -58,7 +58,7 @@ pub(super) fn models(config: &Config, consumer: &Consumer, now: i64) -> Reply {
             }
         });
     });
-    Reply { status: 200, headers: Vec::new(), body }
+    Reply::json(body)
 }
 
 /// One model, as `GET /v1/models/{id}` answers.
@@ -70,7 +70,7 @@ pub(super) fn model(config: &Config, consumer: &Consumer, name: &str, now: i64) 
     };
     let mut body = Vec::new();
     json::object(&mut body, |entry| write(entry, listed, now));
-    Reply { status: 200, headers: Vec::new(), body }
+    Reply::json(body)
 }
 
 fn write(entry: &mut Object<'_>, listed: Listed<'_>, now: i64) {

@@ -5,16 +5,19 @@
 //! what Envoy says by itself, when no provider answered, is put into OpenAI's words here.
 
 mod endpoint;
+mod kept;
 mod local;
 mod meter;
 mod prepare;
 #[cfg(test)]
 mod tests;
 
+pub use kept::{Caching, Keep};
 pub use local::local_reply;
 pub use meter::{Books, Meter, Statement, Used};
 
 use crate::auth::{self, Credentials, Denied, Token};
+use crate::cache::Control;
 use crate::chat::Request;
 use crate::config::{Config, Consumer};
 use crate::error::ApiError;
@@ -22,6 +25,7 @@ use crate::json::{Document, Error, Surrogates};
 use crate::plan::Plan;
 use crate::route::{self, Unresolved};
 use endpoint::Endpoint;
+use kept::{Look, look_up};
 use prepare::{Prepared, prepare};
 use std::rc::Rc;
 
@@ -64,6 +68,8 @@ pub struct Forward {
     pub body: Option<Vec<u8>>,
     /// What was reserved for it; none where nothing is counted.
     pub meter: Option<Box<Meter>>,
+    /// What the cache does for it; none where no answers are kept.
+    pub caching: Option<Caching>,
     /// How long an attempt may take until its answer is let go, in milliseconds; none where that is
     /// left to Envoy's configuration.
     pub attempt_ms: Option<u64>,
@@ -74,16 +80,29 @@ pub struct Forward {
 pub struct Reply {
     /// HTTP status.
     pub status: u16,
-    /// Headers beside `content-type: application/json`.
+    /// `content-type`.
+    pub content_type: &'static str,
+    /// Other headers.
     pub headers: Vec<(&'static str, String)>,
-    /// JSON.
+    /// The body.
     pub body: Vec<u8>,
+    /// How many tokens it would have used, had a provider been asked; none where that does not come into question.
+    pub saved: Option<u64>,
+}
+
+const JSON: &str = "application/json";
+
+impl Reply {
+    /// A JSON text that is what was asked for.
+    fn json(body: Vec<u8>) -> Self {
+        Self { status: 200, content_type: JSON, headers: Vec::new(), body, saved: None }
+    }
 }
 
 impl From<ApiError> for Reply {
     fn from(error: ApiError) -> Self {
         let headers = error.retry_after.map(|seconds| ("retry-after", seconds.to_string()));
-        Self { status: error.status, headers: headers.into_iter().collect(), body: error.to_json() }
+        Self { status: error.status, headers: headers.into_iter().collect(), ..Self::json(error.to_json()) }
     }
 }
 
@@ -114,10 +133,7 @@ pub fn on_head(head: Head<'_>, config: &Config, now: i64) -> (Option<Rc<Consumer
             Ok(()) => Step::Hold,
             Err(error) => Step::Reply(error.into()),
         }),
-        Ok(Endpoint::Health) => {
-            let body = br#"{"status":"ok"}"#.to_vec();
-            (None, Step::Reply(Reply { status: 200, headers: Vec::new(), body }))
-        }
+        Ok(Endpoint::Health) => (None, Step::Reply(Reply::json(br#"{"status":"ok"}"#.to_vec()))),
         Ok(Endpoint::Models) => to_consumer(&|asks| Step::Reply(endpoint::models(config, asks, now))),
         Ok(Endpoint::Model(name)) => {
             to_consumer(&|asks| Step::Reply(endpoint::model(config, asks, &name, now)))
@@ -126,16 +142,17 @@ pub fn on_head(head: Head<'_>, config: &Config, now: i64) -> (Option<Rc<Consumer
     }
 }
 
-/// What to do with this consumer's chat request of this body.
+/// What to do with this consumer's chat request of this body; `control` is what it says about cached answers.
 #[must_use]
 pub fn on_body(
     body: &[u8],
     request_id: &str,
     consumer: &Rc<Consumer>,
+    control: Control,
     config: &Config,
     books: Books<'_>,
 ) -> Step {
-    match forward(body, request_id, consumer, config, books) {
+    match forward(body, request_id, consumer, control, config, books) {
         Ok(forward) => Step::Forward(forward),
         Err(reply) => Step::Reply(reply),
     }
@@ -176,6 +193,7 @@ fn forward(
     body: &[u8],
     request_id: &str,
     consumer: &Rc<Consumer>,
+    control: Control,
     config: &Config,
     books: Books<'_>,
 ) -> Result<Forward, Reply> {
@@ -189,6 +207,10 @@ fn forward(
     let request = Request::read(document.root())?;
     let asked = request.model.decode();
     let candidates = route::resolve(config, &asked, consumer).map_err(unresolved)?;
+    let caching = match look_up(&request, &candidates, consumer, config, control, books) {
+        Look::Answered(reply) => return Err(reply),
+        Look::Unanswered(caching) => caching,
+    };
     let Prepared { targets, models, body: changed, headers, dropped, kept } =
         prepare(&request, &candidates.targets, body)?;
     let meter = Meter::open(&request, models, consumer, config, books)?;
@@ -211,6 +233,7 @@ fn forward(
         },
         body: changed,
         meter,
+        caching,
     })
 }
 

@@ -37,7 +37,7 @@ fn step(body: &str) -> Step {
     let now = Timestamp::from_seconds(1_700_000_000);
     let holder = Holder::new(1).id(&store, now);
     let books = Books { store: &store, now, holder, unsettled: &unsettled };
-    on_body(body.as_bytes(), "6d2f", config.auth().anonymous().unwrap(), &config, books)
+    on_body(body.as_bytes(), "6d2f", config.auth().anonymous().unwrap(), Control::default(), &config, books)
 }
 
 fn forwarded(model: &str, more: &str) -> Forward {

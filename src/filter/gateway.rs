@@ -2,10 +2,11 @@
 
 use super::abi::{self, Buffer, Map};
 use super::books;
-use super::live::Ticket;
+use super::live::{Live, Ticket};
 use super::token;
 use crate::attempt::{Spent, Stage};
 use crate::auth::Credentials;
+use crate::cache::Control;
 use crate::config::{Config, Consumer};
 use crate::exchange::{self, Forward, Head, Meter, Reply, Statement, Step, Used, local_reply};
 use proxy_wasm::traits::{Context, HttpContext};
@@ -16,6 +17,8 @@ use std::rc::Rc;
 pub(super) struct Gateway {
     config: Rc<Config>,
     state: State,
+    /// What the client says about cached answers.
+    control: Control,
     request_id: Vec<u8>,
     /// The request among those under way, once it is planned.
     ticket: Option<Ticket>,
@@ -54,14 +57,16 @@ const PER_TRY_TIMEOUT: &str = "x-envoy-upstream-rq-per-try-timeout-ms";
 
 impl Gateway {
     pub fn new(config: Rc<Config>) -> Self {
-        Self { config, state: State::New, request_id: Vec::new(), ticket: None }
+        Self { config, state: State::New, control: Control::default(), request_id: Vec::new(), ticket: None }
     }
 
     /// The whole body of this consumer's request is there, `size` bytes of it.
     fn plan(&mut self, consumer: &Rc<Consumer>, size: usize) -> Action {
         let body = abi::buffer(Buffer::RequestBody, 0, size).unwrap_or_default();
         let request_id = String::from_utf8_lossy(&self.request_id);
-        let step = books::with(|books| exchange::on_body(&body, &request_id, consumer, &self.config, books));
+        let (control, config) = (self.control, &self.config);
+        let step =
+            books::with(|books| exchange::on_body(&body, &request_id, consumer, control, config, books));
         self.perform(step, &body)
     }
 
@@ -88,8 +93,8 @@ impl Gateway {
 
     /// Leaves the plan where the provider role and the router find it.
     fn forward(&mut self, forward: Forward, asked: &[u8]) -> Result<(), abi::Refused> {
-        let Forward { plan, body, meter, attempt_ms } = forward;
-        let ticket = self.ticket.insert(Ticket::new(plan, meter));
+        let Forward { plan, body, meter, caching, attempt_ms } = forward;
+        let ticket = self.ticket.insert(Ticket::new(plan, meter, caching));
         let plan = &ticket.live().plan;
         if let Some(first) = plan.targets.first() {
             abi::set_property("next", first.cluster.as_bytes())?;
@@ -149,9 +154,14 @@ impl Gateway {
 
     fn reply(&mut self, reply: &Reply) -> Action {
         self.state = State::Replied;
-        let mut headers = vec![("content-type", b"application/json".to_vec())];
+        let mut headers = vec![("content-type", reply.content_type.as_bytes().to_vec())];
         headers.extend(reply.headers.iter().map(|(name, value)| (*name, value.clone().into_bytes())));
         headers.extend(self.request_id());
+        if let Some(saved) = reply.saved
+            && abi::set_property("tokens_saved", saved.to_string().as_bytes()).is_err()
+        {
+            log::error!("Envoy refused to note what a request saved");
+        }
         if abi::reply(reply.status, &headers, &reply.body).is_err() {
             log::error!("Envoy refused a local reply");
         }
@@ -192,6 +202,8 @@ impl HttpContext for Gateway {
             tell(&consumer);
             self.state = State::Asked(consumer);
         }
+        let controls = headers.iter().filter(|(name, _)| *name == "cache-control").map(|(_, value)| *value);
+        self.control = Control::read(controls);
         self.request_id = header("x-request-id").unwrap_or_default().to_vec();
         let steers = |name: &str| name.starts_with("x-envoy-") && STEERING.contains(&name);
         for (name, _) in headers.iter().filter(|(name, _)| steers(name)) {
@@ -225,11 +237,14 @@ impl HttpContext for Gateway {
 
     fn on_http_response_headers(&mut self, _: usize, ends: bool) -> Action {
         if self.is_answered() {
-            let meter = self.ticket.as_ref().map(|ticket| ticket.live().meter.borrow());
-            for (name, value) in
-                meter.iter().filter_map(|meter| meter.as_ref()).flat_map(|meter| meter.standing())
-            {
+            let Some(ticket) = &self.ticket else { return Action::Continue };
+            let Live { meter, caching, .. } = ticket.live();
+            let standing = meter.borrow().as_ref().map(|meter| meter.standing()).unwrap_or_default();
+            for (name, value) in standing {
                 set_response_header(name, value.as_bytes());
+            }
+            if let Some(caching) = caching {
+                set_response_header("x-modelgate-cache", caching.status.as_str().as_bytes());
             }
             return Action::Continue;
         }

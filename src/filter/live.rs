@@ -6,7 +6,7 @@
 
 use super::abi;
 use crate::attempt::Spent;
-use crate::exchange::Meter;
+use crate::exchange::{Caching, Keep, Meter};
 use crate::plan::Plan;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -19,6 +19,8 @@ pub(super) struct Live {
     pub answered: Cell<bool>,
     /// What is reserved for it, until it is settled.
     pub meter: RefCell<Option<Box<Meter>>>,
+    /// What the cache does for it.
+    pub caching: Option<Caching>,
     /// What each attempt has used.
     pub spent: RefCell<Vec<Rc<Spent>>>,
 }
@@ -35,11 +37,12 @@ thread_local! {
 }
 
 impl Ticket {
-    pub fn new(plan: Plan, meter: Option<Box<Meter>>) -> Self {
+    pub fn new(plan: Plan, meter: Option<Box<Meter>>, caching: Option<Caching>) -> Self {
         let live = Rc::new(Live {
             plan: Rc::new(plan),
             answered: Cell::new(false),
             meter: RefCell::new(meter),
+            caching,
             spent: RefCell::default(),
         });
         // The count begins at the nanosecond of its first use: no VM gives so many tickets in so short a time that one
@@ -59,6 +62,13 @@ impl Ticket {
 
     pub fn live(&self) -> &Live {
         &self.live
+    }
+}
+
+impl Live {
+    /// How its answer is kept, if it is.
+    pub fn keep(&self) -> Option<&Keep> {
+        self.caching.as_ref()?.keep.as_deref()
     }
 }
 

@@ -3,7 +3,7 @@
 use super::abi::{self, Buffer, Map};
 use super::books;
 use super::live::{self, Live};
-use crate::attempt::{Attempt, Head, Header, Outcome, Piece, Release, broken};
+use crate::attempt::{Attempt, Head, Header, Outcome, Piece, Recording, Release, broken};
 use crate::config::Config;
 use crate::error::ApiError;
 use crate::plan::{Plan, Turn};
@@ -17,13 +17,15 @@ pub(super) struct Provider {
     attempt: Option<Attempt>,
     /// The request, if its gateway role runs in this VM.
     live: Option<Rc<Live>>,
+    /// The answer, where it is to be kept.
+    recording: Option<Recording>,
     /// Whether the response is held: its head has not gone on.
     held: bool,
 }
 
 impl Provider {
     pub fn new(config: Rc<Config>) -> Self {
-        Self { config, attempt: None, live: None, held: true }
+        Self { config, attempt: None, live: None, recording: None, held: true }
     }
 
     fn begin(&mut self) -> Result<&Attempt, ApiError> {
@@ -41,6 +43,8 @@ impl Provider {
         let attempt = Attempt::begin(plan, turn.attempt, now, &self.config)?;
         if let Some(live) = &self.live {
             live.spent.borrow_mut().push(Rc::clone(attempt.spent()));
+            self.recording =
+                live.keep().map(|keep| Recording::new(keep.recorder(), attempt.streams(), keep.most_bytes()));
         }
         if let Some(next) = attempt.next_cluster() {
             turn.advance(&mut bytes);
@@ -87,6 +91,9 @@ impl Provider {
         }
         if let Some(failure) = &release.failure {
             log_failure(failure);
+        }
+        if release.outcome != Outcome::Answer {
+            self.recording = None;
         }
         let is_last = release.outcome != Outcome::Retry;
         if let Some(live) = &self.live {
@@ -151,17 +158,27 @@ impl Provider {
     fn last_words(&mut self, bytes: &[u8], piece: &Piece) -> Option<Vec<u8>> {
         let mut meter = self.live.as_ref()?.meter.borrow_mut();
         let meter = meter.as_mut().filter(|meter| meter.watches())?;
-        let shown = match piece {
-            Piece::Wait | Piece::Take => return None,
-            Piece::Pass => bytes,
-            Piece::Write(bytes) => bytes,
-        };
+        let shown = shown(bytes, piece)?;
         let attempt = self.attempt.as_mut()?;
         let said = attempt.spent().said().makeup();
         let config = &self.config;
         let used = books::with(|books| meter.exhausted(attempt.number(), &said, config, books))?;
         let end = attempt.stop(shown, used);
         (!end.is_empty()).then(|| [shown, &end].concat())
+    }
+
+    /// Takes down what goes out in the place of `bytes`. As soon as it is complete it is kept: clients leave after the end mark.
+    fn record(&mut self, bytes: &[u8], piece: &Piece) {
+        let Some(recording) = &mut self.recording else { return };
+        recording.take(shown(bytes, piece).unwrap_or_default());
+        if !recording.is_over() {
+            return;
+        }
+        let recording = self.recording.take().map(Recording::into_recorder);
+        let keep = self.live.as_ref().and_then(|live| live.keep());
+        if let (Some(recorder), Some(keep), Some(attempt)) = (recording, keep, &self.attempt) {
+            books::with(|books| keep.keep(recorder, attempt.origin(), attempt.usage(), books));
+        }
     }
 
     fn put(&mut self, piece: &Piece, ends: bool) -> Action {
@@ -172,6 +189,15 @@ impl Provider {
             Piece::Write(bytes) => write_body(bytes),
         }
         if self.held && !ends { Action::Pause } else { Action::Continue }
+    }
+}
+
+/// What goes out, of a piece that came as `bytes`.
+fn shown<'p>(bytes: &'p [u8], piece: &'p Piece) -> Option<&'p [u8]> {
+    match piece {
+        Piece::Wait | Piece::Take => None,
+        Piece::Pass => Some(bytes),
+        Piece::Write(bytes) => Some(bytes),
     }
 }
 
@@ -262,10 +288,9 @@ impl HttpContext for Provider {
         if let Some(release) = release {
             self.release(&release);
         }
-        match self.last_words(&bytes, &piece) {
-            Some(last) => self.put(&Piece::Write(last), ends),
-            None => self.put(&piece, ends),
-        }
+        let piece = self.last_words(&bytes, &piece).map_or(piece, Piece::Write);
+        self.record(&bytes, &piece);
+        self.put(&piece, ends)
     }
 
     /// Trailers are the end where no piece of the body said that it is the last.
@@ -281,13 +306,15 @@ impl HttpContext for Provider {
             Piece::Write(bytes) => abi::replace_buffer(Buffer::ResponseBody, bytes).is_ok(),
             Piece::Wait | Piece::Take | Piece::Pass => true,
         };
-        match (release, piece) {
-            (Some(release), Piece::Write(body)) if !written => self.release_bare(release, &body),
+        let action = match (release, &piece) {
+            (Some(release), Piece::Write(body)) if !written => self.release_bare(release, body),
             (Some(release), _) => {
                 self.release(&release);
                 Action::Continue
             }
             (None, _) => Action::Continue,
-        }
+        };
+        self.record(&held, &piece);
+        action
     }
 }

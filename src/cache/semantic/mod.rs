@@ -25,7 +25,7 @@ const MOST_BYTES: usize = 512;
 const LEAST_WORDS: usize = 2;
 
 /// A question that can be compared with others.
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Question {
     text: String,
     words: Words,

@@ -3,7 +3,7 @@
 use super::lexicon;
 
 /// A question as far as it is understood.
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct Words {
     /// What it asks for, as `how many`; empty where that cannot be told.
     pub asks: &'static str,
@@ -12,7 +12,7 @@ pub(super) struct Words {
 }
 
 /// One word.
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct Word {
     /// In lower case; for a [`Weight::Decisive`] one, what it is taken for.
     pub text: String,

@@ -17,6 +17,7 @@ pub(super) fn entry(completion: &str) -> Entry {
         made: Timestamp::from_seconds(1_700_000_000),
         provider: "openai".to_owned(),
         model: "gpt-5".to_owned(),
+        dropped: "seed,messages[].name".to_owned(),
         usage: Some(Usage {
             prompt: 3,
             completion: 4,
@@ -32,7 +33,7 @@ pub(super) fn entry(completion: &str) -> Entry {
 fn an_entry_is_read_as_it_was_written() {
     let whole = entry("{}");
     let bare = Entry { usage: None, provider: String::new(), completion: Vec::new(), ..whole.clone() };
-    let long = Entry { model: "é".repeat(200), ..whole.clone() };
+    let long = Entry { model: "é".repeat(40_000), ..whole.clone() };
     for entry in [whole, bare] {
         assert_eq!(Entry::from_bytes(entry.to_bytes(), &entry.keys), Some(entry.clone()));
         for keys in [Keys { exact: key(2), ..entry.keys }, Keys { context: key(1), ..entry.keys }] {
@@ -44,7 +45,7 @@ fn an_entry_is_read_as_it_was_written() {
         }
     }
     let read = Entry::from_bytes(long.to_bytes(), &long.keys).unwrap();
-    assert_eq!(read.model, "é".repeat(127), "a name has at most 255 bytes");
+    assert_eq!(read.model, "é".repeat(32_767), "a text has at most 65535 bytes");
 }
 
 proptest! {

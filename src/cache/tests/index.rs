@@ -35,6 +35,7 @@ impl Cache {
             made: now,
             provider: "one".to_owned(),
             model: "a".to_owned(),
+            dropped: String::new(),
             usage: None,
             completion: question.into(),
         };
@@ -177,6 +178,7 @@ fn the_nearest_comes_first_and_one_whose_answer_is_gone_stands_in_nobodys_way() 
         made: Timestamp::default(),
         provider: String::new(),
         model: String::new(),
+        dropped: String::new(),
         usage: None,
     };
     cache.answers.keep(&cache.store, &answer, TTL, NOW);

@@ -1,4 +1,5 @@
 use super::*;
+use crate::cache::semantic::Question;
 use crate::config::{CachePolicy, Exact, Semantic, Similarity, When};
 
 const DETERMINISTIC: CachePolicy =
@@ -34,9 +35,9 @@ fn deterministic_requests_are_answered_again_and_others_where_it_is_said() {
     ] {
         let mut body = asking("hi");
         body[member] = value;
-        let expected = if is_deterministic { exact } else { Handling::default() };
+        let expected = if is_deterministic { exact.clone() } else { Handling::default() };
         assert_eq!(handling(&body, DETERMINISTIC, ""), expected, "{body}");
-        assert_eq!(handling(&body, ALWAYS, ""), exact, "{body}");
+        assert_eq!(handling(&body, ALWAYS, ""), exact.clone(), "{body}");
         assert_eq!(handling(&body, CachePolicy::default(), ""), Handling::default(), "{body}");
     }
 }
@@ -47,48 +48,52 @@ fn what_is_for_more_than_an_answer_goes_past_the_cache() {
         let mut body = asking("hi");
         body[member] = value;
         let handling = handling(&body, CachePolicy { semantic: similar(9), ..ALWAYS }, "");
-        assert_eq!((handling, handling.without_answer()), (Handling::default(), Status::Bypass), "{body}");
+        assert_eq!((handling.without_answer(), handling), (Status::Bypass, Handling::default()), "{body}");
     }
 }
 
 #[test]
 fn questions_are_compared_only_where_there_is_one() {
     let policy = CachePolicy { exact: None, semantic: similar(50) };
-    let mut body = asking("hi");
+    let asks = "How do ticks look?";
+    let mut body = asking(asks);
     body["temperature"] = json!(1);
     let semantic = Some((Similarity::LOCAL, 50));
-    let expected = Handling { semantic, keep: Some(50), ..Handling::default() };
+    let expected =
+        Handling { semantic, keep: Some(50), question: Question::read(asks), ..Handling::default() };
+    assert!(expected.question.is_some());
     assert_eq!(handling(&body, policy, ""), expected);
     assert_eq!(expected.without_answer(), Status::Miss);
     let both = CachePolicy { semantic: similar(500), ..ALWAYS };
     assert_eq!(handling(&body, both, "").keep, Some(500), "for as long as either may want it");
-    body["messages"] = json!([{"role": "user", "content": "hi"}, {"role": "assistant", "content": "ho"}]);
+    body["messages"] = json!([{"role": "user", "content": asks}, {"role": "assistant", "content": "ho"}]);
     assert_eq!(handling(&body, policy, ""), Handling::default());
+    assert_eq!(handling(&asking("hi"), policy, ""), Handling::default(), "too little to be compared");
 }
 
 #[test]
 fn what_the_client_says_holds() {
-    let body = asking("hi");
+    let body = asking("How do ticks look?");
     let policy = CachePolicy { semantic: similar(200), ..ALWAYS };
     let all = handling(&body, policy, "");
     assert_eq!(all.exact, Some(100));
-    let kept_only = Handling { keep: Some(200), ..Handling::default() };
+    let kept_only = Handling { keep: Some(200), question: all.question.clone(), ..Handling::default() };
     for (control, expected, status) in [
-        ("", all, Status::Miss),
+        ("", all.clone(), Status::Miss),
         (
             "max-age=5",
-            Handling { exact: Some(5), semantic: Some((Similarity::LOCAL, 5)), ..all },
+            Handling { exact: Some(5), semantic: Some((Similarity::LOCAL, 5)), ..all.clone() },
             Status::Miss,
         ),
         (
             "min-fresh=20",
-            Handling { exact: Some(80), semantic: Some((Similarity::LOCAL, 180)), ..all },
+            Handling { exact: Some(80), semantic: Some((Similarity::LOCAL, 180)), ..all.clone() },
             Status::Miss,
         ),
         ("no-cache", kept_only, Status::Bypass),
         ("no-store", Handling::default(), Status::Bypass),
         ("no-store, no-cache", Handling::default(), Status::Bypass),
-        ("only-if-cached", Handling { only_if_cached: true, ..all }, Status::Miss),
+        ("only-if-cached", Handling { only_if_cached: true, ..all.clone() }, Status::Miss),
         (
             "only-if-cached, no-store",
             Handling { only_if_cached: true, ..Handling::default() },
@@ -96,7 +101,7 @@ fn what_the_client_says_holds() {
         ),
     ] {
         let handling = handling(&body, policy, control);
-        assert_eq!((handling, handling.without_answer()), (expected, status), "{control}");
+        assert_eq!((handling.without_answer(), handling), (status, expected), "{control}");
     }
     let error = not_cached();
     assert_eq!((error.status, error.code.as_deref()), (504, Some("not_cached")));

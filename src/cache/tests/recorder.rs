@@ -2,7 +2,7 @@ use super::*;
 use crate::chat::Usage;
 use crate::time::Timestamp;
 
-const ORIGIN: Origin<'static> = Origin { provider: "openai", model: "gpt-5" };
+const ORIGIN: Origin<'static> = Origin { provider: "openai", model: "gpt-5", dropped: "seed" };
 
 fn some_keys() -> Keys {
     Keys { exact: Key::from_bytes([1; 32]), context: Key::from_bytes([2; 32]) }
@@ -45,7 +45,8 @@ fn chunks(stream: &[u8]) -> Vec<Tree> {
 fn a_whole_answer_is_kept_as_it_came() {
     let entry = whole(1, 1000, ANSWER).unwrap();
     assert_eq!(entry.completion, ANSWER.as_bytes());
-    assert_eq!((entry.made.millis(), entry.provider.as_str(), entry.model.as_str()), (17, "openai", "gpt-5"));
+    assert_eq!((entry.made.millis(), entry.dropped.as_str()), (17, "seed"));
+    assert_eq!((entry.provider.as_str(), entry.model.as_str()), ("openai", "gpt-5"));
     assert_eq!(entry.usage.map(|usage| (usage.prompt, usage.completion)), Some((3, 4)));
 }
 
