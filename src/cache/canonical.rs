@@ -74,13 +74,13 @@ impl<'d> Canonical<'d> {
                 self.tag(b's');
                 self.text(&value.text().unwrap_or_default());
             }
-            Kind::Array => self.array(value, Self::value),
-            Kind::Object => self.object(value, |_, _| false, |this, _, value| this.value(value)),
+            Kind::Array => self.array(value, &Self::value),
+            Kind::Object => self.object(value, &|_, _| false, &|this, _, value| this.value(value)),
         }
     }
 
     /// Takes an array, each item by `item`.
-    pub fn array(&mut self, value: Value<'d>, item: impl Fn(&mut Self, Value<'d>)) {
+    pub fn array(&mut self, value: Value<'d>, item: &dyn Fn(&mut Self, Value<'d>)) {
         self.tag(b'[');
         value.items().for_each(|value| item(self, value));
         self.tag(b']');
@@ -91,8 +91,8 @@ impl<'d> Canonical<'d> {
     pub fn object(
         &mut self,
         value: Value<'d>,
-        leave_out: impl Fn(Value<'d>, Value<'d>) -> bool,
-        member: impl Fn(&mut Self, Value<'d>, Value<'d>),
+        leave_out: &dyn Fn(Value<'d>, Value<'d>) -> bool,
+        member: &dyn Fn(&mut Self, Value<'d>, Value<'d>),
     ) {
         self.tag(b'{');
         let first = self.members.len();

@@ -127,11 +127,11 @@ impl Keys {
         let said = said_last(request);
         let mut context = Canonical::begin("modelgate cache context 1", said);
         subject.hash(&mut context);
-        context.object(request.value, has_no_influence, |context, name, value| {
+        context.object(request.value, &has_no_influence, &|context, name, value| {
             if name.says("messages") {
                 let is_absent = |_, value: Value<'d>| value.is_null();
                 let member = |context: &mut Canonical<'d>, _, value| context.value(value);
-                context.array(value, |context, message| context.object(message, is_absent, member));
+                context.array(value, &|context, message| context.object(message, &is_absent, &member));
             } else {
                 context.value(value);
             }

@@ -132,9 +132,10 @@ impl Check<'_> {
             Some(exact) => self.exact(&format!("{path}.exact"), Some(exact), all.exact.as_ref()),
             None => cache.policy.exact,
         };
-        let semantic = raw.semantic.as_ref().filter(|semantic| semantic.enabled.unwrap_or(true));
-        let semantic = semantic
-            .map(|semantic| self.semantic(&format!("{path}.semantic"), semantic, all.semantic.as_ref()));
+        let semantic = raw
+            .semantic
+            .as_ref()
+            .and_then(|semantic| self.semantic(&format!("{path}.semantic"), semantic, all.semantic.as_ref()));
         CachePolicy { exact, semantic }
     }
 
@@ -155,11 +156,12 @@ impl Check<'_> {
         raw.enabled.unwrap_or(true).then(|| Exact { when, ttl: ttl.unwrap_or(TTL) })
     }
 
-    fn semantic(&mut self, path: &str, raw: &raw::RouteSemantic, all: Option<&raw::Semantic>) -> Semantic {
+    fn semantic(&mut self, path: &str, raw: &raw::Semantic, all: Option<&raw::Semantic>) -> Option<Semantic> {
+        let enabled = raw.enabled.or(all.and_then(|all| all.enabled)).unwrap_or(true);
         let ttl = self.ttl(path, raw.ttl).or(all.and_then(|all| all.ttl));
         let of_all = || all.and_then(|all| Similarity::new(all.threshold?));
         let threshold = self.threshold(path, raw.threshold).or_else(of_all).unwrap_or(Similarity::LOCAL);
-        Semantic { threshold, ttl: ttl.unwrap_or(TTL) }
+        enabled.then(|| Semantic { threshold, ttl: ttl.unwrap_or(TTL) })
     }
 
     fn cache_store(&mut self, raw: &raw::CacheStore) -> CacheStore {
@@ -306,6 +308,14 @@ mod tests {
                 None,
                 exact(Deterministic, 3600),
                 None,
+            ),
+            (json!({"semantic": {"enabled": false}}), json!({"semantic": {}}), None, None, None),
+            (
+                json!({"semantic": {"enabled": false}}),
+                json!({"semantic": {"enabled": true}}),
+                None,
+                None,
+                semantic(0.9, 3600),
             ),
         ] {
             let config = parse(cache.clone(), of_route.clone());

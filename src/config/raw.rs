@@ -210,22 +210,15 @@ pub(super) struct Exact {
 }
 
 #[derive(serde::Deserialize)]
-#[serde(deny_unknown_fields, expecting = "a map with the keys threshold and ttl")]
-pub(super) struct Semantic {
-    pub threshold: Option<f64>,
-    pub ttl: Option<u64>,
-}
-
-#[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields, expecting = "a map with the keys exact and semantic")]
 pub(super) struct RouteCache {
     pub exact: Option<Exact>,
-    pub semantic: Option<RouteSemantic>,
+    pub semantic: Option<Semantic>,
 }
 
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields, expecting = "a map with the keys enabled, threshold and ttl")]
-pub(super) struct RouteSemantic {
+pub(super) struct Semantic {
     pub enabled: Option<bool>,
     pub threshold: Option<f64>,
     pub ttl: Option<u64>,

@@ -82,9 +82,13 @@ impl Index {
             .map(|record| (asked.vector.cosine(record.vector), record))
             .filter(|(cosine, _)| threshold.admits(*cosine))
             .collect();
-        near.sort_by(|(a, x), (b, y)| b.total_cmp(a).then(y.made.cmp(&x.made)));
-        let same = near.iter().filter(|(_, record)| asked.means(record.text)).take(TRIED);
-        same.map(|(_, record)| Keys { exact: record.key, context: asked.keys.context })
+        let nearest = std::iter::from_fn(|| {
+            let all = near.iter().enumerate();
+            let (at, _) = all.max_by(|(_, (a, x)), (_, (b, y))| a.total_cmp(b).then(x.made.cmp(&y.made)))?;
+            Some(near.swap_remove(at).1)
+        });
+        let same = nearest.filter(|record| asked.means(record.text)).take(TRIED);
+        same.map(|record| Keys { exact: record.key, context: asked.keys.context })
             .find_map(|keys| answers.find(store, &keys, ttl, now))
     }
 
