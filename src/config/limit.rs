@@ -115,6 +115,11 @@ pub enum Dimension {
     Model,
 }
 
+impl Dimension {
+    /// All there are, in their order.
+    pub(super) const ALL: [Self; 3] = [Self::Consumer, Self::Tier, Self::Model];
+}
+
 /// Whether a limit is in force.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]

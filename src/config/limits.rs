@@ -3,7 +3,7 @@
 use super::catalog::{Catalog, Named};
 use super::check::{Check, within};
 use super::consumer::Auth;
-use super::limit::{Counted, Group, Kind, Limit, Limits, Pace, Period, Span, Window};
+use super::limit::{Counted, Dimension, Group, Kind, Limit, Limits, Pace, Period, Span, Window};
 use super::raw;
 use crate::money::NanoUsd;
 use crate::names::{self, BadName, ConsumerName, LimitName, ModelName, TierName};
@@ -27,9 +27,7 @@ impl Check<'_> {
         let mut taken: Vec<LimitName> = Vec::new();
         for (position, raw) in raw.into_iter().enumerate() {
             let path = format!("limits[{position}]");
-            let mut per = raw.per.clone();
-            per.sort_unstable();
-            per.dedup();
+            let per: Vec<_> = Dimension::ALL.into_iter().filter(|one| raw.per.contains(one)).collect();
             if per.len() < raw.per.len() {
                 self.problems.add(format!("{path}.per"), "one of them is there twice", "each once");
             }
@@ -251,7 +249,7 @@ fn id(name: &LimitName, kind: Kind) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::limit::{Dimension, Mode, OnContention, OnExceed};
+    use super::super::limit::{Mode, OnContention, OnExceed};
     use super::super::{Config, Problems};
     use super::*;
     use serde_json::{Value, json};

@@ -37,7 +37,17 @@ impl Standing {
 pub(super) fn sort(standings: &mut [Standing]) {
     let left =
         |one: &Standing, other: &Standing| u128::from(one.remaining) * u128::from(other.limit.capacity());
-    standings.sort_by(|a, b| left(a, b).cmp(&left(b, a)));
+    // There are few: each is moved up past those that have more left.
+    for end in 1..=standings.len() {
+        let mut sorted = standings.get_mut(..end).unwrap_or_default();
+        while let [rest @ .., before, last] = sorted
+            && left(last, before) < left(before, last)
+        {
+            std::mem::swap(before, last);
+            let at = rest.len().saturating_add(1);
+            sorted = sorted.get_mut(..at).unwrap_or_default();
+        }
+    }
 }
 
 /// How long that is, as OpenAI writes it (and Go): `6ms`, `1.5s`, `6m0s`, `1h0m0s`.

@@ -93,7 +93,9 @@ impl<'r> Conversation<'r> {
 
     fn settle(&mut self) {
         for turn in self.turns.iter_mut().filter(|turn| !turn.assistant) {
-            turn.blocks.sort_by_key(|block| !matches!(block.kind, Kind::ToolResult { .. }));
+            let is_result = |block: &Block<'_>| matches!(block.kind, Kind::ToolResult { .. });
+            let (results, others): (Vec<_>, Vec<_>) = turn.blocks.drain(..).partition(is_result);
+            turn.blocks.extend(results.into_iter().chain(others));
         }
         if self.turns.is_empty() {
             // Instructions alone are the question.
