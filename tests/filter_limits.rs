@@ -217,3 +217,16 @@ fn a_stream_that_outgrows_its_budget_is_ended_cleanly_where_the_limit_says_so() 
         assert_eq!(ask(&mut envoy, "cheap", "").status, 200);
     }
 }
+
+#[test]
+fn what_nobody_in_this_vm_has_seen_is_settled_as_it_was_expected() {
+    let mut envoy = envoy(&json!([{"name": "tokens", "tokens": 10_000, "window": "day"}]));
+    envoy.vms_apart = true;
+    let answer = ask(&mut envoy, "dear", r#","max_tokens":50"#);
+    assert_eq!((answer.status, answer.header("x-modelgate-cost-usd")), (200, "0.021"));
+    assert_eq!(["tokens_out", "usage"].map(|name| envoy.logged(name)), ["50", "estimated"]);
+    // What failed for good is given back here too, because Envoy answers.
+    envoy.script("a", |_| Response::refused());
+    ask(&mut envoy, "dear", r#","max_tokens":50"#);
+    assert_eq!(envoy.logged("usage"), "");
+}

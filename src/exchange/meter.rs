@@ -46,6 +46,7 @@ pub struct Meter {
     reservation: Reservation,
     makeup: Makeup,
     input: u64,
+    output: u64,
     images: u64,
     /// Where a limit may end a stream: what watches over it.
     watch: Option<Watch>,
@@ -129,12 +130,21 @@ impl Meter {
                 return Err(ApiError::new(503, "server_error", message).coded("price_unknown").into());
             }
         }
-        let input = ask.input;
+        let (input, output) = (ask.input, ask.output);
         match quota::admit(books.store, config.limits(), &ask) {
             Ok(reservation) => {
                 let consumer = Rc::clone(consumer);
                 let watch = reservation.may_stop().then_some(Watch { reserved: ask.output, counts: None });
-                Ok(Some(Box::new(Self { consumer, models, reservation, makeup, input, images, watch })))
+                Ok(Some(Box::new(Self {
+                    consumer,
+                    models,
+                    reservation,
+                    makeup,
+                    input,
+                    output,
+                    images,
+                    watch,
+                })))
             }
             Err(refusal) => Err(refused(*refusal, books)),
         }
@@ -206,12 +216,13 @@ impl Meter {
         books.unsettled.borrow_mut().push(unsettled);
     }
 
-    /// Settles with what the attempts have used, in their order.
-    pub fn settle(self, used: &[Used], config: &Config, books: Books<'_>) -> Statement {
+    /// Settles with what the attempts have used, in their order; where nobody has seen that, with what was expected.
+    pub fn settle(self, used: Option<&[Used]>, config: &Config, books: Books<'_>) -> Statement {
         let mut statement = Statement { cost: Some(NanoUsd::ZERO), ..Statement::default() };
-        for (used, model) in used.iter().zip(&self.models) {
+        let unseen = [Used { usage: None, said: Some(Makeup::default()) }];
+        for (attempt, model) in used.unwrap_or(&unseen).iter().zip(&self.models) {
             let family = Family::of(model.provider.vendor, model.upstream.as_str());
-            let (usage, provenance) = match (used.usage, used.said) {
+            let (usage, provenance) = match (attempt.usage, attempt.said) {
                 (Some(usage), _) => {
                     if config.has_limits() {
                         self.learn(model, family, &usage, books);
@@ -221,7 +232,7 @@ impl Meter {
                 (None, Some(said)) => {
                     let calibration = calibration(model, family, books.store);
                     let prompt = if self.input > 0 { self.input } else { calibration.tokens(&self.makeup) };
-                    let completion = calibration.tokens(&said);
+                    let completion = used.map_or(self.output, |_| calibration.tokens(&said));
                     (Usage { prompt, completion, ..Usage::default() }, Provenance::Estimated)
                 }
                 (None, None) => continue,

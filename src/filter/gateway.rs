@@ -115,14 +115,17 @@ impl Gateway {
     fn is_answered(&self) -> bool {
         match &self.state {
             State::Replied => true,
-            _ if self.ticket.as_ref().is_some_and(|ticket| ticket.live().answered.get()) => true,
+            _ if self.ticket.as_ref().is_some_and(|ticket| ticket.live().answered.get() == Some(true)) => {
+                true
+            }
             _ => abi::header(Map::ResponseHeaders, "x-modelgate-attempts").is_ok(),
         }
     }
 
-    /// What each attempt has used, as far as is known.
-    fn used(&self) -> Vec<Used> {
-        let (State::Forwarded, Some(ticket)) = (&self.state, &self.ticket) else { return Vec::new() };
+    /// What each attempt has used, as far as is known; none where they are made in another VM, and nothing is.
+    fn used(&self) -> Option<Vec<Used>> {
+        let (State::Forwarded, Some(ticket)) = (&self.state, &self.ticket) else { return Some(Vec::new()) };
+        ticket.live().answered.get()?;
         let spent = ticket.live().spent.borrow();
         let last = spent.len().saturating_sub(1);
         let used = |(at, spent): (usize, &Rc<Spent>)| Used {
@@ -134,7 +137,7 @@ impl Gateway {
                 Stage::Asked | Stage::Failed => None,
             },
         };
-        spent.iter().enumerate().map(used).collect()
+        Some(spent.iter().enumerate().map(used).collect())
     }
 
     /// What is reserved for the request, for the last time.
@@ -266,7 +269,7 @@ impl HttpContext for Gateway {
         let Some(meter) = self.meter() else { return };
         let observed = meter.observed();
         let used = self.used();
-        let statement = books::with(|books| meter.settle(&used, &self.config, books));
+        let statement = books::with(|books| meter.settle(used.as_deref(), &self.config, books));
         tell_use(&statement, &observed);
     }
 }

@@ -15,8 +15,8 @@ use std::rc::Rc;
 /// A request that was forwarded, as its gateway role and its attempts see it.
 pub(super) struct Live {
     pub plan: Rc<Plan>,
-    /// Whether the last attempt let an answer go that is for the client.
-    pub answered: Cell<bool>,
+    /// Whether the last attempt let an answer go that is for the client; none before an attempt has come by.
+    pub answered: Cell<Option<bool>>,
     /// What is reserved for it, until it is settled.
     pub meter: RefCell<Option<Box<Meter>>>,
     /// What each attempt has used.
@@ -38,7 +38,7 @@ impl Ticket {
     pub fn new(plan: Plan, meter: Option<Box<Meter>>) -> Self {
         let live = Rc::new(Live {
             plan: Rc::new(plan),
-            answered: Cell::new(false),
+            answered: Cell::new(None),
             meter: RefCell::new(meter),
             spent: RefCell::default(),
         });

@@ -32,7 +32,7 @@ impl Provider {
         self.live = live::find(turn.ticket);
         let plan = match &self.live {
             Some(live) => {
-                live.answered.set(false);
+                live.answered.set(Some(false));
                 Rc::clone(&live.plan)
             }
             None => Rc::new(Plan::from_bytes(&bytes).ok_or_else(|| broken("its plan cannot be read"))?),
@@ -90,7 +90,7 @@ impl Provider {
         }
         let is_last = release.outcome != Outcome::Retry;
         if let Some(live) = &self.live {
-            live.answered.set(is_last);
+            live.answered.set(Some(is_last));
         }
         // Nobody reads the body that was kept any more, and an answer may be long.
         let kept = is_last && self.attempt.as_ref().is_some_and(Attempt::body_is_kept);
