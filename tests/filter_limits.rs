@@ -218,6 +218,25 @@ fn a_stream_that_outgrows_its_budget_is_ended_cleanly_where_the_limit_says_so() 
     }
 }
 
+/// More is expected of the answer than the limit has: what is reserved is all there is.
+#[test]
+fn a_stream_is_ended_where_less_is_reserved_than_was_expected() {
+    let text = "words that go on and on and on without an end ";
+    let long: Vec<_> = [opening()].into_iter().chain((0..40).map(|_| says(text))).collect();
+    for counted in ["tokens", "output_tokens"] {
+        let limit = json!({"name": "answers", counted: 40, "window": "day", "on_exceed": "stop"});
+        let mut envoy = envoy(&json!([limit]));
+        let pieces = [&long[..], &[closing(), usage(), DONE.to_string()]].concat();
+        envoy.script("a", move |_| Response::stream("").in_pieces(&pieces));
+        let answer = ask(&mut envoy, "dear", r#","stream":true"#);
+        let said = answer.text().matches(text).count();
+        assert!(
+            answer.text().contains(r#""finish_reason":"length""#) && (2..=7).contains(&said),
+            "{counted} {said}"
+        );
+    }
+}
+
 #[test]
 fn what_nobody_in_this_vm_has_seen_is_settled_as_it_was_expected() {
     let mut envoy = envoy(&json!([{"name": "tokens", "tokens": 10_000, "window": "day"}]));

@@ -134,7 +134,8 @@ impl Meter {
         match quota::admit(books.store, config.limits(), &ask) {
             Ok(reservation) => {
                 let consumer = Rc::clone(consumer);
-                let watch = reservation.may_stop().then_some(Watch { reserved: ask.output, counts: None });
+                let reserved = reservation.stops_after(input, output);
+                let watch = reserved.map(|reserved| Watch { reserved, counts: None });
                 Ok(Some(Box::new(Self {
                     consumer,
                     models,
