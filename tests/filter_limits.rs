@@ -11,13 +11,14 @@ use support::{
 
 /// Two providers, the first of which costs more, under these limits.
 fn configuration(limits: &Value) -> String {
-    let provider = |name: &str| json!({"vendor": "openai", "base_url": format!("https://{name}.example/v1"), "api_key": {"value": format!("key-of-{name}")}});
+    let provider = |name: &str, vendor: &str| json!({"vendor": vendor, "base_url": format!("https://{name}.example/v1"), "api_key": {"value": format!("key-of-{name}")}});
     json!({
-        "providers": {"a": provider("a"), "b": provider("b")},
+        "providers": {"a": provider("a", "openai"), "b": provider("b", "openai"), "c": provider("c", "anthropic")},
         "models": {
             "dear": {"provider": "a", "price": {"input": 1_000, "output": 10_000}, "max_output_tokens": 100},
             "cheap": {"provider": "b", "price": {"input": 1, "output": 10}, "max_output_tokens": 100},
             "priceless": {"provider": "b"},
+            "foreign": {"provider": "c", "price": {"input": 1, "output": 10}, "max_output_tokens": 100},
         },
         "routes": {"smart": {"targets": [{"model": "dear"}, {"model": "cheap"}]}},
         "auth": {"anonymous": {"consumer": "acme"}},
@@ -151,6 +152,77 @@ fn a_stream_that_is_cut_is_charged_by_what_was_delivered_and_says_so() {
     assert_eq!(["tokens_out", "usage"].map(|name| envoy.logged(name)), ["2", "provider"]);
 }
 
+/// Some tell how long the prompt was before they begin to answer, and of the answer that it has one token by then.
+#[test]
+fn what_is_reported_before_the_end_is_not_the_whole() {
+    let of = |event: Value| format!("event: {}\ndata: {event}\n\n", event["type"].as_str().unwrap());
+    let counts = json!({"input_tokens": 50, "output_tokens": 1});
+    let opening = of(
+        json!({"type": "message_start", "message": {"id": "msg_1", "model": "m", "content": [], "usage": counts}}),
+    );
+    let text = "a few words that were delivered before the end ";
+    let block =
+        of(json!({"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}}));
+    let says =
+        of(json!({"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": text}}));
+    let closing = of(
+        json!({"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 17}}),
+    );
+    let end = of(json!({"type": "message_stop"}));
+    let begun = [&*opening, &block, &says, &says].concat();
+    for (response, label, output) in [
+        (Response::stream(&begun).ending(End::Reset), "mixed", 14..28),
+        (Response::stream(&begun), "mixed", 14..28),
+        (Response::stream([&*begun, &closing].concat()).ending(End::Reset), "mixed", 17..28),
+        (Response::stream([&*begun, &closing, &end].concat()), "provider", 17..18),
+    ] {
+        let mut envoy = envoy(&json!([{"name": "tokens", "tokens": 10_000, "window": "day"}]));
+        envoy.script("c", move |_| response.clone());
+        ask(&mut envoy, "foreign", r#","stream":true"#);
+        assert_eq!(["tokens_in", "usage"].map(|name| envoy.logged(name)), ["50", label]);
+        assert!(
+            output.contains(&envoy.logged("tokens_out").parse().unwrap()),
+            "{}",
+            envoy.logged("tokens_out")
+        );
+    }
+}
+
+/// The gateway ends the stream, and the provider still says what it has used.
+#[test]
+fn what_is_reported_after_a_stream_was_ended_from_here_is_believed() {
+    let of = |event: Value| format!("event: {}\ndata: {event}\n\n", event["type"].as_str().unwrap());
+    let counts = json!({"input_tokens": 50, "output_tokens": 1});
+    let opening = of(
+        json!({"type": "message_start", "message": {"id": "msg_1", "model": "m", "content": [], "usage": counts}}),
+    );
+    let says = of(
+        json!({"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "words ".repeat(60)}}),
+    );
+    let block =
+        of(json!({"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}}));
+    let closing = of(
+        json!({"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 123}}),
+    );
+    let end = of(json!({"type": "message_stop"}));
+    for (last, label, output) in
+        [(vec![&says, &closing, &end], "provider", 123..124), (vec![&says], "mixed", 40..100)]
+    {
+        let limit = json!({"name": "answers", "output_tokens": 40, "window": "day", "on_exceed": "stop"});
+        let mut envoy = envoy(&json!([limit]));
+        let pieces: Vec<String> = [&opening, &block, &says].into_iter().chain(last).cloned().collect();
+        envoy.script("c", move |_| Response::stream("").in_pieces(&pieces).ending(End::Reset));
+        let answer = ask(&mut envoy, "foreign", r#","stream":true"#);
+        assert!(answer.text().contains(r#""finish_reason":"length""#));
+        assert_eq!(envoy.logged("usage"), label);
+        assert!(
+            output.contains(&envoy.logged("tokens_out").parse().unwrap()),
+            "{}",
+            envoy.logged("tokens_out")
+        );
+    }
+}
+
 #[test]
 fn where_a_limit_is_in_money_a_model_without_a_price_is_refused() {
     let mut envoy = envoy(&json!([{"name": "budget", "usd": 100, "window": "month"}]));
@@ -176,7 +248,7 @@ fn a_limit_that_observes_refuses_nothing_and_reports_what_it_would() {
 #[test]
 fn without_limits_and_prices_nothing_is_counted() {
     let mut document: Value = serde_json::from_str(&configuration(&json!([]))).unwrap();
-    for model in ["dear", "cheap"] {
+    for model in ["dear", "cheap", "foreign"] {
         document["models"][model].as_object_mut().unwrap().remove("price");
     }
     let mut envoy =

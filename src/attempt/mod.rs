@@ -11,7 +11,7 @@ mod spent;
 mod stream;
 mod translated;
 
-use crate::chat::{Request, Usage};
+use crate::chat::Request;
 use crate::config::{Bounds, Config, Key, Price, Provider};
 use crate::error::ApiError;
 use crate::json::{Document, Surrogates};
@@ -22,7 +22,7 @@ use std::borrow::Cow;
 use std::rc::Rc;
 
 pub use response::{Head, Outcome, Piece, Release};
-pub use spent::{Spent, Stage};
+pub use spent::{Report, Spent, Stage};
 
 /// A header to be set.
 pub type Header<'h> = (Cow<'h, str>, Cow<'h, [u8]>);
@@ -147,12 +147,6 @@ impl Attempt {
         }
         headers.extend(carried);
         headers
-    }
-
-    /// What the provider said was used, as far as it said so.
-    #[must_use]
-    pub fn usage(&self) -> Option<Usage> {
-        self.reception.usage()
     }
 
     /// What of the request the provider was not told, as a header's value.

@@ -4,7 +4,7 @@ use super::abi::{self, Buffer, Map};
 use super::books;
 use super::live::Ticket;
 use super::token;
-use crate::attempt::{Spent, Stage};
+use crate::attempt::{Report, Spent, Stage};
 use crate::auth::Credentials;
 use crate::config::{Config, Consumer};
 use crate::exchange::{self, Forward, Head, Meter, Reply, Statement, Step, Used, local_reply};
@@ -122,22 +122,23 @@ impl Gateway {
         }
     }
 
-    /// What each attempt has used, as far as is known; none where they are made in another VM, and nothing is.
-    fn used(&self) -> Option<Vec<Used>> {
-        let (State::Forwarded, Some(ticket)) = (&self.state, &self.ticket) else { return Some(Vec::new()) };
-        ticket.live().answered.get()?;
+    /// What each attempt has used, as far as is known.
+    fn used(&self) -> Vec<Used> {
+        let (State::Forwarded, Some(ticket)) = (&self.state, &self.ticket) else { return Vec::new() };
+        if ticket.live().answered.get().is_none() {
+            return vec![Used::Unseen];
+        }
         let spent = ticket.live().spent.borrow();
         let last = spent.len().saturating_sub(1);
-        let used = |(at, spent): (usize, &Rc<Spent>)| Used {
-            usage: spent.usage(),
-            said: match spent.stage() {
-                Stage::Answering => Some(spent.said().makeup()),
-                // Nobody has answered, also not Envoy: the client has left while the provider was at work.
-                Stage::Asked if at == last => Some(spent.said().makeup()),
-                Stage::Asked | Stage::Failed => None,
-            },
+        let used = |(at, spent): (usize, &Rc<Spent>)| match (spent.stage(), spent.report()) {
+            (Stage::Answering, Report::Whole(usage)) => Used::Reported(usage),
+            (Stage::Answering, Report::SoFar(usage)) => Used::Partly(usage, spent.said().makeup()),
+            (Stage::Answering, Report::Missing) => Used::Said(spent.said().makeup()),
+            // Nobody has answered, also not Envoy: the client has left while the provider was at work.
+            (Stage::Asked, _) if at == last => Used::Said(spent.said().makeup()),
+            (Stage::Asked | Stage::Failed, _) => Used::Nothing,
         };
-        Some(spent.iter().enumerate().map(used).collect())
+        spent.iter().enumerate().map(used).collect()
     }
 
     /// What is reserved for the request, for the last time.
@@ -269,7 +270,7 @@ impl HttpContext for Gateway {
         let Some(meter) = self.meter() else { return };
         let observed = meter.observed();
         let used = self.used();
-        let statement = books::with(|books| meter.settle(used.as_deref(), &self.config, books));
+        let statement = books::with(|books| meter.settle(&used, &self.config, books));
         tell_use(&statement, &observed);
     }
 }
