@@ -224,6 +224,26 @@ fn what_is_reported_after_a_stream_was_ended_from_here_is_believed() {
 }
 
 #[test]
+fn what_nobody_counts_of_an_answer_is_estimated_whether_or_not_it_is_streamed() {
+    let text = "a few words that are delivered until the end ".repeat(2);
+    for (body, more) in [
+        (
+            completion(&text)
+                .replace(r#","usage":{"prompt_tokens":1,"completion_tokens":2,"total_tokens":3}"#, ""),
+            "",
+        ),
+        ([opening(), says(&text), closing(), DONE.to_string()].concat(), r#","stream":true"#),
+    ] {
+        let mut envoy = envoy(&json!([{"name": "tokens", "tokens": 10_000, "window": "day"}]));
+        let response = if more.is_empty() { Response::json(200, &body) } else { Response::stream(&body) };
+        envoy.script("a", move |_| response.clone());
+        assert_eq!(ask(&mut envoy, "dear", more).status, 200);
+        assert_eq!(envoy.logged("usage"), "estimated");
+        assert!((14..28).contains(&envoy.logged("tokens_out").parse::<u64>().unwrap()), "{more}");
+    }
+}
+
+#[test]
 fn where_a_limit_is_in_money_a_model_without_a_price_is_refused() {
     let mut envoy = envoy(&json!([{"name": "budget", "usd": 100, "window": "month"}]));
     let answer = ask(&mut envoy, "priceless", "");

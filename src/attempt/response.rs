@@ -4,7 +4,7 @@ use super::canonical::Canonical;
 use super::stream::{Progress, Source, Stream};
 use super::translated::Translated;
 use super::{Attempt, Header, Report, Stage, header};
-use crate::chat::{ChunkWriter, CompletionWriter, Event, Usage};
+use crate::chat::{ChunkWriter, CompletionWriter, Event, Form, Usage};
 use crate::cost;
 use crate::error::{ApiError, Blame};
 use crate::json::{Document, Kind, Surrogates, Value};
@@ -145,7 +145,8 @@ impl Attempt {
     pub fn on_response_body(&mut self, bytes: &[u8], ends: bool) -> (Option<Release>, Piece) {
         let (release, piece) = self.take_body(bytes, ends);
         if self.plan.metered.is_some() && self.spent.stage() == Stage::Answering {
-            self.spent.note(bytes, &piece, self.reception.report());
+            let form = if self.plan.stream { Form::Chunks } else { Form::Whole };
+            self.spent.note(bytes, &piece, form, self.reception.report());
         }
         (release, piece)
     }

@@ -4,7 +4,7 @@
 //! kept up to date with every piece of the answer, where the gateway role can read it at any time.
 
 use super::response::Piece;
-use crate::chat::{Usage, said};
+use crate::chat::{Form, Usage, said};
 use crate::estimate::Tally;
 use std::cell::Cell;
 
@@ -83,8 +83,8 @@ impl Spent {
         self.stage.set(stage);
     }
 
-    /// Takes note of a piece of the answer, which came as `bytes`, and of what is reported with it.
-    pub(super) fn note(&self, bytes: &[u8], piece: &Piece, report: Report) {
+    /// Takes note of a piece of the answer, which came as `bytes` and goes out in this form, and of what is reported with it.
+    pub(super) fn note(&self, bytes: &[u8], piece: &Piece, form: Form, report: Report) {
         self.report.set(report);
         if matches!(report, Report::Whole(_)) {
             return;
@@ -95,7 +95,7 @@ impl Spent {
             Piece::Write(bytes) => bytes,
         };
         let mut tally = self.said.get();
-        said(shown, |text| tally.push(text));
+        said(shown, form, |text| tally.push(text));
         self.said.set(tally);
     }
 }

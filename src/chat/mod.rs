@@ -22,7 +22,7 @@ pub use event::{Delta, Event, FinishReason, Thinking, Usage};
 pub use glance::{Glance, Glancer};
 pub use message::{Content, Message, Part, Role, ToolCall};
 pub use request::{Effort, Request, ResponseFormat, Tool, ToolChoice, ToolKind};
-pub use said::said;
+pub use said::{Form, said};
 
 #[cfg(test)]
 mod tests;
