@@ -127,6 +127,32 @@ fn what_failed_is_given_back() {
 }
 
 #[test]
+fn what_never_reached_a_provider_was_not_even_a_request() {
+    let mut envoy = envoy(&json!([{"name": "rph", "requests": 6, "window": "hour"}]));
+    for (response, rest) in
+        [(Response::unreachable(), 5), (Response::refused(), 3), (Response::unreachable(), 2)]
+    {
+        envoy.script("b", move |_| response.clone());
+        assert_eq!(ask(&mut envoy, "cheap", "").status, 503);
+        assert_eq!(left(&ask(&mut envoy, "dear", "")), rest);
+    }
+}
+
+/// The provider has begun, and Envoy's patience ends before there is any content.
+#[test]
+fn an_attempt_that_was_given_up_while_it_answered_is_charged_whoever_answers_then() {
+    for (next, status) in [(Response::unreachable(), 503), (Response::stream(stream(&["hello"])), 200)] {
+        let mut envoy = envoy(&json!([{"name": "tokens", "tokens": 10_000, "window": "day"}]));
+        envoy.script("a", |_| Response::stream(opening()).ending(End::Stall));
+        envoy.script("b", move |_| next.clone());
+        assert_eq!(ask(&mut envoy, "smart", r#","stream":true"#).status, status);
+        let input: u64 = envoy.logged("tokens_in").parse().unwrap();
+        assert!((5..30).contains(&input), "{input}");
+        assert_eq!(envoy.logged("usage"), if status == 200 { "mixed" } else { "estimated" });
+    }
+}
+
+#[test]
 fn a_stream_that_is_cut_is_charged_by_what_was_delivered_and_says_so() {
     let text = "a few words that were delivered before the end ";
     let body = [opening(), says(text), says(text)].concat();

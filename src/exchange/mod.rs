@@ -11,7 +11,7 @@ mod prepare;
 #[cfg(test)]
 mod tests;
 
-pub use local::local_reply;
+pub use local::{is_unsent, local_reply};
 pub use meter::{Books, Meter, Statement, Used};
 
 use crate::auth::{self, Credentials, Denied, Token};

@@ -7,7 +7,7 @@ use super::token;
 use crate::attempt::{Report, Spent, Stage};
 use crate::auth::Credentials;
 use crate::config::{Config, Consumer};
-use crate::exchange::{self, Forward, Head, Meter, Reply, Statement, Step, Used, local_reply};
+use crate::exchange::{self, Forward, Head, Meter, Reply, Statement, Step, Used, is_unsent, local_reply};
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
 use std::rc::Rc;
@@ -124,8 +124,10 @@ impl Gateway {
 
     /// What each attempt has used, as far as is known.
     fn used(&self) -> Vec<Used> {
-        let (State::Forwarded, Some(ticket)) = (&self.state, &self.ticket) else { return Vec::new() };
-        if ticket.live().answered.get().is_none() {
+        let Some(ticket) = &self.ticket else { return Vec::new() };
+        // Envoy has not answered by itself.
+        let is_open = matches!(self.state, State::Forwarded);
+        if is_open && ticket.live().answered.get().is_none() {
             return vec![Used::Unseen];
         }
         let spent = ticket.live().spent.borrow();
@@ -134,11 +136,20 @@ impl Gateway {
             (Stage::Answering, Report::Whole(usage)) => Used::Reported(usage),
             (Stage::Answering, Report::SoFar(usage)) => Used::Partly(usage, spent.said().makeup()),
             (Stage::Answering, Report::Missing) => Used::Said(spent.said().makeup()),
-            // Nobody has answered, also not Envoy: the client has left while the provider was at work.
-            (Stage::Asked, _) if at == last => Used::Said(spent.said().makeup()),
+            // Nobody has answered: the client has left while the provider was at work.
+            (Stage::Asked, _) if is_open && at == last => Used::Said(spent.said().makeup()),
             (Stage::Asked | Stage::Failed, _) => Used::Nothing,
         };
         spent.iter().enumerate().map(used).collect()
+    }
+
+    /// Whether Envoy had nobody to send the request to, as far as it says.
+    fn is_unsent(&self) -> bool {
+        let nobody_answered =
+            |ticket: &Ticket| ticket.live().spent.borrow().iter().all(|spent| spent.stage() == Stage::Asked);
+        matches!(self.state, State::Replaced(_))
+            && self.ticket.as_ref().is_some_and(nobody_answered)
+            && is_unsent(&abi::property("response\0code_details").unwrap_or_default())
     }
 
     /// What is reserved for the request, for the last time.
@@ -269,8 +280,13 @@ impl HttpContext for Gateway {
     fn on_log(&mut self) {
         let Some(meter) = self.meter() else { return };
         let observed = meter.observed();
-        let used = self.used();
-        let statement = books::with(|books| meter.settle(&used, &self.config, books));
+        let statement = books::with(|books| match self.is_unsent() {
+            true => {
+                meter.release(books);
+                Statement::default()
+            }
+            false => meter.settle(&self.used(), &self.config, books),
+        });
         tell_use(&statement, &observed);
     }
 }
