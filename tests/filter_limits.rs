@@ -18,6 +18,7 @@ fn configuration(limits: &Value) -> String {
             "dear": {"provider": "a", "price": {"input": 1_000, "output": 10_000}, "max_output_tokens": 100},
             "cheap": {"provider": "b", "price": {"input": 1, "output": 10}, "max_output_tokens": 100},
             "priceless": {"provider": "b"},
+            "urgent": {"provider": "b", "model": "cheap", "price": {"input": 2, "output": 20}, "max_output_tokens": 100},
             "foreign": {"provider": "c", "price": {"input": 1, "output": 10}, "max_output_tokens": 100},
         },
         "routes": {"smart": {"targets": [{"model": "dear"}, {"model": "cheap"}]}},
@@ -105,6 +106,15 @@ fn an_attempt_costs_what_the_model_costs_that_served_it() {
     // Both are settled: of a hundred dollars so much is left but for what is reserved for this one.
     let left = left(&ask(&mut envoy, "cheap", ""));
     assert!((100_000_000 - 21_021 - 3_000..=100_000_000 - 21_021).contains(&left), "{left}");
+}
+
+#[test]
+fn a_model_that_the_catalog_has_under_two_names_costs_what_is_said_of_the_name_asked_for() {
+    let mut envoy = envoy(&json!([]));
+    for (model, cost) in [("cheap", "0.000021"), ("urgent", "0.000042")] {
+        let answer = ask(&mut envoy, model, "");
+        assert_eq!((answer.header("x-modelgate-cost-usd"), &*envoy.logged("cost_usd")), (cost, cost));
+    }
 }
 
 #[test]
@@ -294,7 +304,7 @@ fn a_limit_that_observes_refuses_nothing_and_reports_what_it_would() {
 #[test]
 fn without_limits_and_prices_nothing_is_counted() {
     let mut document: Value = serde_json::from_str(&configuration(&json!([]))).unwrap();
-    for model in ["dear", "cheap", "foreign"] {
+    for model in ["dear", "cheap", "urgent", "foreign"] {
         document["models"][model].as_object_mut().unwrap().remove("price");
     }
     let mut envoy =

@@ -63,7 +63,7 @@ impl Attempt {
         if target.body_passes && target.vendor != provider.vendor {
             return Err(broken("its provider has become another vendor's"));
         }
-        let model = plan.metered.and_then(|_| config.model_of(&target.provider, &target.model));
+        let model = plan.metered.and_then(|_| config.model_of(&target.provider, &target.name));
         Ok(Self {
             price: model.and_then(|model| config.price(&model)),
             spent: Rc::default(),
