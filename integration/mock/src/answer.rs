@@ -49,7 +49,7 @@ pub struct Usage {
 
 impl Usage {
     /// The counts as the control API shows them.
-    pub fn to_json(&self) -> Value {
+    pub fn to_json(self) -> Value {
         let Usage { prompt, cached, completion, reasoning } = self;
         json!({"prompt": prompt, "cached": cached, "completion": completion, "reasoning": reasoning})
     }

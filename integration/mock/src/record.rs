@@ -116,7 +116,7 @@ impl Entry {
             "body": serde_json::from_slice::<Value>(&self.body).unwrap_or(Value::Null),
             "raw": String::from_utf8_lossy(&self.body),
             "directives": self.told.get().cloned().unwrap_or(Value::Null),
-            "usage": self.usage.get().map(Usage::to_json),
+            "usage": self.usage.get().copied().map(Usage::to_json),
             "refused": self.refused.get(),
             "status": self.status.load(Ordering::Relaxed),
             "ended": ending,
