@@ -6,7 +6,7 @@ use divan::counter::BytesCount;
 use divan::{Bencher, black_box};
 use modelgate::attempt::{Attempt, Head};
 use modelgate::auth::{Credentials, identify};
-use modelgate::chat::{ChunkWriter, Delta, Event, Request, said};
+use modelgate::chat::{ChunkWriter, Delta, Event, Form, Request, said};
 use modelgate::config::Config;
 use modelgate::estimate::{Calibration, Family, Makeup, Tally};
 use modelgate::exchange::{Books, Step, on_body};
@@ -145,7 +145,7 @@ fn tally(bencher: Bencher<'_, '_>) {
     bencher.bench_local(|| {
         let mut tally = Tally::default();
         for chunk in black_box(&chunks) {
-            said(chunk, |text| tally.push(text));
+            said(chunk, Form::Chunks, |text| tally.push(text));
         }
         tally
     });
