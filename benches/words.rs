@@ -8,7 +8,7 @@ use modelgate::attempt::{Attempt, Head};
 use modelgate::auth::{Credentials, identify};
 use modelgate::cache::semantic::Question;
 use modelgate::cache::{Control, Entry, Key, Keys, Origin, Recorder, Scope, Subject};
-use modelgate::chat::{ChunkWriter, Delta, Event, Request, said};
+use modelgate::chat::{ChunkWriter, Delta, Event, Form, Request, said};
 use modelgate::config::Config;
 use modelgate::estimate::{Calibration, Family, Makeup, Tally};
 use modelgate::exchange::{Books, Step, on_body};
@@ -147,7 +147,7 @@ fn tally(bencher: Bencher<'_, '_>) {
     bencher.bench_local(|| {
         let mut tally = Tally::default();
         for chunk in black_box(&chunks) {
-            said(chunk, |text| tally.push(text));
+            said(chunk, Form::Chunks, |text| tally.push(text));
         }
         tally
     });

@@ -65,7 +65,8 @@ class Gateway:
 
     def access_log(self):
         """What the access log says from the mark on, a dictionary each."""
-        return [json.loads(line) for line in self.log().splitlines() if line.startswith("{")]
+        lines = self.log().splitlines(keepends=True)
+        return [json.loads(line) for line in lines if line.startswith("{") and line.endswith("\n")]
 
     def mark(self):
         """From here the log is the next test's."""

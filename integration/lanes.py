@@ -28,7 +28,7 @@ PATHS = {
 
 @dataclass
 class Received:
-    """A request as it came to a provider."""
+    """A request as it came to a provider; times in seconds, of the clock."""
 
     provider: str
     method: str
@@ -39,6 +39,10 @@ class Received:
     status: int
     ended: str
     refused: str | None
+    usage: dict | None
+    order: int
+    began: float
+    ended_at: float
 
 
 class Lane:
@@ -80,6 +84,10 @@ class Lane:
                 status=entry["status"],
                 ended=entry["ended"],
                 refused=entry["refused"],
+                usage=entry["usage"],
+                order=entry["order"],
+                began=entry["at_ms"] / 1000,
+                ended_at=entry["at_ms"] / 1000 + entry["ended_after_us"] / 1e6,
             )
             for entry in entries
         ]
@@ -92,6 +100,10 @@ class Lane:
     def order(self):
         """Who was asked, in order."""
         return [request.provider for request in self.received()]
+
+    def release(self):
+        """Lets those answers go that are told to `hold`, and all that come until the lane is cleared."""
+        self._control.post("/_mock/release", params={"lane": self.name})
 
     def clear(self):
         """Forgets requests and scripts."""

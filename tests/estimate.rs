@@ -1,7 +1,7 @@
 //! How far estimates are from what real tokenizers count: on texts of several kinds, before and after the usage of fifty
 //! requests was reported, half of the texts to learn from and half to measure on. `docs/cost.md` shows what comes out here.
 
-use modelgate::chat::{Request, said};
+use modelgate::chat::{Form, Request, said};
 use modelgate::estimate::{Calibration, Family, Makeup, Tally};
 use modelgate::json::{Document, Surrogates};
 use serde_json::{Value, json};
@@ -225,7 +225,7 @@ fn what_was_delivered_of_a_cut_stream_is_counted_as_documented() {
             let mut tally = Tally::default();
             for delta in String::from_utf8_lossy(&delivered).split_inclusive(' ') {
                 let chunk = json!({"choices": [{"index": 0, "delta": {"content": delta}}]}).to_string();
-                said(chunk.as_bytes(), |text| tally.push(text));
+                said(chunk.as_bytes(), Form::Chunks, |text| tally.push(text));
             }
             (calibration.tokens(&tally.makeup()), cut.min(tokens.len()) as u64)
         });

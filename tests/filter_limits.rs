@@ -11,13 +11,15 @@ use support::{
 
 /// Two providers, the first of which costs more, under these limits.
 fn configuration(limits: &Value) -> String {
-    let provider = |name: &str| json!({"vendor": "openai", "base_url": format!("https://{name}.example/v1"), "api_key": {"value": format!("key-of-{name}")}});
+    let provider = |name: &str, vendor: &str| json!({"vendor": vendor, "base_url": format!("https://{name}.example/v1"), "api_key": {"value": format!("key-of-{name}")}});
     json!({
-        "providers": {"a": provider("a"), "b": provider("b")},
+        "providers": {"a": provider("a", "openai"), "b": provider("b", "openai"), "c": provider("c", "anthropic")},
         "models": {
             "dear": {"provider": "a", "price": {"input": 1_000, "output": 10_000}, "max_output_tokens": 100},
             "cheap": {"provider": "b", "price": {"input": 1, "output": 10}, "max_output_tokens": 100},
             "priceless": {"provider": "b"},
+            "urgent": {"provider": "b", "model": "cheap", "price": {"input": 2, "output": 20}, "max_output_tokens": 100},
+            "foreign": {"provider": "c", "price": {"input": 1, "output": 10}, "max_output_tokens": 100},
         },
         "routes": {"smart": {"targets": [{"model": "dear"}, {"model": "cheap"}]}},
         "auth": {"anonymous": {"consumer": "acme"}},
@@ -107,6 +109,15 @@ fn an_attempt_costs_what_the_model_costs_that_served_it() {
 }
 
 #[test]
+fn a_model_that_the_catalog_has_under_two_names_costs_what_is_said_of_the_name_asked_for() {
+    let mut envoy = envoy(&json!([]));
+    for (model, cost) in [("cheap", "0.000021"), ("urgent", "0.000042")] {
+        let answer = ask(&mut envoy, model, "");
+        assert_eq!((answer.header("x-modelgate-cost-usd"), &*envoy.logged("cost_usd")), (cost, cost));
+    }
+}
+
+#[test]
 fn what_failed_is_given_back() {
     let limits =
         json!([{"name": "tokens", "tokens": 1_000, "window": "day"}, {"name": "slots", "concurrent": 1}]);
@@ -123,6 +134,32 @@ fn what_failed_is_given_back() {
         assert_eq!(ask(&mut envoy, "dear", r#","temperature":9"#).status, 400);
     }
     assert_eq!(ask(&mut envoy, "dear", "").status, 200);
+}
+
+#[test]
+fn what_never_reached_a_provider_was_not_even_a_request() {
+    let mut envoy = envoy(&json!([{"name": "rph", "requests": 6, "window": "hour"}]));
+    for (response, rest) in
+        [(Response::unreachable(), 5), (Response::refused(), 3), (Response::unreachable(), 2)]
+    {
+        envoy.script("b", move |_| response.clone());
+        assert_eq!(ask(&mut envoy, "cheap", "").status, 503);
+        assert_eq!(left(&ask(&mut envoy, "dear", "")), rest);
+    }
+}
+
+/// The provider has begun, and Envoy's patience ends before there is any content.
+#[test]
+fn an_attempt_that_was_given_up_while_it_answered_is_charged_whoever_answers_then() {
+    for (next, status) in [(Response::unreachable(), 503), (Response::stream(stream(&["hello"])), 200)] {
+        let mut envoy = envoy(&json!([{"name": "tokens", "tokens": 10_000, "window": "day"}]));
+        envoy.script("a", |_| Response::stream(opening()).ending(End::Stall));
+        envoy.script("b", move |_| next.clone());
+        assert_eq!(ask(&mut envoy, "smart", r#","stream":true"#).status, status);
+        let input: u64 = envoy.logged("tokens_in").parse().unwrap();
+        assert!((5..30).contains(&input), "{input}");
+        assert_eq!(envoy.logged("usage"), if status == 200 { "mixed" } else { "estimated" });
+    }
 }
 
 #[test]
@@ -151,6 +188,97 @@ fn a_stream_that_is_cut_is_charged_by_what_was_delivered_and_says_so() {
     assert_eq!(["tokens_out", "usage"].map(|name| envoy.logged(name)), ["2", "provider"]);
 }
 
+/// Some tell how long the prompt was before they begin to answer, and of the answer that it has one token by then.
+#[test]
+fn what_is_reported_before_the_end_is_not_the_whole() {
+    let of = |event: Value| format!("event: {}\ndata: {event}\n\n", event["type"].as_str().unwrap());
+    let counts = json!({"input_tokens": 50, "output_tokens": 1});
+    let opening = of(
+        json!({"type": "message_start", "message": {"id": "msg_1", "model": "m", "content": [], "usage": counts}}),
+    );
+    let text = "a few words that were delivered before the end ";
+    let block =
+        of(json!({"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}}));
+    let says =
+        of(json!({"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": text}}));
+    let closing = of(
+        json!({"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 17}}),
+    );
+    let end = of(json!({"type": "message_stop"}));
+    let begun = [&*opening, &block, &says, &says].concat();
+    for (response, label, output) in [
+        (Response::stream(&begun).ending(End::Reset), "mixed", 14..28),
+        (Response::stream(&begun), "mixed", 14..28),
+        (Response::stream([&*begun, &closing].concat()).ending(End::Reset), "mixed", 17..28),
+        (Response::stream([&*begun, &closing, &end].concat()), "provider", 17..18),
+    ] {
+        let mut envoy = envoy(&json!([{"name": "tokens", "tokens": 10_000, "window": "day"}]));
+        envoy.script("c", move |_| response.clone());
+        ask(&mut envoy, "foreign", r#","stream":true"#);
+        assert_eq!(["tokens_in", "usage"].map(|name| envoy.logged(name)), ["50", label]);
+        assert!(
+            output.contains(&envoy.logged("tokens_out").parse().unwrap()),
+            "{}",
+            envoy.logged("tokens_out")
+        );
+    }
+}
+
+/// The gateway ends the stream, and the provider still says what it has used.
+#[test]
+fn what_is_reported_after_a_stream_was_ended_from_here_is_believed() {
+    let of = |event: Value| format!("event: {}\ndata: {event}\n\n", event["type"].as_str().unwrap());
+    let counts = json!({"input_tokens": 50, "output_tokens": 1});
+    let opening = of(
+        json!({"type": "message_start", "message": {"id": "msg_1", "model": "m", "content": [], "usage": counts}}),
+    );
+    let says = of(
+        json!({"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "words ".repeat(60)}}),
+    );
+    let block =
+        of(json!({"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}}));
+    let closing = of(
+        json!({"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 123}}),
+    );
+    let end = of(json!({"type": "message_stop"}));
+    for (last, label, output) in
+        [(vec![&says, &closing, &end], "provider", 123..124), (vec![&says], "mixed", 40..100)]
+    {
+        let limit = json!({"name": "answers", "output_tokens": 40, "window": "day", "on_exceed": "stop"});
+        let mut envoy = envoy(&json!([limit]));
+        let pieces: Vec<String> = [&opening, &block, &says].into_iter().chain(last).cloned().collect();
+        envoy.script("c", move |_| Response::stream("").in_pieces(&pieces).ending(End::Reset));
+        let answer = ask(&mut envoy, "foreign", r#","stream":true"#);
+        assert!(answer.text().contains(r#""finish_reason":"length""#));
+        assert_eq!(envoy.logged("usage"), label);
+        assert!(
+            output.contains(&envoy.logged("tokens_out").parse().unwrap()),
+            "{}",
+            envoy.logged("tokens_out")
+        );
+    }
+}
+
+#[test]
+fn what_nobody_counts_of_an_answer_is_estimated_whether_or_not_it_is_streamed() {
+    let text = "a few words that are delivered until the end ".repeat(2);
+    for (body, more) in [
+        (
+            completion(&text)
+                .replace(r#","usage":{"prompt_tokens":1,"completion_tokens":2,"total_tokens":3}"#, ""),
+            "",
+        ),
+        ([opening(), says(&text), closing(), DONE.to_string()].concat(), r#","stream":true"#),
+    ] {
+        let mut envoy = envoy(&json!([{"name": "tokens", "tokens": 10_000, "window": "day"}]));
+        let response = if more.is_empty() { Response::json(200, &body) } else { Response::stream(&body) };
+        envoy.script("a", move |_| response.clone());
+        assert_eq!(ask(&mut envoy, "dear", more).status, 200);
+        assert_eq!(envoy.logged("usage"), "estimated");
+        assert!((14..28).contains(&envoy.logged("tokens_out").parse::<u64>().unwrap()), "{more}");
+    }
+}
+
 #[test]
 fn where_a_limit_is_in_money_a_model_without_a_price_is_refused() {
     let mut envoy = envoy(&json!([{"name": "budget", "usd": 100, "window": "month"}]));
@@ -176,7 +304,7 @@ fn a_limit_that_observes_refuses_nothing_and_reports_what_it_would() {
 #[test]
 fn without_limits_and_prices_nothing_is_counted() {
     let mut document: Value = serde_json::from_str(&configuration(&json!([]))).unwrap();
-    for model in ["dear", "cheap"] {
+    for model in ["dear", "cheap", "urgent", "foreign"] {
         document["models"][model].as_object_mut().unwrap().remove("price");
     }
     let mut envoy =
@@ -215,6 +343,25 @@ fn a_stream_that_outgrows_its_budget_is_ended_cleanly_where_the_limit_says_so() 
         // The provider has said all of it and is believed; the next one has what is left.
         assert_eq!(envoy.logged("tokens_out"), "2");
         assert_eq!(ask(&mut envoy, "cheap", "").status, 200);
+    }
+}
+
+/// More is expected of the answer than the limit has: what is reserved is all there is.
+#[test]
+fn a_stream_is_ended_where_less_is_reserved_than_was_expected() {
+    let text = "words that go on and on and on without an end ";
+    let long: Vec<_> = [opening()].into_iter().chain((0..40).map(|_| says(text))).collect();
+    for counted in ["tokens", "output_tokens"] {
+        let limit = json!({"name": "answers", counted: 40, "window": "day", "on_exceed": "stop"});
+        let mut envoy = envoy(&json!([limit]));
+        let pieces = [&long[..], &[closing(), usage(), DONE.to_string()]].concat();
+        envoy.script("a", move |_| Response::stream("").in_pieces(&pieces));
+        let answer = ask(&mut envoy, "dear", r#","stream":true"#);
+        let said = answer.text().matches(text).count();
+        assert!(
+            answer.text().contains(r#""finish_reason":"length""#) && (2..=7).contains(&said),
+            "{counted} {said}"
+        );
     }
 }
 

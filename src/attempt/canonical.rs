@@ -5,6 +5,7 @@
 //! in two waits for its other half: half an event could not be taken back if the other half never
 //! came.
 
+use super::Report;
 use super::response::Piece;
 use super::stream::is_whole;
 use crate::chat::{ChunkWriter, Glancer, Usage};
@@ -113,8 +114,9 @@ impl Canonical {
         self.seen.early_error.take()
     }
 
-    pub fn usage(&self) -> Option<Usage> {
-        self.seen.usage
+    /// What the provider said was used.
+    pub fn report(&self) -> Report {
+        Report::new(self.seen.usage, self.seen.has_finished())
     }
 }
 
@@ -251,7 +253,10 @@ impl Seen {
         if self.state == State::Stopped {
             // The provider goes on until the client leaves; what it used is used.
             let glance = frame.data.as_deref().map(|data| self.glancer.glance(data, true));
-            self.usage = glance.and_then(|glance| glance.usage).or(self.usage);
+            if let Some(glance) = glance {
+                self.usage = glance.usage.or(self.usage);
+                self.finished = self.finished.saturating_add(glance.finishes);
+            }
             return all(Vec::new());
         }
         let data = frame.data.as_deref()?;
@@ -286,6 +291,11 @@ impl Seen {
         }
     }
 
+    /// Whether all choices that began have ended.
+    fn has_finished(&self) -> bool {
+        self.finished > 0 && self.finished >= self.choices
+    }
+
     /// Whether nothing more of the stream is shown.
     fn is_over(&self) -> bool {
         matches!(self.state, State::Failed | State::Stopped)
@@ -298,7 +308,7 @@ impl Seen {
             Vec::new()
         } else if too_long {
             self.fail(ApiError::bad_answer("an event of the provider's stream is too long"))
-        } else if self.finished > 0 && self.finished >= self.choices {
+        } else if self.has_finished() {
             b"data: [DONE]\n\n".to_vec()
         } else {
             let message = "the provider's stream ended before the answer was complete";
@@ -367,7 +377,7 @@ mod tests {
         for hide_usage in [true, false] {
             let mut stream = Canonical::new(adapter(Vendor::OpenAi), hide_usage, 1000);
             stream.push([SAYS, USAGE].concat().as_bytes(), false);
-            let usage = stream.usage().unwrap();
+            let usage = stream.report().usage().unwrap();
             assert_eq!((usage.prompt, usage.completion), (1, 2));
         }
     }

@@ -13,7 +13,7 @@ mod stream;
 mod translated;
 
 use crate::cache::Origin;
-use crate::chat::{Request, Usage};
+use crate::chat::Request;
 use crate::config::{Bounds, Config, Key, Price, Provider};
 use crate::error::ApiError;
 use crate::json::{Document, Surrogates};
@@ -25,7 +25,7 @@ use std::rc::Rc;
 
 pub use recording::Recording;
 pub use response::{Head, Outcome, Piece, Release};
-pub use spent::{Spent, Stage};
+pub use spent::{Report, Spent, Stage};
 
 /// A header to be set.
 pub type Header<'h> = (Cow<'h, str>, Cow<'h, [u8]>);
@@ -66,7 +66,7 @@ impl Attempt {
         if target.body_passes && target.vendor != provider.vendor {
             return Err(broken("its provider has become another vendor's"));
         }
-        let model = plan.metered.and_then(|_| config.model_of(&target.provider, &target.model));
+        let model = plan.metered.and_then(|_| config.model_of(&target.provider, &target.name));
         Ok(Self {
             price: model.and_then(|model| config.price(&model)),
             spent: Rc::default(),
@@ -152,12 +152,6 @@ impl Attempt {
         headers
     }
 
-    /// What the provider said was used, as far as it said so.
-    #[must_use]
-    pub fn usage(&self) -> Option<Usage> {
-        self.reception.usage()
-    }
-
     /// What of the request the provider was not told, as a header's value.
     fn dropped(&self) -> &str {
         self.translated.as_ref().map_or(&self.plan.dropped, |(_, dropped)| dropped)
@@ -179,6 +173,12 @@ impl Attempt {
     #[must_use]
     pub fn number(&self) -> usize {
         self.number as usize
+    }
+
+    /// What the provider has said of what its answer used.
+    #[must_use]
+    pub fn report(&self) -> Report {
+        self.reception.report()
     }
 
     /// What it has used, kept up to date.

@@ -3,8 +3,8 @@
 use super::canonical::Canonical;
 use super::stream::{Progress, Source, Stream};
 use super::translated::Translated;
-use super::{Attempt, Header, Stage, header};
-use crate::chat::{ChunkWriter, CompletionWriter, Event, Usage};
+use super::{Attempt, Header, Report, Stage, header};
+use crate::chat::{ChunkWriter, CompletionWriter, Event, Form, Usage};
 use crate::cost;
 use crate::error::{ApiError, Blame};
 use crate::json::{Document, Kind, Surrogates, Value};
@@ -90,11 +90,11 @@ pub(super) struct Whole {
 }
 
 impl Reception {
-    pub fn usage(&self) -> Option<Usage> {
+    pub fn report(&self) -> Report {
         match self {
-            Self::Pending | Self::Whole(_) => None,
-            Self::Stream(stream) => stream.usage(),
-            Self::Over { usage, .. } => *usage,
+            Self::Pending | Self::Whole(_) => Report::Missing,
+            Self::Stream(stream) => stream.report(),
+            Self::Over { usage, .. } => Report::new(*usage, true),
         }
     }
 }
@@ -145,7 +145,8 @@ impl Attempt {
     pub fn on_response_body(&mut self, bytes: &[u8], ends: bool) -> (Option<Release>, Piece) {
         let (release, piece) = self.take_body(bytes, ends);
         if self.plan.metered.is_some() && self.spent.stage() == Stage::Answering {
-            self.spent.note(bytes, &piece, self.usage());
+            let form = if self.plan.stream { Form::Chunks } else { Form::Whole };
+            self.spent.note(bytes, &piece, form, self.reception.report());
         }
         (release, piece)
     }
@@ -219,7 +220,7 @@ impl Attempt {
                 };
                 let content_type = if self.plan.stream { EVENT_STREAM } else { JSON };
                 let mut headers = self.head(200, content_type, Some(length), whole.headers);
-                if let (Some(price), Some(usage)) = (&self.price, self.usage()) {
+                if let (Some(price), Some(usage)) = (&self.price, self.reception.report().usage()) {
                     let cost = cost::cost(price, &usage, self.plan.metered.unwrap_or(0));
                     headers.push(("x-modelgate-cost-usd".into(), cost.to_string().into_bytes().into()));
                 }

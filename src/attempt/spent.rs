@@ -4,7 +4,7 @@
 //! kept up to date with every piece of the answer, where the gateway role can read it at any time.
 
 use super::response::Piece;
-use crate::chat::{Usage, said};
+use crate::chat::{Form, Usage, said};
 use crate::estimate::Tally;
 use std::cell::Cell;
 
@@ -20,11 +20,43 @@ pub enum Stage {
     Failed,
 }
 
+/// What a provider has said of what its answer used.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Report {
+    /// Nothing yet.
+    #[default]
+    Missing,
+    /// How much it was before the answer's end: some say at the beginning how long the prompt was.
+    SoFar(Usage),
+    /// How much it was.
+    Whole(Usage),
+}
+
+impl Report {
+    /// What was said, and whether the answer has come to its end.
+    pub(super) fn new(usage: Option<Usage>, ended: bool) -> Self {
+        match usage {
+            None => Self::Missing,
+            Some(usage) if ended => Self::Whole(usage),
+            Some(usage) => Self::SoFar(usage),
+        }
+    }
+
+    /// The counts, as far as they are known.
+    #[must_use]
+    pub fn usage(self) -> Option<Usage> {
+        match self {
+            Self::Missing => None,
+            Self::SoFar(usage) | Self::Whole(usage) => Some(usage),
+        }
+    }
+}
+
 /// What an attempt has used.
 #[derive(Debug, Default)]
 pub struct Spent {
     stage: Cell<Stage>,
-    usage: Cell<Option<Usage>>,
+    report: Cell<Report>,
     said: Cell<Tally>,
 }
 
@@ -35,13 +67,13 @@ impl Spent {
         self.stage.get()
     }
 
-    /// What the provider said was used, as far as it said so.
+    /// What the provider said was used.
     #[must_use]
-    pub fn usage(&self) -> Option<Usage> {
-        self.usage.get()
+    pub fn report(&self) -> Report {
+        self.report.get()
     }
 
-    /// What was said of an answer that nobody has counted yet.
+    /// What was said of an answer whose usage is not reported, or not yet.
     #[must_use]
     pub fn said(&self) -> Tally {
         self.said.get()
@@ -51,10 +83,10 @@ impl Spent {
         self.stage.set(stage);
     }
 
-    /// Takes note of a piece of the answer, which came as `bytes`, and of the usage that is known after it.
-    pub(super) fn note(&self, bytes: &[u8], piece: &Piece, usage: Option<Usage>) {
-        self.usage.set(usage);
-        if usage.is_some() {
+    /// Takes note of a piece of the answer, which came as `bytes` and goes out in this form, and of what is reported with it.
+    pub(super) fn note(&self, bytes: &[u8], piece: &Piece, form: Form, report: Report) {
+        self.report.set(report);
+        if matches!(report, Report::Whole(_)) {
             return;
         }
         let shown = match piece {
@@ -63,7 +95,7 @@ impl Spent {
             Piece::Write(bytes) => bytes,
         };
         let mut tally = self.said.get();
-        said(shown, |text| tally.push(text));
+        said(shown, form, |text| tally.push(text));
         self.said.set(tally);
     }
 }

@@ -1,9 +1,9 @@
 //! A streamed answer: held back until its first content, then let go piece by piece.
 
-use super::Header;
 use super::canonical::Canonical;
 use super::response::Piece;
 use super::translated::Translated;
+use super::{Header, Report};
 use crate::chat::{ChunkWriter, Usage};
 use crate::error::ApiError;
 use crate::json::{Document, Surrogates};
@@ -89,10 +89,10 @@ impl Stream {
         }
     }
 
-    pub fn usage(&self) -> Option<Usage> {
+    pub fn report(&self) -> Report {
         match &self.source {
-            Source::Canonical(source) => source.usage(),
-            Source::Translated(source) => source.usage(),
+            Source::Canonical(source) => source.report(),
+            Source::Translated(source) => source.report(),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! A stream in a provider's own dialect, put into the client's as it comes.
 
+use super::Report;
 use super::response::Piece;
 use super::stream::is_whole;
 use crate::chat::{ChunkWriter, Event, Usage};
@@ -18,25 +19,45 @@ pub(super) struct Translated {
     /// Whether what came so far was let go, with or without content in it.
     let_go: bool,
     early_error: Option<ApiError>,
+    usage: Option<Usage>,
+    /// Whether the provider has said of a choice that it ends.
+    finished: bool,
 }
 
 impl Translated {
     pub fn new(reader: Box<dyn StreamReader>, writer: ChunkWriter, frame_limit: usize) -> Self {
         let splitter = Splitter::new(frame_limit);
-        Self { splitter, reader, writer, stray: Vec::new(), let_go: false, early_error: None }
+        Self {
+            splitter,
+            reader,
+            writer,
+            stray: Vec::new(),
+            let_go: false,
+            early_error: None,
+            usage: None,
+            finished: false,
+        }
     }
 
     pub fn push(&mut self, bytes: &[u8], ends: bool) -> Piece {
         let mut out = Vec::new();
-        let Self { splitter, reader, writer, stray, let_go, early_error } = self;
+        let Self { splitter, reader, writer, stray, let_go, early_error, usage, finished } = self;
         let let_go = *let_go;
-        let mut take = |event: Event<'_>| match event {
-            Event::Error(error) if !writer.begun() && !let_go => {
-                *early_error = early_error.take().or(Some(error))
+        let mut take = |event: Event<'_>| {
+            // Also of what comes after a stream was ended from here.
+            match &event {
+                Event::Usage(reported) => *usage = Some(*reported),
+                Event::Finish { .. } => *finished = true,
+                _ => {}
             }
-            // Nothing of an attempt that has failed unseen is shown.
-            _ if early_error.is_some() => {}
-            event => writer.write(event, &mut out),
+            match event {
+                Event::Error(error) if !writer.begun() && !let_go => {
+                    *early_error = early_error.take().or(Some(error))
+                }
+                // Nothing of an attempt that has failed unseen is shown.
+                _ if early_error.is_some() => {}
+                event => writer.write(event, &mut out),
+            }
         };
         let mut each = |frame: Frame<'_>| {
             if let Some(data) = &frame.data {
@@ -90,7 +111,8 @@ impl Translated {
         self.early_error.take()
     }
 
-    pub fn usage(&self) -> Option<Usage> {
-        self.writer.usage()
+    /// What the provider said was used.
+    pub fn report(&self) -> Report {
+        Report::new(self.usage, self.finished)
     }
 }

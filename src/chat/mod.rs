@@ -24,7 +24,7 @@ pub use glance::{Glance, Glancer};
 pub use message::{Content, Message, Part, Role, ToolCall};
 pub use request::{Effort, Request, ResponseFormat, Tool, ToolChoice, ToolKind};
 pub use reread::reread;
-pub use said::said;
+pub use said::{Form, said};
 
 #[cfg(test)]
 mod tests;

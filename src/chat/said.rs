@@ -1,15 +1,33 @@
-//! What a model said in one chunk of a canonical stream, for counting it.
+//! What a model said in one chunk of a canonical stream, or in a whole answer, for counting it.
 //!
-//! A stream that is passed on as it came is not parsed (see [`glance`](super::glance)); what of it was said is found by the
-//! keys it stands under.
+//! What is passed on as it came is not parsed (see [`glance`](super::glance)); what of it was said is found by the keys it
+//! stands under.
 
 use memchr::{memchr, memchr3, memmem};
 
-/// Hands over the inside of each string in which `data`, the data of one event, holds something that was said: text,
-/// reasoning, a refusal, the name and the arguments of a call. In pieces of JSON that is broken, nothing or less is found.
-pub fn said<'d>(data: &'d [u8], mut each: impl FnMut(&'d [u8])) {
-    for at in memmem::find_iter(data, br#""delta""#) {
-        let after = data.get(at.saturating_add(7)..).unwrap_or_default().trim_ascii_start();
+/// Where it stands what was said.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Form {
+    /// In each `delta` of a stream's chunks.
+    Chunks,
+    /// In each `message` of a whole answer.
+    Whole,
+}
+
+impl Form {
+    fn key(self) -> &'static [u8] {
+        match self {
+            Self::Chunks => br#""delta""#,
+            Self::Whole => br#""message""#,
+        }
+    }
+}
+
+/// Hands over the inside of each string in which `data` holds something that was said: text, reasoning, a refusal, the name
+/// and the arguments of a call. In pieces of JSON that is broken, nothing or less is found.
+pub fn said<'d>(data: &'d [u8], form: Form, mut each: impl FnMut(&'d [u8])) {
+    for at in memmem::find_iter(data, form.key()) {
+        let after = data.get(at.saturating_add(form.key().len())..).unwrap_or_default().trim_ascii_start();
         if let Some(delta) = after.strip_prefix(b":").map(<[u8]>::trim_ascii_start) {
             in_delta(delta, &mut each);
         }
@@ -75,7 +93,9 @@ mod tests {
 
     fn all(data: &str) -> Vec<String> {
         let mut found = Vec::new();
-        said(data.as_bytes(), |inside| found.push(String::from_utf8_lossy(inside).into_owned()));
+        said(data.as_bytes(), Form::Chunks, |inside| {
+            found.push(String::from_utf8_lossy(inside).into_owned())
+        });
         found
     }
 
@@ -114,6 +134,15 @@ mod tests {
         {
             assert!(all(broken).is_empty(), "{broken}");
         }
+    }
+
+    #[test]
+    fn what_a_whole_answer_says_is_in_its_messages() {
+        let answer = br#"{"model":"content","choices":[{"index":0,"message":{"role":"assistant","content":"a \"b\"","reasoning_content":"Hm","tool_calls":[{"id":"call_1","type":"function","function":{"name":"look_up","arguments":"{}"}}],"annotations":[{"delta":{"content":"x"}}]},"logprobs":{"content":[]}},{"message":{"content":null,"refusal":"No"}}]}"#;
+        let mut found = Vec::new();
+        said(answer, Form::Whole, |inside| found.push(String::from_utf8_lossy(inside).into_owned()));
+        assert_eq!(found, [r#"a \"b\""#, "Hm", "look_up", "{}", "x", "No"]);
+        said(br#"{"error":{"message":"content"}}"#, Form::Whole, |inside| panic!("{inside:?}"));
     }
 
     proptest! {

@@ -115,8 +115,8 @@ impl Check<'_> {
         Some((kind?, size?))
     }
 
-    fn size(&mut self, path: &str, usd: Option<f64>, size: u64, key: &str) -> Option<u64> {
-        if let Some(usd) = usd {
+    fn size(&mut self, path: &str, usd: Option<raw::Usd>, size: u64, key: &str) -> Option<u64> {
+        if let Some(raw::Usd(usd)) = usd {
             return match NanoUsd::from_usd(usd) {
                 Ok(NanoUsd::ZERO) => {
                     self.problems.add(path, "0", "an amount in USD, more than 0");
@@ -421,7 +421,7 @@ mod tests {
                 json!({"tokens": 1.5, "window": "day"}),
                 ".tokens: invalid type: floating point `1.5`: expected a whole number",
             ),
-            (json!({"usd": "5", "window": "day"}), ".usd: invalid type: string \"5\": expected a number"),
+            (json!({"usd": "5$", "window": "day"}), ".usd: invalid type: string \"5$\": expected a number"),
         ] {
             let told: Vec<_> = only(limit).iter().map(|problem| without_place(problem)).collect();
             assert_eq!(told, [expected]);

@@ -9,7 +9,7 @@ use super::limit::{Dimension, Mode, OnContention, OnExceed, Window};
 use super::problems::Problem;
 use super::protobuf;
 use crate::names;
-use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Unexpected, Visitor};
 use serde_json::{Map, Value};
 use serde_path_to_error::{Path, Segment};
 use std::collections::BTreeMap;
@@ -80,14 +80,18 @@ pub(super) struct Model {
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields, expecting = "a price: a map with the keys input, output, …")]
 pub(super) struct Price {
-    pub input: f64,
-    pub output: f64,
-    pub cached_input: Option<f64>,
-    pub cache_write: Option<f64>,
-    pub reasoning: Option<f64>,
-    pub request: Option<f64>,
-    pub image: Option<f64>,
+    pub input: Usd,
+    pub output: Usd,
+    pub cached_input: Option<Usd>,
+    pub cache_write: Option<Usd>,
+    pub reasoning: Option<Usd>,
+    pub request: Option<Usd>,
+    pub image: Option<Usd>,
 }
+
+/// An amount of US dollars. Envoy's reader of YAML knows whole numbers only: into a `Struct` it puts all others as strings.
+#[derive(Clone, Copy)]
+pub(super) struct Usd(pub f64);
 
 #[derive(Default, serde::Deserialize)]
 #[serde(deny_unknown_fields, expecting = "a map with the key default")]
@@ -123,7 +127,7 @@ pub(super) struct Limit {
     pub input_tokens: Option<u64>,
     pub output_tokens: Option<u64>,
     pub concurrent: Option<u64>,
-    pub usd: Option<f64>,
+    pub usd: Option<Usd>,
     pub window: Option<Window>,
     pub burst: Option<u64>,
     #[serde(default)]
@@ -237,6 +241,39 @@ pub(super) struct Bounds {
 pub(super) struct Timeouts {
     pub first_token_ms: Option<u64>,
     pub answer_ms: Option<u64>,
+}
+
+impl<'de> Deserialize<'de> for Usd {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Read;
+
+        impl Visitor<'_> for Read {
+            type Value = Usd;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a number")
+            }
+
+            fn visit_u64<E: Error>(self, number: u64) -> Result<Usd, E> {
+                Ok(Usd(number as f64))
+            }
+
+            fn visit_i64<E: Error>(self, number: i64) -> Result<Usd, E> {
+                Ok(Usd(number as f64))
+            }
+
+            fn visit_f64<E: Error>(self, number: f64) -> Result<Usd, E> {
+                Ok(Usd(number))
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Usd, E> {
+                let number = text.parse().ok().filter(|number: &f64| number.is_finite());
+                number.map(Usd).ok_or_else(|| E::invalid_type(Unexpected::Str(text), &self))
+            }
+        }
+
+        deserializer.deserialize_any(Read)
+    }
 }
 
 /// Read by name, sorted: protobuf's maps have no order, so none may matter. In YAML, a key with nothing after it is none.

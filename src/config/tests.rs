@@ -278,8 +278,8 @@ fn a_document_of_the_wrong_shape_is_refused_where_it_is_wrong() {
             "models.a.price: missing key `output`".to_owned(),
         ),
         (
-            model(json!({"provider": "openai", "price": {"input": "1", "output": 2}})),
-            "models.a.price.input: invalid type: string \"1\": expected a number".to_owned(),
+            model(json!({"provider": "openai", "price": {"input": "1,5", "output": 2}})),
+            "models.a.price.input: invalid type: string \"1,5\": expected a number".to_owned(),
         ),
         (
             json!({"providers": {"openai": {}}, "pricing": {"defaults": {}}}),
@@ -323,13 +323,15 @@ fn a_model_without_a_price_has_that_of_pricing_default_or_none() {
 }
 
 proptest! {
-    /// As JSON text, where serde reads the number, and as a `Struct`'s double.
+    /// As JSON text, where serde reads the number, as a `Struct`'s double, and as the string that Envoy makes of it in YAML.
     #[test]
     fn a_price_is_the_decimal_that_was_written(nanos in 0..100_000_000_000_000_u64) {
         let written = NanoUsd::new(nanos);
         let text = format!(r#"{{"providers": {{"groq": {{}}}}, "models": {{"a": {{"provider": "groq", "price": {{"input": {written}, "output": 0}}}}}}, "auth": {{"anonymous": {{"consumer": "anonymous"}}}}}}"#);
-        let document = serde_json::from_str::<Value>(&text).unwrap();
-        for config in [Config::parse(text.as_bytes(), &environment), parse(&document)] {
+        let mut document = serde_json::from_str::<Value>(&text).unwrap();
+        let double = parse(&document);
+        document["models"]["a"]["price"]["input"] = written.to_string().into();
+        for config in [Config::parse(text.as_bytes(), &environment), double, parse(&document)] {
             let config = config.unwrap();
             prop_assert_eq!(config.price(&config.models()[0]).map(|price| price.input), Some(written));
         }

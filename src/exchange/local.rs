@@ -43,9 +43,37 @@ pub fn local_reply(status: u16, details: &[u8]) -> ApiError {
     }
 }
 
+/// Whether a reply of Envoy's own says by these details that there was no connection to send the request on.
+#[must_use]
+pub fn is_unsent(details: &[u8]) -> bool {
+    let details = String::from_utf8_lossy(details);
+    let reasons =
+        ["no_healthy_upstream", "cluster_not_found", "connection_failure", "connection_timeout", "overflow"];
+    reasons.iter().any(|reason| details.contains(reason))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_never_sent_is_told_from_what_failed_on_the_way() {
+        for (details, unsent) in [
+            ("no_healthy_upstream", true),
+            (
+                "upstream_reset_before_response_started{remote_connection_failure|delayed_connect_error:_Connection_refused}",
+                true,
+            ),
+            ("upstream_reset_before_response_started{connection_timeout}", true),
+            ("upstream_reset_before_response_started{overflow}", true),
+            ("upstream_reset_before_response_started{connection_termination}", false),
+            ("upstream_per_try_timeout", false),
+            ("response_payload_too_large", false),
+            ("", false),
+        ] {
+            assert_eq!(is_unsent(details.as_bytes()), unsent, "{details}");
+        }
+    }
 
     #[test]
     fn whatever_envoy_says_has_a_status_and_a_code_of_openais() {

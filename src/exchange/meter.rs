@@ -63,11 +63,17 @@ struct Watch {
 
 /// What one attempt has used.
 #[derive(Clone, Copy, Debug)]
-pub struct Used {
-    /// What the provider said.
-    pub usage: Option<Usage>,
-    /// What of the answer nobody has counted; none if the attempt came to no answer.
-    pub said: Option<Makeup>,
+pub enum Used {
+    /// It came to no answer.
+    Nothing,
+    /// The provider said so.
+    Reported(Usage),
+    /// The provider said so before the answer came to its end, and this was said until then.
+    Partly(Usage, Makeup),
+    /// This was said, and nobody has counted it.
+    Said(Makeup),
+    /// It was made in another VM: nothing is known of it.
+    Unseen,
 }
 
 /// What a request has used in all.
@@ -102,7 +108,7 @@ impl Meter {
     ) -> Result<Option<Box<Self>>, Reply> {
         let Some(first) = models.first().filter(|_| is_on(config)) else { return Ok(None) };
         let images = request.images();
-        let family = Family::of(first.provider.vendor, first.upstream.as_str());
+        let family = family(first);
         let makeup = Makeup::read(request).served_by(request, family, first.upstream.as_str());
         let price = config.price(first);
         let mut ask = Ask {
@@ -134,7 +140,8 @@ impl Meter {
         match quota::admit(books.store, config.limits(), &ask) {
             Ok(reservation) => {
                 let consumer = Rc::clone(consumer);
-                let watch = reservation.may_stop().then_some(Watch { reserved: ask.output, counts: None });
+                let reserved = reservation.stops_after(input, output);
+                let watch = reserved.map(|reserved| Watch { reserved, counts: None });
                 Ok(Some(Box::new(Self {
                     consumer,
                     models,
@@ -183,10 +190,7 @@ impl Meter {
         let (Some(watch), Some(model)) = (&mut self.watch, model) else { return None };
         let counts = match watch.counts.take() {
             Some((of, counts)) if of == attempt => counts,
-            _ => {
-                let family = Family::of(model.provider.vendor, model.upstream.as_str());
-                calibration(model, family, books.store)
-            }
+            _ => calibration(model, family(model), books.store),
         };
         let completion = counts.tokens(said);
         watch.counts = Some((attempt, counts));
@@ -216,27 +220,14 @@ impl Meter {
         books.unsettled.borrow_mut().push(unsettled);
     }
 
-    /// Settles with what the attempts have used, in their order; where nobody has seen that, with what was expected.
-    pub fn settle(self, used: Option<&[Used]>, config: &Config, books: Books<'_>) -> Statement {
+    /// Settles with what the attempts have used, in their order.
+    pub fn settle(self, used: &[Used], config: &Config, books: Books<'_>) -> Statement {
         let mut statement = Statement { cost: Some(NanoUsd::ZERO), ..Statement::default() };
-        let unseen = [Used { usage: None, said: Some(Makeup::default()) }];
-        for (attempt, model) in used.unwrap_or(&unseen).iter().zip(&self.models) {
-            let family = Family::of(model.provider.vendor, model.upstream.as_str());
-            let (usage, provenance) = match (attempt.usage, attempt.said) {
-                (Some(usage), _) => {
-                    if config.has_limits() {
-                        self.learn(model, family, &usage, books);
-                    }
-                    (usage, Provenance::Provider)
-                }
-                (None, Some(said)) => {
-                    let calibration = calibration(model, family, books.store);
-                    let prompt = if self.input > 0 { self.input } else { calibration.tokens(&self.makeup) };
-                    let completion = used.map_or(self.output, |_| calibration.tokens(&said));
-                    (Usage { prompt, completion, ..Usage::default() }, Provenance::Estimated)
-                }
-                (None, None) => continue,
-            };
+        for (used, model) in used.iter().zip(&self.models) {
+            let Some((usage, provenance)) = self.usage(used, model, books.store) else { continue };
+            if let (Used::Reported(usage), true) = (used, config.has_limits()) {
+                self.learn(model, usage, books);
+            }
             statement.add(&usage, provenance);
             let cost = config.price(model).map(|price| cost::cost(&price, &usage, self.images));
             statement.cost = statement.cost.zip(cost).map(|(sum, cost)| sum.saturating_add(cost));
@@ -249,9 +240,28 @@ impl Meter {
         statement
     }
 
+    /// What an attempt at a model has used, and who says so.
+    fn usage(&self, used: &Used, model: &Model, store: &dyn Store) -> Option<(Usage, Provenance)> {
+        let counts = || calibration(model, family(model), store);
+        let prompt = || if self.input > 0 { self.input } else { counts().tokens(&self.makeup) };
+        let estimated = |completion| Usage { prompt: prompt(), completion, ..Usage::default() };
+        Some(match used {
+            Used::Nothing => return None,
+            Used::Reported(usage) => (*usage, Provenance::Provider),
+            Used::Partly(usage, said) => {
+                let completion = usage.completion.max(counts().tokens(said));
+                // Some tell both only at the end, and have zeros before.
+                let prompt = if usage.prompt > 0 { usage.prompt } else { prompt() };
+                (Usage { prompt, completion, ..*usage }, Provenance::Mixed)
+            }
+            Used::Said(said) => (estimated(counts().tokens(said)), Provenance::Estimated),
+            Used::Unseen => (estimated(self.output), Provenance::Estimated),
+        })
+    }
+
     /// What a provider reports is how the next estimates get better.
-    fn learn(&self, model: &Model, family: Family, usage: &Usage, books: Books<'_>) {
-        let Books { store, now, .. } = books;
+    fn learn(&self, model: &Model, usage: &Usage, books: Books<'_>) {
+        let (Books { store, now, .. }, family) = (books, family(model));
         let consumer = self.consumer.name.as_str();
         // A lesson that could not be written is one of many.
         let _ = quota::learn::learn(store, consumer, model.name.as_str(), usage.completion, now);
@@ -283,6 +293,10 @@ fn expected_output(request: &Request<'_>, model: &Model, consumer: &Consumer, st
     let most = request.max_tokens.or(model.max_output_tokens).map(|most| most.saturating_mul(request.n));
     let prior = quota::learn::prior(model.max_output_tokens);
     quota::learn::expected(store, consumer.name.as_str(), model.name.as_str(), SURE, prior, most)
+}
+
+fn family(model: &Model) -> Family {
+    Family::of(model.provider.vendor, model.upstream.as_str())
 }
 
 fn calibration(model: &Model, family: Family, store: &dyn Store) -> Calibration {

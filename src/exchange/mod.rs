@@ -13,7 +13,7 @@ mod prepare;
 mod tests;
 
 pub use kept::{Caching, Keep};
-pub use local::local_reply;
+pub use local::{is_unsent, local_reply};
 pub use meter::{Books, Meter, Statement, Used};
 
 use crate::auth::{self, Credentials, Denied, Token};

@@ -4,11 +4,11 @@ use super::abi::{self, Buffer, Map};
 use super::books;
 use super::live::{Live, Ticket};
 use super::token;
-use crate::attempt::{Spent, Stage};
+use crate::attempt::{Report, Spent, Stage};
 use crate::auth::Credentials;
 use crate::cache::Control;
 use crate::config::{Config, Consumer};
-use crate::exchange::{self, Forward, Head, Meter, Reply, Statement, Step, Used, local_reply};
+use crate::exchange::{self, Forward, Head, Meter, Reply, Statement, Step, Used, is_unsent, local_reply};
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
 use std::rc::Rc;
@@ -127,22 +127,34 @@ impl Gateway {
         }
     }
 
-    /// What each attempt has used, as far as is known; none where they are made in another VM, and nothing is.
-    fn used(&self) -> Option<Vec<Used>> {
-        let (State::Forwarded, Some(ticket)) = (&self.state, &self.ticket) else { return Some(Vec::new()) };
-        ticket.live().answered.get()?;
+    /// What each attempt has used, as far as is known.
+    fn used(&self) -> Vec<Used> {
+        let Some(ticket) = &self.ticket else { return Vec::new() };
+        // Envoy has not answered by itself.
+        let is_open = matches!(self.state, State::Forwarded);
+        if is_open && ticket.live().answered.get().is_none() {
+            return vec![Used::Unseen];
+        }
         let spent = ticket.live().spent.borrow();
         let last = spent.len().saturating_sub(1);
-        let used = |(at, spent): (usize, &Rc<Spent>)| Used {
-            usage: spent.usage(),
-            said: match spent.stage() {
-                Stage::Answering => Some(spent.said().makeup()),
-                // Nobody has answered, also not Envoy: the client has left while the provider was at work.
-                Stage::Asked if at == last => Some(spent.said().makeup()),
-                Stage::Asked | Stage::Failed => None,
-            },
+        let used = |(at, spent): (usize, &Rc<Spent>)| match (spent.stage(), spent.report()) {
+            (Stage::Answering, Report::Whole(usage)) => Used::Reported(usage),
+            (Stage::Answering, Report::SoFar(usage)) => Used::Partly(usage, spent.said().makeup()),
+            (Stage::Answering, Report::Missing) => Used::Said(spent.said().makeup()),
+            // Nobody has answered: the client has left while the provider was at work.
+            (Stage::Asked, _) if is_open && at == last => Used::Said(spent.said().makeup()),
+            (Stage::Asked | Stage::Failed, _) => Used::Nothing,
         };
-        Some(spent.iter().enumerate().map(used).collect())
+        spent.iter().enumerate().map(used).collect()
+    }
+
+    /// Whether Envoy had nobody to send the request to, as far as it says.
+    fn is_unsent(&self) -> bool {
+        let nobody_answered =
+            |ticket: &Ticket| ticket.live().spent.borrow().iter().all(|spent| spent.stage() == Stage::Asked);
+        matches!(self.state, State::Replaced(_))
+            && self.ticket.as_ref().is_some_and(nobody_answered)
+            && is_unsent(&abi::property("response\0code_details").unwrap_or_default())
     }
 
     /// What is reserved for the request, for the last time.
@@ -283,8 +295,13 @@ impl HttpContext for Gateway {
     fn on_log(&mut self) {
         let Some(meter) = self.meter() else { return };
         let observed = meter.observed();
-        let used = self.used();
-        let statement = books::with(|books| meter.settle(used.as_deref(), &self.config, books));
+        let statement = books::with(|books| match self.is_unsent() {
+            true => {
+                meter.release(books);
+                Statement::default()
+            }
+            false => meter.settle(&self.used(), &self.config, books),
+        });
         tell_use(&statement, &observed);
     }
 }

@@ -177,7 +177,7 @@ impl Provider {
         let recording = self.recording.take().map(Recording::into_recorder);
         let keep = self.live.as_ref().and_then(|live| live.keep());
         if let (Some(recorder), Some(keep), Some(attempt)) = (recording, keep, &self.attempt) {
-            books::with(|books| keep.keep(recorder, attempt.origin(), attempt.usage(), books));
+            books::with(|books| keep.keep(recorder, attempt.origin(), attempt.report().usage(), books));
         }
     }
 

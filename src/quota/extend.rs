@@ -67,7 +67,8 @@ pub fn extend(
     Ok(())
 }
 
-fn may_stop(limit: &Limit) -> bool {
+/// Whether a limit may end a stream that outgrows what is reserved of it.
+pub(super) fn may_stop(limit: &Limit) -> bool {
     limit.mode == Mode::Enforce && limit.on_exceed == OnExceed::Stop
 }
 

@@ -2,12 +2,13 @@
 
 use super::counter::Receipt;
 use super::denied::Denied;
+use super::extend::may_stop;
 use super::holders::{Census, HolderId};
 use super::keys::Place;
 use super::standing::Standing;
 use super::tenants::Opened;
 use super::{Actual, used};
-use crate::config::{Kind, Limit, Mode, OnExceed};
+use crate::config::{Counted, Kind, Limit};
 use crate::store::{Contended, Store, update};
 use crate::time::Timestamp;
 use std::rc::Rc;
@@ -62,10 +63,17 @@ impl Reservation {
         &self.standings
     }
 
-    /// Whether a limit may end a stream that outgrows what is reserved for it.
-    pub fn may_stop(&self) -> bool {
-        let mut limits = self.shares.iter().flat_map(|share| &share.taken).map(|taken| &taken.limit);
-        limits.any(|limit| limit.mode == Mode::Enforce && limit.on_exceed == OnExceed::Stop)
+    /// How many tokens of the answer are reserved of those limits that may end a stream that outgrows that; none if there
+    /// are no such limits. They may have less than the `output` that was expected, with a prompt of `input` tokens.
+    pub fn stops_after(&self, input: u64, output: u64) -> Option<u64> {
+        let taken = self.shares.iter().flat_map(|share| &share.taken);
+        let reserved = taken.filter(|taken| may_stop(&taken.limit)).map(|taken| match taken.limit.kind {
+            Kind::Tokens(Counted::Output, _) => taken.receipt.amount,
+            Kind::Tokens(Counted::All, _) => taken.receipt.amount.saturating_sub(input),
+            // Of money all is reserved that the answer is expected to cost, and an answer takes nothing of the others.
+            Kind::Usd(_) | Kind::Tokens(Counted::Input, _) | Kind::Requests(_) | Kind::Concurrent => output,
+        });
+        reserved.min()
     }
 
     /// What would have been refused by limits that only observe.

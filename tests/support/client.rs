@@ -76,7 +76,7 @@ pub(super) fn parts(headers: Headers, pieces: Vec<Vec<u8>>, end: End) -> Vec<Par
     match end {
         End::Separate => parts.push(Part::Data(Vec::new(), true)),
         End::Trailers(trailers) => parts.push(Part::Trailers(trailers)),
-        End::WithLast | End::Reset | End::Stall => {}
+        End::WithLast | End::Reset | End::Stall | End::Unreachable => {}
     }
     parts
 }

@@ -235,6 +235,9 @@ impl Envoy {
     ) -> Attempt {
         let unfinished = match response.end {
             End::Reset => Some((503, "upstream_reset_before_response_started{connection_termination}")),
+            End::Unreachable => {
+                Some((503, "upstream_reset_before_response_started{remote_connection_failure}"))
+            }
             End::Stall => Some((504, "upstream_per_try_timeout")),
             _ => None,
         };

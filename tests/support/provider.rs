@@ -17,6 +17,8 @@ pub enum End {
     Reset,
     /// Never: nothing more comes until somebody's patience ends.
     Stall,
+    /// Never: there is no connection to begin with.
+    Unreachable,
 }
 
 /// A provider's response.
@@ -64,9 +66,14 @@ impl Response {
         Self { pieces: Vec::new(), end: End::WithLast, ..response }
     }
 
-    /// The connection is refused, or breaks before the response.
+    /// The connection breaks before the response.
     pub fn refused() -> Self {
         Self { headers: None, pieces: Vec::new(), end: End::Reset }
+    }
+
+    /// Nobody is there, so that nothing is sent.
+    pub fn unreachable() -> Self {
+        Self { end: End::Unreachable, ..Self::refused() }
     }
 
     /// No response at all.

@@ -47,6 +47,14 @@ pub struct Usage {
     pub reasoning: u64,
 }
 
+impl Usage {
+    /// The counts as the control API shows them.
+    pub fn to_json(self) -> Value {
+        let Usage { prompt, cached, completion, reasoning } = self;
+        json!({"prompt": prompt, "cached": cached, "completion": completion, "reasoning": reasoning})
+    }
+}
+
 /// An answer.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Answer {

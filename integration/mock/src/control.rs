@@ -1,4 +1,4 @@
-//! The mock's own paths under `/_mock/`: scripts, records, health.
+//! The mock's own paths under `/_mock/`: scripts, records, releases, health.
 use hyper::{Method, StatusCode};
 use serde_json::{Value, json};
 
@@ -27,6 +27,10 @@ pub fn control(
         ("DELETE", "/_mock/requests") => {
             shared.lanes.clear(&lane);
             (StatusCode::OK, json!({"cleared": lane}))
+        }
+        ("POST", "/_mock/release") => {
+            shared.lanes.release(&lane);
+            (StatusCode::OK, json!({"released": lane}))
         }
         ("POST", "/_mock/script") => match script(shared, &lane, body) {
             Ok(queued) => (StatusCode::OK, json!({"queued": queued})),

@@ -29,6 +29,8 @@ pub struct Directives {
     pub trailers: Vec<(String, String)>,
     /// Wait before the response headers.
     pub delay_headers: u64,
+    /// Wait before them until the lane is released.
+    pub hold: bool,
     /// Send the headers, wait before the first event (or the body).
     pub delay_first: u64,
     /// Wait before the first event that has content.
@@ -132,6 +134,7 @@ impl Directives {
             "header" => self.headers.push(header()?),
             "trailer" => self.trailers.push(header()?),
             "delay_headers" => self.delay_headers = number()?,
+            "hold" => self.hold = true,
             "delay_first" => self.delay_first = number()?,
             "delay_content" => self.delay_content = number()?,
             "delay_chunk" => self.delay_chunk = number()?,

@@ -56,6 +56,9 @@ pub async fn exchange(
     if lax.delay_headers > 0 {
         sleep(Duration::from_millis(lax.delay_headers)).await;
     }
+    if lax.hold {
+        shared.lanes.hold(&route.lane).await;
+    }
     let told = told.map_err(Failure::bad);
     let reply = match told.and_then(|told| reply(shared, route, &entry, model, &body, &told)) {
         Ok(reply) => reply,
@@ -156,6 +159,9 @@ fn reply(
         return Ok(failed_as_told(route, form, status, body, model));
     }
     let answer = Answer::to(&ask, route.provider, told);
+    if let (Some(usage), None) = (answer.usage, told.error_after) {
+        let _ = entry.usage.set(usage);
+    }
     if !streamed {
         if told.error_after.is_some() {
             return Ok(failed(route, &Failure::of(Kind::Overloaded), None, model));

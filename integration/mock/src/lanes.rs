@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::Value;
+use tokio::sync::watch;
 
 use crate::record::Entry;
 
@@ -21,6 +22,7 @@ pub struct Lanes {
 #[derive(Default)]
 struct Lane {
     script: VecDeque<Line>,
+    gate: watch::Sender<bool>,
     entries: VecDeque<Arc<Entry>>,
     bytes: usize,
     used: u64,
@@ -46,6 +48,22 @@ impl Lanes {
         let lane = lane_in(&mut lanes, lane, self.order.fetch_add(1, Ordering::Relaxed));
         lane.script
             .extend(directives.into_iter().map(|directive| Line { provider: provider.into(), directive }));
+    }
+
+    /// Waits until the lane is released, or forgotten.
+    pub async fn hold(&self, lane: &str) {
+        let gate = self.lock().get(lane).map(|lane| lane.gate.subscribe());
+        if let Some(mut gate) = gate {
+            // The only error is that the lane is no more.
+            let _ = gate.wait_for(|open| *open).await;
+        }
+    }
+
+    /// Lets those go that are held in a lane, and all that come to it from now on.
+    pub fn release(&self, lane: &str) {
+        let mut lanes = self.lock();
+        let order = self.order.fetch_add(1, Ordering::Relaxed);
+        lane_in(&mut lanes, lane, order).gate.send_replace(true);
     }
 
     /// Remembers a request; the oldest are forgotten when there are too many.

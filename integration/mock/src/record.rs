@@ -7,6 +7,8 @@ use bytes::Bytes;
 use hyper::{HeaderMap, Method, Uri};
 use serde_json::{Value, json};
 
+use crate::answer::Usage;
+
 /// How an answer ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -41,6 +43,8 @@ pub struct Entry {
     pub body: Bytes,
     /// What was to be done.
     pub told: OnceLock<Value>,
+    /// What the answer reports to have used, if it reports that and comes to its end.
+    pub usage: OnceLock<Usage>,
     /// Why the request was refused, if it was not valid.
     pub refused: OnceLock<String>,
     /// The status of the answer; 0 while there is none.
@@ -65,6 +69,7 @@ impl Entry {
             headers,
             body,
             told: OnceLock::new(),
+            usage: OnceLock::new(),
             refused: OnceLock::new(),
             status: AtomicU16::new(0),
             sent: AtomicU64::new(0),
@@ -111,6 +116,7 @@ impl Entry {
             "body": serde_json::from_slice::<Value>(&self.body).unwrap_or(Value::Null),
             "raw": String::from_utf8_lossy(&self.body),
             "directives": self.told.get().cloned().unwrap_or(Value::Null),
+            "usage": self.usage.get().copied().map(Usage::to_json),
             "refused": self.refused.get(),
             "status": self.status.load(Ordering::Relaxed),
             "ended": ending,

@@ -214,3 +214,33 @@ async fn a_client_that_leaves_is_noticed() {
     }
     panic!("still open");
 }
+
+#[tokio::test]
+async fn what_is_held_goes_when_its_lane_is_released() {
+    let address = server().await;
+    let held = tokio::spawn(async move { openai(address, "a", "gpt-4o+hold", false).await });
+    let elsewhere = openai(address, "b", "gpt-4o+hold", false);
+    assert!(tokio::time::timeout(Duration::from_millis(100), elsewhere).await.is_err());
+    assert!(!held.is_finished());
+    assert_eq!(records(address, "a").await[0]["ended"], "open");
+    send(address, "POST", "/_mock/release?lane=a", "", "").await;
+    assert!(held.await.unwrap().head.starts_with("HTTP/1.1 200"));
+    assert!(openai(address, "a", "gpt-4o+hold", true).await.head.starts_with("HTTP/1.1 200"));
+}
+
+#[tokio::test]
+async fn a_record_says_what_the_answer_reports() {
+    let address = server().await;
+    let whole = openai(address, "a", "gpt-4o", false).await.json();
+    for odd in ["gpt-4o+status=503", "gpt-4o+no_usage", "gpt-4o+error_after=2"] {
+        openai(address, "a", odd, true).await;
+    }
+    let records = records(address, "a").await;
+    let usage = &records[0]["usage"];
+    assert_eq!(
+        (&usage["prompt"], &usage["completion"]),
+        (&whole["usage"]["prompt_tokens"], &whole["usage"]["completion_tokens"])
+    );
+    assert!(usage["prompt"].as_u64() > Some(0));
+    assert_eq!(records[1..].iter().map(|r| &r["usage"]).collect::<Vec<_>>(), [&Value::Null; 3]);
+}
