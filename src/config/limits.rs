@@ -423,8 +423,7 @@ mod tests {
             ),
             (json!({"usd": "5$", "window": "day"}), ".usd: invalid type: string \"5$\": expected a number"),
         ] {
-            let told: Vec<_> = only(limit).iter().map(|problem| without_place(problem)).collect();
-            assert_eq!(told, [expected]);
+            assert_eq!(only(limit), [expected]);
         }
     }
 
@@ -503,24 +502,13 @@ mod tests {
                  `on_exceed`, `on_contention`; nearest: \"window\"",
             ),
         ] {
-            let told: Vec<_> = only(limit).iter().map(|problem| without_place(problem)).collect();
-            assert_eq!(told, [expected]);
+            assert_eq!(only(limit), [expected]);
         }
         let limit = json!({"name": "a\"b", "concurrent": 5});
         assert_eq!(
             problems(&json!([limit])),
             ["limits[0].name: \"a\\\"b\" cannot be a name: it contains '\"'"]
         );
-    }
-
-    /// JSON text has lines and columns.
-    fn without_place(problem: &str) -> String {
-        match problem.split_once(" at line 1 column ") {
-            Some((before, after)) => {
-                before.to_owned() + after.trim_start_matches(|c: char| c.is_ascii_digit())
-            }
-            None => problem.to_owned(),
-        }
     }
 
     #[test]
