@@ -77,7 +77,7 @@ fn configuration() -> Config {
 fn anyone(body: &[u8], config: &Config) -> Step {
     let (now, unsettled) = (Timestamp::from_seconds(1_700_000_000), RefCell::default());
     let books =
-        Books { store: &Nothing, now, holder: Holder::new(1).id(&Nothing, now), unsettled: &unsettled };
+        Books { store: &Nothing, now, holder: &|| Holder::new(1).id(&Nothing, now), unsettled: &unsettled };
     on_body(body, "id", config.auth().anonymous().expect("anyone may ask"), Control::default(), config, books)
 }
 

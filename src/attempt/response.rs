@@ -65,6 +65,18 @@ pub enum Piece {
     Write(Vec<u8>),
 }
 
+impl Piece {
+    /// What goes out, of bytes that came as `bytes`; none where nothing does yet.
+    #[must_use]
+    pub fn shown<'p>(&'p self, bytes: &'p [u8]) -> Option<&'p [u8]> {
+        match self {
+            Self::Wait | Self::Take => None,
+            Self::Pass => Some(bytes),
+            Self::Write(bytes) => Some(bytes),
+        }
+    }
+}
+
 /// Where an answer is.
 pub(super) enum Reception {
     /// There is no response yet.

@@ -89,11 +89,7 @@ impl Spent {
         if matches!(report, Report::Whole(_)) {
             return;
         }
-        let shown = match piece {
-            Piece::Wait | Piece::Take => return,
-            Piece::Pass => bytes,
-            Piece::Write(bytes) => bytes,
-        };
+        let Some(shown) = piece.shown(bytes) else { return };
         let mut tally = self.said.get();
         said(shown, form, |text| tally.push(text));
         self.said.set(tally);

@@ -31,8 +31,8 @@ pub struct Books<'a> {
     pub store: &'a dyn Store,
     /// The time.
     pub now: Timestamp,
-    /// Which instance of the VM this is.
-    pub holder: HolderId,
+    /// Which instance of the VM this is; saying so makes sure that it is known to be alive.
+    pub holder: &'a dyn Fn() -> HolderId,
     /// What could not be written yet; to be tried again from time to time.
     pub unsettled: &'a RefCell<Vec<Unsettled>>,
 }
@@ -119,7 +119,7 @@ impl Meter {
             output: 0,
             cost: NanoUsd::ZERO,
             now: books.now,
-            holder: books.holder,
+            holder: (books.holder)(),
         };
         if config.has_limits() {
             ask.input = calibration(first, family, books.store).tokens(&makeup);
@@ -155,6 +155,11 @@ impl Meter {
             }
             Err(refusal) => Err(refused(*refusal, books)),
         }
+    }
+
+    /// How many images are in the request.
+    pub(super) fn images(&self) -> u64 {
+        self.images
     }
 
     /// How the limits stand that concern the request, for its answer's headers.

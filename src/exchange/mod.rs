@@ -223,7 +223,7 @@ fn forward(
             stream,
             include_usage,
             functions: request.functions,
-            metered: meter.as_ref().map(|_| request.images()),
+            metered: meter.as_ref().map(|meter| meter.images()),
             length,
             headers,
             dropped,

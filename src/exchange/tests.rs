@@ -36,7 +36,7 @@ fn step(body: &str) -> Step {
     let (store, unsettled) = (Memory::default(), RefCell::default());
     let now = Timestamp::from_seconds(1_700_000_000);
     let holder = Holder::new(1).id(&store, now);
-    let books = Books { store: &store, now, holder, unsettled: &unsettled };
+    let books = Books { store: &store, now, holder: &|| holder, unsettled: &unsettled };
     on_body(body.as_bytes(), "6d2f", config.auth().anonymous().unwrap(), Control::default(), &config, books)
 }
 

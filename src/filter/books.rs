@@ -44,8 +44,8 @@ pub(super) fn now() -> Timestamp {
 /// Does something with the books open.
 pub(super) fn with<R>(act: impl FnOnce(Books<'_>) -> R) -> R {
     let now = now();
-    let holder = HOLDER.with_borrow_mut(|holder| holder.id(&SharedData, now));
-    UNSETTLED.with(|unsettled| act(Books { store: &SharedData, now, holder, unsettled }))
+    let holder = || HOLDER.with_borrow_mut(|holder| holder.id(&SharedData, now));
+    UNSETTLED.with(|unsettled| act(Books { store: &SharedData, now, holder: &holder, unsettled }))
 }
 
 /// Says that this instance is alive, and tries again what could not be written.

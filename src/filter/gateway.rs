@@ -212,7 +212,7 @@ impl HttpContext for Gateway {
             credentials,
             token: token.as_ref(),
         };
-        let (consumer, step) = exchange::on_head(head, &self.config, now_in_seconds());
+        let (consumer, step) = exchange::on_head(head, &self.config, books::now().seconds());
         if let Some(consumer) = consumer {
             tell(&consumer);
             self.state = State::Asked(consumer);
@@ -330,8 +330,4 @@ fn set_response_header(name: &str, value: &[u8]) {
     if abi::set_header(Map::ResponseHeaders, name, value).is_err() {
         log::error!("Envoy refused the header {name}");
     }
-}
-
-fn now_in_seconds() -> i64 {
-    i64::try_from(abi::now() / 1_000_000_000).unwrap_or(0)
 }

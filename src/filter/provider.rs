@@ -39,7 +39,7 @@ impl Provider {
             }
             None => Rc::new(Plan::from_bytes(&bytes).ok_or_else(|| broken("its plan cannot be read"))?),
         };
-        let now = i64::try_from(abi::now() / 1_000_000_000).unwrap_or(0);
+        let now = books::now().seconds();
         let attempt = Attempt::begin(plan, turn.attempt, now, &self.config)?;
         if let Some(live) = &self.live {
             live.spent.borrow_mut().push(Rc::clone(attempt.spent()));
@@ -158,7 +158,7 @@ impl Provider {
     fn last_words(&mut self, bytes: &[u8], piece: &Piece) -> Option<Vec<u8>> {
         let mut meter = self.live.as_ref()?.meter.borrow_mut();
         let meter = meter.as_mut().filter(|meter| meter.watches())?;
-        let shown = shown(bytes, piece)?;
+        let shown = piece.shown(bytes)?;
         let attempt = self.attempt.as_mut()?;
         let said = attempt.spent().said().makeup();
         let config = &self.config;
@@ -170,7 +170,7 @@ impl Provider {
     /// Takes down what goes out in the place of `bytes`. As soon as it is complete it is kept: clients leave after the end mark.
     fn record(&mut self, bytes: &[u8], piece: &Piece) {
         let Some(recording) = &mut self.recording else { return };
-        recording.take(shown(bytes, piece).unwrap_or_default());
+        recording.take(piece.shown(bytes).unwrap_or_default());
         if !recording.is_over() {
             return;
         }
@@ -189,15 +189,6 @@ impl Provider {
             Piece::Write(bytes) => write_body(bytes),
         }
         if self.held && !ends { Action::Pause } else { Action::Continue }
-    }
-}
-
-/// What goes out, of a piece that came as `bytes`.
-fn shown<'p>(bytes: &'p [u8], piece: &'p Piece) -> Option<&'p [u8]> {
-    match piece {
-        Piece::Wait | Piece::Take => None,
-        Piece::Pass => Some(bytes),
-        Piece::Write(bytes) => Some(bytes),
     }
 }
 
