@@ -11,7 +11,7 @@ use modelgate::cache::{Control, Entry, Key, Keys, Origin, Recorder, Scope, Subje
 use modelgate::chat::{ChunkWriter, Delta, Event, Form, Request, said};
 use modelgate::config::Config;
 use modelgate::estimate::{Calibration, Family, Makeup, Tally};
-use modelgate::exchange::{Books, Step, on_body};
+use modelgate::exchange::{Asking, Books, Step, on_body};
 use modelgate::json::{Document, Surrogates, Text};
 use modelgate::plan::Plan;
 use modelgate::quota::Holder;
@@ -78,7 +78,9 @@ fn anyone(body: &[u8], config: &Config) -> Step {
     let (now, unsettled) = (Timestamp::from_seconds(1_700_000_000), RefCell::default());
     let books =
         Books { store: &Nothing, now, holder: &|| Holder::new(1).id(&Nothing, now), unsettled: &unsettled };
-    on_body(body, "id", config.auth().anonymous().expect("anyone may ask"), Control::default(), config, books)
+    let consumer = config.auth().anonymous().expect("anyone may ask");
+    let asking = Asking { consumer, request_id: "id", control: Control::default(), joins: &|_| false };
+    on_body(body, asking, config, books)
 }
 
 /// A store that keeps nothing: without limits nothing is counted.

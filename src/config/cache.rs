@@ -7,10 +7,12 @@ use std::ops::RangeInclusive;
 use std::rc::Rc;
 
 /// The cache.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cache {
     /// How much is kept.
     pub store: CacheStore,
+    /// How long a request waits for the answer to the same one that is on its way, in seconds.
+    pub wait: u64,
     /// What holds for models that are asked for by their own name.
     pub policy: CachePolicy,
 }
@@ -92,6 +94,12 @@ impl Similarity {
     }
 }
 
+impl Default for Cache {
+    fn default() -> Self {
+        Self { store: CacheStore::default(), wait: WAIT, policy: CachePolicy::default() }
+    }
+}
+
 impl Default for CacheStore {
     fn default() -> Self {
         Self { entries: 4096, entry_bytes: 256 * 1024, total_bytes: 64 * 1024 * 1024, questions: 2048 }
@@ -102,6 +110,9 @@ impl Default for CacheStore {
 const TTL: u64 = 3600;
 /// A year.
 const TTLS: RangeInclusive<u64> = 1..=31_536_000;
+/// Longer than most answers take, and far less than clients wait.
+const WAIT: u64 = 30;
+const WAITS: RangeInclusive<u64> = 0..=600;
 const ENTRIES: RangeInclusive<u64> = 1..=1_000_000;
 /// Envoy's shared data has been seen to take values of 8 MiB.
 const ENTRY_BYTES: RangeInclusive<u64> = 1024..=8 * 1024 * 1024;
@@ -115,7 +126,9 @@ impl Check<'_> {
             self.ttl("cache.semantic", semantic.ttl);
             self.threshold("cache.semantic", semantic.threshold);
         }
-        Cache { store: self.cache_store(&raw.store), policy: CachePolicy { exact, semantic: None } }
+        let store = self.cache_store(&raw.store);
+        let wait = self.limited("cache.wait", raw.wait, WAIT, &WAITS);
+        Cache { store, wait, policy: CachePolicy { exact, semantic: None } }
     }
 
     /// What holds for a route: what it says, and of what it does not say, what is said for all.
@@ -350,12 +363,13 @@ mod tests {
     fn what_cannot_be_is_told() {
         for (cache, of_route, expected) in [
             (
-                json!({"store": {"entries": 0, "entry_bytes": 1, "total_bytes": 5000, "questions": 0}}),
+                json!({"wait": 601, "store": {"entries": 0, "entry_bytes": 1, "total_bytes": 5000, "questions": 0}}),
                 json!(null),
                 vec![
                     "cache.store.entries: 0: expected a whole number from 1 to 1000000",
                     "cache.store.entry_bytes: 1: expected a whole number from 1024 to 8388608",
                     "cache.store.questions: 0: expected a whole number from 1 to 100000",
+                    "cache.wait: 601: expected a whole number from 0 to 600",
                 ],
             ),
             (
@@ -389,7 +403,9 @@ mod tests {
             (
                 json!({"entries": 1}),
                 json!(null),
-                vec!["cache.entries: unknown key `entries`: expected one of `store`, `exact`, `semantic`"],
+                vec![
+                    "cache.entries: unknown key `entries`: expected one of `store`, `wait`, `exact`, `semantic`",
+                ],
             ),
         ] {
             assert_eq!(problems(cache, of_route), expected);

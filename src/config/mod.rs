@@ -123,6 +123,13 @@ impl Config {
         }
     }
 
+    /// Whether any request may wait for the answer to the same one that is on its way.
+    pub fn has_waits(&self) -> bool {
+        let keeps = |policy: &CachePolicy| policy.exact.is_some();
+        let routes = self.catalog.routes.iter().map(|route| &route.cache);
+        self.cache.wait > 0 && routes.chain([&self.cache.policy]).any(keeps)
+    }
+
     /// How much is held in memory at most.
     pub fn bounds(&self) -> Bounds {
         self.bounds

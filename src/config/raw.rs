@@ -186,9 +186,10 @@ pub(super) struct ConsumerKey {
 }
 
 #[derive(Default, serde::Deserialize)]
-#[serde(default, deny_unknown_fields, expecting = "a map with the keys store, exact and semantic")]
+#[serde(default, deny_unknown_fields, expecting = "a map with the keys store, wait, exact and semantic")]
 pub(super) struct Cache {
     pub store: CacheStore,
+    pub wait: Option<u64>,
     pub exact: Option<Exact>,
     pub semantic: Option<Semantic>,
 }

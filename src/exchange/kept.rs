@@ -3,14 +3,15 @@
 //! An answer from here costs no provider anything, so it counts against no limit. What is kept is only what an attempt has
 //! let go, taken down as it went.
 
-use super::{Books, JSON, Reply};
+use super::{Asking, Books, JSON, Reply};
 use crate::cache::semantic::{Asked, Index, Question, Vector};
 use crate::cache::{
-    Answers, Control, Found, Handling, Keys, Origin, Recorder, Scope, Status, Subject, not_cached,
+    Answers, Found, Handling, Key, Keys, Origin, Recorder, Scope, Status, Subject, not_cached,
 };
 use crate::chat::{Request, Usage};
 use crate::config::{CachePolicy, CacheScope, CacheStore, Config, Consumer};
 use crate::route::{self, Candidates};
+use crate::time::Timestamp;
 
 const EVENT_STREAM: &str = "text/event-stream; charset=utf-8";
 
@@ -18,6 +19,8 @@ const EVENT_STREAM: &str = "text/event-stream; charset=utf-8";
 pub(super) enum Look {
     /// There is one, or no other one is wanted.
     Answered(Reply),
+    /// There will be, under this key, because the same request is on its way.
+    Awaited(Key),
     /// A provider has to be asked; with what the cache does then, where it is for requests like this.
     Unanswered(Option<Caching>),
 }
@@ -37,6 +40,8 @@ pub struct Keep {
     keys: Keys,
     /// For how long, in seconds.
     ttl: u64,
+    /// How long the same request waits for this answer; none if it does not.
+    until: Option<Timestamp>,
     /// What was asked, where similar questions get this answer too.
     question: Option<(Question, Vector)>,
     n: u64,
@@ -48,11 +53,11 @@ pub struct Keep {
 pub(super) fn look_up(
     request: &Request<'_>,
     candidates: &Candidates,
-    consumer: &Consumer,
+    asking: Asking<'_>,
     config: &Config,
-    control: Control,
     books: Books<'_>,
 ) -> Look {
+    let Asking { consumer, control, joins, .. } = asking;
     let (name, policy) = match &candidates.found {
         route::Found::Model(name) => (name.as_str(), config.cache().policy),
         route::Found::Route(name) => (name.as_str(), config.cache_policy(name.as_str())),
@@ -87,8 +92,15 @@ pub(super) fn look_up(
     if only_if_cached {
         return Look::Answered(not_cached().into());
     }
+    // Whoever would not take the answer, or whose own will not be kept, waits for none and is waited for by nobody.
+    let wait = config.cache().wait;
+    let awaited = exact.is_some() && keep.is_some() && wait > 0;
+    if awaited && joins(&keys.exact) {
+        return Look::Awaited(keys.exact);
+    }
+    let until = awaited.then(|| books.now.after(wait.saturating_mul(1000)));
     let (n, functions) = (request.n, request.functions);
-    let keep = keep.map(|ttl| Box::new(Keep { keys, ttl, question, n, functions, store }));
+    let keep = keep.map(|ttl| Box::new(Keep { keys, ttl, until, question, n, functions, store }));
     Look::Unanswered(Some(Caching { status, keep }))
 }
 
@@ -97,6 +109,12 @@ impl Keep {
     #[must_use]
     pub fn recorder(&self) -> Recorder {
         Recorder::new(self.n, self.most_bytes(), self.functions)
+    }
+
+    /// Under which key the same request finds the answer, and until when it waits for that; none if it does not wait.
+    #[must_use]
+    pub fn awaited(&self) -> Option<(Key, Timestamp)> {
+        Some((self.keys.exact, self.until?))
     }
 
     /// The most bytes an answer may have.

@@ -17,7 +17,7 @@ pub use local::{is_unsent, local_reply};
 pub use meter::{Books, Meter, Statement, Used};
 
 use crate::auth::{self, Credentials, Denied, Token};
-use crate::cache::Control;
+use crate::cache::{Control, Key};
 use crate::chat::Request;
 use crate::config::{Config, Consumer};
 use crate::error::ApiError;
@@ -48,11 +48,27 @@ pub struct Head<'h> {
     pub token: Option<&'h Token>,
 }
 
+/// What is known of a request besides its body.
+#[derive(Clone, Copy)]
+pub struct Asking<'a> {
+    /// Who asks.
+    pub consumer: &'a Rc<Consumer>,
+    /// The request's id (`x-request-id`).
+    pub request_id: &'a str,
+    /// What the client says about cached answers.
+    pub control: Control,
+    /// Whether an answer under this key is on its way, so that the request waits for it; asked at most once, and never
+    /// without need.
+    pub joins: &'a dyn Fn(&Key) -> bool,
+}
+
 /// What the filter does next with the request.
 #[derive(Debug, PartialEq)]
 pub enum Step {
     /// Hold the request until its whole body is there.
     Hold,
+    /// Hold it until the same request, which is on its way, has been answered; then look again.
+    Wait(Key),
     /// Let it go to the plan's first target.
     Forward(Forward),
     /// Answer from here.
@@ -99,6 +115,18 @@ impl Reply {
     }
 }
 
+impl From<Reply> for Box<Step> {
+    fn from(reply: Reply) -> Self {
+        Self::new(Step::Reply(reply))
+    }
+}
+
+impl From<ApiError> for Box<Step> {
+    fn from(error: ApiError) -> Self {
+        Reply::from(error).into()
+    }
+}
+
 impl From<ApiError> for Reply {
     fn from(error: ApiError) -> Self {
         let headers = error.retry_after.map(|seconds| ("retry-after", seconds.to_string()));
@@ -142,20 +170,10 @@ pub fn on_head(head: Head<'_>, config: &Config, now: i64) -> (Option<Rc<Consumer
     }
 }
 
-/// What to do with this consumer's chat request of this body; `control` is what it says about cached answers.
+/// What to do with a chat request of this body.
 #[must_use]
-pub fn on_body(
-    body: &[u8],
-    request_id: &str,
-    consumer: &Rc<Consumer>,
-    control: Control,
-    config: &Config,
-    books: Books<'_>,
-) -> Step {
-    match forward(body, request_id, consumer, control, config, books) {
-        Ok(forward) => Step::Forward(forward),
-        Err(reply) => Step::Reply(reply),
-    }
+pub fn on_body(body: &[u8], asking: Asking<'_>, config: &Config, books: Books<'_>) -> Step {
+    forward(body, asking, config, books).map_or_else(|instead| *instead, Step::Forward)
 }
 
 /// Refuses what needs no look at the body.
@@ -189,14 +207,9 @@ fn is_json(content_type: &[u8]) -> bool {
     essence.eq_ignore_ascii_case(b"application/json") || essence.to_ascii_lowercase().ends_with(b"+json")
 }
 
-fn forward(
-    body: &[u8],
-    request_id: &str,
-    consumer: &Rc<Consumer>,
-    control: Control,
-    config: &Config,
-    books: Books<'_>,
-) -> Result<Forward, Reply> {
+/// How the request is forwarded, or what is done instead.
+fn forward(body: &[u8], asking: Asking<'_>, config: &Config, books: Books<'_>) -> Result<Forward, Box<Step>> {
+    let Asking { consumer, request_id, .. } = asking;
     if body.len() > config.bounds().request_bytes {
         return Err(too_large(config.bounds().request_bytes).into());
     }
@@ -207,8 +220,9 @@ fn forward(
     let request = Request::read(document.root())?;
     let asked = request.model.decode();
     let candidates = route::resolve(config, &asked, consumer).map_err(unresolved)?;
-    let caching = match look_up(&request, &candidates, consumer, config, control, books) {
-        Look::Answered(reply) => return Err(reply),
+    let caching = match look_up(&request, &candidates, asking, config, books) {
+        Look::Answered(reply) => return Err(reply.into()),
+        Look::Awaited(key) => return Err(Box::new(Step::Wait(key))),
         Look::Unanswered(caching) => caching,
     };
     let Prepared { targets, models, body: changed, headers, dropped, kept } =

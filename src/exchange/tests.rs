@@ -37,7 +37,13 @@ fn step(body: &str) -> Step {
     let now = Timestamp::from_seconds(1_700_000_000);
     let holder = Holder::new(1).id(&store, now);
     let books = Books { store: &store, now, holder: &|| holder, unsettled: &unsettled };
-    on_body(body.as_bytes(), "6d2f", config.auth().anonymous().unwrap(), Control::default(), &config, books)
+    let asking = Asking {
+        consumer: config.auth().anonymous().unwrap(),
+        request_id: "6d2f",
+        control: Control::default(),
+        joins: &|_| false,
+    };
+    on_body(body.as_bytes(), asking, &config, books)
 }
 
 fn forwarded(model: &str, more: &str) -> Forward {

@@ -83,6 +83,8 @@ unsafe extern "C" {
         value_size: usize,
         version: u32,
     ) -> u32;
+    fn proxy_set_effective_context(context: u32) -> u32;
+    fn proxy_continue_stream(stream: u32) -> u32;
     fn proxy_set_tick_period_milliseconds(period: u32) -> u32;
     fn proxy_send_local_response(
         status: u32,
@@ -183,6 +185,19 @@ pub fn shared(key: &str) -> Result<(Vec<u8>, u32), Refused> {
 pub fn share(key: &str, value: &[u8], version: u32) -> Result<(), Refused> {
     // SAFETY: pointers and lengths are of live slices.
     done(unsafe { proxy_set_shared_data(key.as_ptr(), key.len(), value.as_ptr(), value.len(), version) })
+}
+
+/// Does what follows for this context, until it is another one's turn.
+pub fn act_for(context: u32) -> Result<(), Refused> {
+    // SAFETY: takes a number only.
+    done(unsafe { proxy_set_effective_context(context) })
+}
+
+/// Lets a request go that was paused. Its headers are out of reach from here on.
+pub fn continue_request() -> Result<(), Refused> {
+    const REQUEST: u32 = 0;
+    // SAFETY: takes a number only.
+    done(unsafe { proxy_continue_stream(REQUEST) })
 }
 
 /// Asks for a tick every so many milliseconds.

@@ -1,27 +1,35 @@
 //! The gateway role: holds a client's request until its body is there, plans it, lets it go.
 
 use super::abi::{self, Buffer, Map};
-use super::books;
 use super::live::{Live, Ticket};
 use super::token;
+use super::{books, flights};
 use crate::attempt::{Report, Spent, Stage};
 use crate::auth::Credentials;
-use crate::cache::Control;
+use crate::cache::{Control, Key};
 use crate::config::{Config, Consumer};
-use crate::exchange::{self, Forward, Head, Meter, Reply, Statement, Step, Used, is_unsent, local_reply};
-use proxy_wasm::traits::{Context, HttpContext};
+use crate::exchange::{
+    self, Asking, Forward, Head, Meter, Reply, Statement, Step, Used, is_unsent, local_reply,
+};
 use proxy_wasm::types::Action;
-use std::rc::Rc;
+use std::cell::RefCell;
+use std::rc::{Rc, Weak};
 
 /// One client request.
 pub(super) struct Gateway {
     config: Rc<Config>,
+    /// The context's number.
+    context: u32,
+    /// By what others reach the request while it waits for them.
+    itself: Weak<RefCell<Self>>,
     state: State,
     /// What the client says about cached answers.
     control: Control,
     request_id: Vec<u8>,
     /// The request among those under way, once it is planned.
     ticket: Option<Ticket>,
+    /// The key under which its answer is waited for by others, or it waits for another one's.
+    flight: Option<Key>,
 }
 
 enum State {
@@ -29,6 +37,8 @@ enum State {
     New,
     /// This consumer's request is not planned yet.
     Asked(Rc<Consumer>),
+    /// It waits for the answer to the same request.
+    Waiting(Rc<Consumer>),
     /// It is on its way to the targets.
     Forwarded,
     /// It was answered from here.
@@ -56,23 +66,41 @@ const STEERING: [&str; 11] = [
 const PER_TRY_TIMEOUT: &str = "x-envoy-upstream-rq-per-try-timeout-ms";
 
 impl Gateway {
-    pub fn new(config: Rc<Config>) -> Self {
-        Self { config, state: State::New, control: Control::default(), request_id: Vec::new(), ticket: None }
+    pub fn new(config: Rc<Config>, context: u32, itself: Weak<RefCell<Self>>) -> Self {
+        let (state, control) = (State::New, Control::default());
+        Self { config, context, itself, state, control, request_id: Vec::new(), ticket: None, flight: None }
     }
 
-    /// The whole body of this consumer's request is there, `size` bytes of it.
-    fn plan(&mut self, consumer: &Rc<Consumer>, size: usize) -> Action {
+    /// The whole body of this consumer's request is there, `size` bytes of it; `waits` if it may wait for an answer that is on
+    /// its way.
+    fn plan(&mut self, consumer: &Rc<Consumer>, size: usize, waits: bool) -> Action {
         let body = abi::buffer(Buffer::RequestBody, 0, size).unwrap_or_default();
-        let request_id = String::from_utf8_lossy(&self.request_id);
-        let (control, config) = (self.control, &self.config);
-        let step =
-            books::with(|books| exchange::on_body(&body, &request_id, consumer, control, config, books));
+        let step = books::with(|books| {
+            let who = || (self.context, self.itself.clone());
+            let joins = |key: &Key| waits && flights::join(key, who(), books.now);
+            let request_id = String::from_utf8_lossy(&self.request_id);
+            let asking = Asking { consumer, request_id: &request_id, control: self.control, joins: &joins };
+            exchange::on_body(&body, asking, &self.config, books)
+        });
+        if let Step::Wait(key) = step {
+            self.state = State::Waiting(Rc::clone(consumer));
+            self.flight = Some(key);
+        }
         self.perform(step, &body)
+    }
+
+    /// The answer that it has waited for is there, or will not come.
+    pub fn go_on(&mut self) {
+        let State::Waiting(consumer) = &self.state else { return };
+        let action = self.plan(&Rc::clone(consumer), abi::ALL, false);
+        if action == Action::Continue && abi::continue_request().is_err() {
+            log::error!("Envoy refused to let a request go that had waited");
+        }
     }
 
     fn perform(&mut self, step: Step, body: &[u8]) -> Action {
         match step {
-            Step::Hold => Action::Pause,
+            Step::Hold | Step::Wait(_) => Action::Pause,
             Step::Reply(reply) => self.reply(&reply),
             Step::Forward(forward) => match self.forward(forward, body) {
                 Ok(()) => {
@@ -94,6 +122,9 @@ impl Gateway {
     /// Leaves the plan where the provider role and the router find it.
     fn forward(&mut self, forward: Forward, asked: &[u8]) -> Result<(), abi::Refused> {
         let Forward { plan, body, meter, caching, attempt_ms } = forward;
+        let awaited = caching.as_ref().and_then(|caching| caching.keep.as_ref()?.awaited());
+        let leads = awaited.filter(|(key, until)| flights::lead(*key, self.context, *until));
+        self.flight = leads.map(|(key, _)| key);
         let ticket = self.ticket.insert(Ticket::new(plan, meter, caching));
         let plan = &ticket.live().plan;
         if let Some(first) = plan.targets.first() {
@@ -193,10 +224,9 @@ fn tell(consumer: &Consumer) {
     }
 }
 
-impl Context for Gateway {}
-
-impl HttpContext for Gateway {
-    fn on_http_request_headers(&mut self, _: usize, ends: bool) -> Action {
+/// Envoy's callbacks.
+impl Gateway {
+    pub fn on_request_headers(&mut self, ends: bool) -> Action {
         let headers = abi::headers(Map::RequestHeaders).unwrap_or_default();
         let headers = headers.pairs();
         let credentials = Credentials::among(&headers);
@@ -229,28 +259,28 @@ impl HttpContext for Gateway {
         self.perform(step, b"")
     }
 
-    fn on_http_request_body(&mut self, size: usize, ends: bool) -> Action {
+    pub fn on_request_body(&mut self, size: usize, ends: bool) -> Action {
         match &self.state {
             // What is too long already is refused before the rest of it has come.
             State::Asked(_) if !ends && size <= self.config.bounds().request_bytes => Action::Pause,
-            State::Asked(consumer) => self.plan(&Rc::clone(consumer), size),
-            State::New | State::Replied => Action::Pause,
+            State::Asked(consumer) => self.plan(&Rc::clone(consumer), size, true),
+            State::New | State::Waiting(_) | State::Replied => Action::Pause,
             State::Forwarded | State::Replaced(_) => Action::Continue,
         }
     }
 
-    fn on_http_request_trailers(&mut self, _: usize) -> Action {
+    pub fn on_request_trailers(&mut self) -> Action {
         if abi::drop_trailers(Map::RequestTrailers).is_err() {
             log::error!("Envoy refused to drop a request's trailers");
         }
         match &self.state {
-            State::Asked(consumer) => self.plan(&Rc::clone(consumer), abi::ALL),
-            State::New | State::Replied => Action::Pause,
+            State::Asked(consumer) => self.plan(&Rc::clone(consumer), abi::ALL, true),
+            State::New | State::Waiting(_) | State::Replied => Action::Pause,
             State::Forwarded | State::Replaced(_) => Action::Continue,
         }
     }
 
-    fn on_http_response_headers(&mut self, _: usize, ends: bool) -> Action {
+    pub fn on_response_headers(&mut self, ends: bool) -> Action {
         if self.is_answered() {
             let Some(ticket) = &self.ticket else { return Action::Continue };
             let Live { meter, caching, .. } = ticket.live();
@@ -281,7 +311,7 @@ impl HttpContext for Gateway {
         Action::Continue
     }
 
-    fn on_http_response_body(&mut self, _: usize, _: bool) -> Action {
+    pub fn on_response_body(&mut self) -> Action {
         if let State::Replaced(body) = &mut self.state {
             // The first piece gets all of it, any other nothing.
             let body = std::mem::take(body);
@@ -292,7 +322,14 @@ impl HttpContext for Gateway {
         Action::Continue
     }
 
-    fn on_log(&mut self) {
+    pub fn on_log(&mut self) {
+        self.settle();
+        if let Some(key) = &self.flight {
+            flights::end(key, self.context);
+        }
+    }
+
+    fn settle(&self) {
         let Some(meter) = self.meter() else { return };
         let observed = meter.observed();
         let statement = books::with(|books| match self.is_unsent() {

@@ -6,6 +6,8 @@
 
 mod abi;
 mod books;
+mod downstream;
+mod flights;
 mod gateway;
 mod live;
 mod provider;

@@ -2,7 +2,8 @@
 
 use super::abi::{self, Buffer};
 use super::books;
-use super::gateway::Gateway;
+use super::downstream::Downstream;
+use super::flights;
 use super::provider::Provider;
 use crate::config::Config;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
@@ -11,12 +12,13 @@ use std::rc::Rc;
 
 /// Makes the root context of a role.
 #[must_use]
-pub fn root(_: u32) -> Box<dyn RootContext> {
-    Box::<Root>::default()
+pub fn root(context: u32) -> Box<dyn RootContext> {
+    Box::new(Root { context, role: Role::default() })
 }
 
-#[derive(Default)]
 struct Root {
+    /// Its number.
+    context: u32,
     role: Role,
 }
 
@@ -53,7 +55,7 @@ impl RootContext for Root {
             Ok(config) => {
                 if let Role::Gateway(config) = make(Rc::new(config)).remember(self) {
                     config.warnings().iter().for_each(|warning| log::warn!("{warning}"));
-                    if config.has_limits() && abi::tick_every(books::TICK).is_err() {
+                    if (config.has_limits() || config.has_waits()) && abi::tick_every(books::TICK).is_err() {
                         log::error!("Envoy refused to give this worker ticks");
                         return false;
                     }
@@ -68,17 +70,21 @@ impl RootContext for Root {
     }
 
     fn on_tick(&mut self) {
-        books::tick();
+        let Role::Gateway(config) = &self.role else { return };
+        if config.has_limits() {
+            books::tick();
+        }
+        flights::tick(books::now(), self.context);
     }
 
     fn get_type(&self) -> Option<ContextType> {
         Some(ContextType::HttpContext)
     }
 
-    fn create_http_context(&self, _: u32) -> Option<Box<dyn HttpContext>> {
+    fn create_http_context(&self, context: u32) -> Option<Box<dyn HttpContext>> {
         Some(match &self.role {
             Role::Idle => Box::new(Idle),
-            Role::Gateway(config) => Box::new(Gateway::new(Rc::clone(config))),
+            Role::Gateway(config) => Box::new(Downstream::new(Rc::clone(config), context)),
             Role::Provider(config) => Box::new(Provider::new(Rc::clone(config))),
         })
     }
