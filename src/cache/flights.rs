@@ -40,11 +40,14 @@ impl<W> Flights<W> {
     /// A request is sent for the answer under `key`, and others may wait for that until `until`. Says whether it leads: not if
     /// another one does already, or too many do.
     pub fn lead(&mut self, key: Key, who: u32, until: Timestamp) -> bool {
-        let leads = self.0.len() < MOST && !self.0.contains_key(&key);
-        if leads {
-            self.0.insert(key, Flight { leader: who, until, waiting: Vec::new() });
+        match self.0.get(&key) {
+            Some(flight) => flight.leader == who,
+            None if self.0.len() >= MOST => false,
+            None => {
+                self.0.insert(key, Flight { leader: who, until, waiting: Vec::new() });
+                true
+            }
         }
-        leads
     }
 
     /// A leader's answer is there, or it has failed: those who have waited, in the order of their

@@ -1,13 +1,14 @@
 //! Which answers are kept and given again, for how long, and in how much memory.
 
-use super::catalog::{Catalog, Route};
+use super::catalog::{Catalog, Offer, Route};
 use super::check::{Check, within};
 use super::raw;
+use crate::names;
 use std::ops::RangeInclusive;
 use std::rc::Rc;
 
 /// The cache.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cache {
     /// How much is kept.
     pub store: CacheStore,
@@ -15,6 +16,19 @@ pub struct Cache {
     pub wait: u64,
     /// What holds for models that are asked for by their own name.
     pub policy: CachePolicy,
+    /// The model that makes vectors of questions; none if the gateway does.
+    pub embedder: Option<Embedder>,
+}
+
+/// A model that makes vectors, and how it is asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Embedder {
+    /// Its name, as a client would ask for it.
+    pub model: Rc<str>,
+    /// How many numbers a vector has; the model's own number if none.
+    pub dimensions: Option<u32>,
+    /// How long it may take, in milliseconds.
+    pub timeout_ms: u32,
 }
 
 /// How much is kept at most, of all workers together.
@@ -73,8 +87,8 @@ pub struct Semantic {
 pub struct Similarity(u16);
 
 impl Similarity {
-    /// The least that admitted no pair wrongly where it was measured (`docs/cache.md`).
-    pub const LOCAL: Self = Self(9000);
+    /// What admitted no pair wrongly where it was measured (`docs/cache.md`).
+    pub const SAFE: Self = Self(9000);
 
     /// The similarity from 0 to 1, if it is one.
     #[must_use]
@@ -96,7 +110,7 @@ impl Similarity {
 
 impl Default for Cache {
     fn default() -> Self {
-        Self { store: CacheStore::default(), wait: WAIT, policy: CachePolicy::default() }
+        Self { store: CacheStore::default(), wait: WAIT, policy: CachePolicy::default(), embedder: None }
     }
 }
 
@@ -113,6 +127,10 @@ const TTLS: RangeInclusive<u64> = 1..=31_536_000;
 /// Longer than most answers take, and far less than clients wait.
 const WAIT: u64 = 30;
 const WAITS: RangeInclusive<u64> = 0..=600;
+/// A question that has to wait longer for its vector is better asked at once.
+const EMBEDDER_MS: u64 = 2000;
+const EMBEDDER_TIMES: RangeInclusive<u64> = 1..=60_000;
+const DIMENSIONS: RangeInclusive<u64> = 1..=4096;
 const ENTRIES: RangeInclusive<u64> = 1..=1_000_000;
 /// Envoy's shared data has been seen to take values of 8 MiB.
 const ENTRY_BYTES: RangeInclusive<u64> = 1024..=8 * 1024 * 1024;
@@ -128,7 +146,8 @@ impl Check<'_> {
         }
         let store = self.cache_store(&raw.store);
         let wait = self.limited("cache.wait", raw.wait, WAIT, &WAITS);
-        Cache { store, wait, policy: CachePolicy { exact, semantic: None } }
+        let policy = CachePolicy { exact, semantic: None };
+        Cache { store, wait, policy, embedder: raw.embedder.as_ref().and_then(|raw| self.embedder(raw)) }
     }
 
     /// What holds for a route: what it says, and of what it does not say, what is said for all.
@@ -152,13 +171,39 @@ impl Check<'_> {
         CachePolicy { exact, semantic }
     }
 
+    fn embedder(&mut self, raw: &raw::Embedder) -> Option<Embedder> {
+        let mut within = |key: &str, raw: u64, range| {
+            u32::try_from(self.limited(&format!("cache.embedder.{key}"), Some(raw), raw, range)).ok()
+        };
+        let dimensions = raw.dimensions.map(|raw| within("dimensions", raw, &DIMENSIONS));
+        let timeout_ms = within("timeout_ms", raw.timeout_ms.unwrap_or(EMBEDDER_MS), &EMBEDDER_TIMES)?;
+        let model = raw.model.as_str().into();
+        Some(Embedder { model, dimensions: dimensions.flatten(), timeout_ms })
+    }
+
+    /// Whether a client could ask for the embedder's model.
+    pub(super) fn embedder_is_known(&mut self, catalog: &Catalog, default: Option<&Offer>, raw: &raw::Cache) {
+        let Some(raw::Embedder { model, .. }) = &raw.embedder else { return };
+        let is_known = catalog.names.contains_key(model.as_str())
+            || catalog.model(model).is_some()
+            || default.is_some_and(|default| default.model(model).is_some());
+        if !is_known && !self.is_refused("models", model) && !self.is_refused("routes", model) {
+            let nearest = names::nearest(model, catalog.names.keys().map(|name| &**name));
+            let found = format!("unknown model {model:?}");
+            let expected = "a model, an alias, a route or provider/model";
+            self.problems.add_with_nearest("cache.embedder.model", found, expected, nearest);
+        }
+    }
+
     /// Warns of defaults for routes where there is none that they are for.
     pub(super) fn cache_is_used(&mut self, catalog: &Catalog, raw: &raw::Cache) {
         let is_semantic = |route: &Rc<Route>| route.cache.semantic.is_some();
-        if raw.semantic.is_some() && !catalog.routes.iter().any(is_semantic) {
-            let warning =
-                "cache.semantic: no route has cache.semantic, so no question is compared with others";
-            self.warnings.push(warning.to_owned());
+        let defaults = [("semantic", raw.semantic.is_some()), ("embedder", raw.embedder.is_some())];
+        for (key, _) in defaults.iter().filter(|(_, is_there)| *is_there) {
+            if !catalog.routes.iter().any(is_semantic) {
+                let why = "no route has cache.semantic, so no question is compared with others";
+                self.warnings.push(format!("cache.{key}: {why}"));
+            }
         }
     }
 
@@ -173,7 +218,7 @@ impl Check<'_> {
         let enabled = raw.enabled.or(all.and_then(|all| all.enabled)).unwrap_or(true);
         let ttl = self.ttl(path, raw.ttl).or(all.and_then(|all| all.ttl));
         let of_all = || all.and_then(|all| Similarity::new(all.threshold?));
-        let threshold = self.threshold(path, raw.threshold).or_else(of_all).unwrap_or(Similarity::LOCAL);
+        let threshold = self.threshold(path, raw.threshold).or_else(of_all).unwrap_or(Similarity::SAFE);
         enabled.then(|| Semantic { threshold, ttl: ttl.unwrap_or(TTL) })
     }
 
@@ -352,6 +397,41 @@ mod tests {
     }
 
     #[test]
+    fn a_model_that_makes_vectors_is_one_that_a_client_could_ask_for() {
+        for model in ["m", "em", "r"] {
+            let cache = json!({"embedder": {"model": model, "dimensions": 256, "timeout_ms": 5}});
+            let expected = Embedder { model: model.into(), dimensions: Some(256), timeout_ms: 5 };
+            assert_eq!(parse(cache, json!({"semantic": {}})).cache().embedder, Some(expected));
+        }
+        let config = parse(json!({"embedder": {"model": "m"}}), json!(null));
+        assert_eq!(config.cache().embedder.as_ref().map(|embedder| embedder.timeout_ms), Some(2000));
+        assert_eq!(config.internal_cluster().as_str(), "modelgate_internal");
+        assert!(config.warnings()[0].starts_with("cache.embedder: no route has"), "{:?}", config.warnings());
+        for (embedder, expected) in [
+            (json!({}), "cache.embedder: missing key `model`"),
+            (
+                json!({"model": "n"}),
+                "cache.embedder.model: unknown model \"n\": expected a model, an alias, a route or provider/model",
+            ),
+            (
+                json!({"model": "p/x"}),
+                "cache.embedder.model: unknown model \"p/x\": expected a model, an alias, a route or provider/model",
+            ),
+            (
+                json!({"model": "m", "dimensions": 5000}),
+                "cache.embedder.dimensions: 5000: expected a whole number from 1 to 4096",
+            ),
+            (
+                json!({"model": "m", "timeout_ms": 0}),
+                "cache.embedder.timeout_ms: 0: expected a whole number from 1 to 60000",
+            ),
+        ] {
+            let found = problems(json!({"embedder": embedder}), json!(null));
+            assert!(found.len() == 1 && found[0].starts_with(expected), "{found:?}");
+        }
+    }
+
+    #[test]
     fn defaults_that_are_for_no_route_are_told() {
         let used = parse(json!({"semantic": {"threshold": 0.8}}), json!({"semantic": {}}));
         assert!(used.warnings().is_empty(), "{:?}", used.warnings());
@@ -404,7 +484,7 @@ mod tests {
                 json!({"entries": 1}),
                 json!(null),
                 vec![
-                    "cache.entries: unknown key `entries`: expected one of `store`, `wait`, `exact`, `semantic`",
+                    "cache.entries: unknown key `entries`: expected one of `store`, `wait`, `exact`, `semantic`, `embedder`",
                 ],
             ),
         ] {

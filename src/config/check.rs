@@ -7,7 +7,7 @@ use super::catalog::{Catalog, Model, Named, Offer, Route, Target};
 use super::identity::Sections;
 use super::problems::Problems;
 use super::{Bounds, Cache, Config, Timeouts, raw};
-use crate::names::{self, BadName, ModelName, RegionName, RouteName};
+use crate::names::{self, BadName, ClusterName, ModelName, RegionName, RouteName};
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 use std::rc::Rc;
@@ -51,16 +51,19 @@ pub(super) fn check(
     check.routes(&mut catalog, document.routes, &cache, &document.cache);
     check.cache_is_used(&catalog, &document.cache);
     let default = document.default_provider.and_then(|name| check.default_provider(&catalog, &name));
+    check.embedder_is_known(&catalog, default.as_ref(), &document.cache);
+    let internal_cluster = check.internal_cluster(document.internal_cluster.as_deref());
     let sections = Sections { auth: document.auth, tiers: document.tiers, consumers: document.consumers };
     let auth = check.auth(&catalog, sections);
     let limits = check.limits(&catalog, &auth, document.limits);
     let bounds = check.bounds(document.bounds);
     let timeouts = check.timeouts(document.timeouts);
     let warnings = std::mem::take(&mut check.warnings);
-    match check.problems.is_empty() {
-        true => Ok(Config {
+    match internal_cluster.filter(|_| check.problems.is_empty()) {
+        Some(internal_cluster) => Ok(Config {
             catalog,
             default,
+            internal_cluster,
             default_price,
             auth,
             limits: Rc::new(limits),
@@ -69,7 +72,7 @@ pub(super) fn check(
             timeouts,
             warnings,
         }),
-        false => Err(check.problems),
+        None => Err(check.problems),
     }
 }
 
@@ -240,6 +243,12 @@ impl Check<'_> {
             self.problems.add(path, format!("{name:?}"), "a provider with allow_unlisted: true");
         }
         Some(offer.clone())
+    }
+
+    /// The cluster's name; in the configurations that come with the gateway it is this one.
+    fn internal_cluster(&mut self, raw: Option<&str>) -> Option<ClusterName> {
+        let name = raw.unwrap_or("modelgate_internal");
+        self.name(ClusterName::parse(name), "internal_cluster", name)
     }
 
     fn unknown_provider(&mut self, catalog: &Catalog, path: String, name: &str) {

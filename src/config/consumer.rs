@@ -58,6 +58,14 @@ impl Consumer {
         Self { name, tier, allowed: Allowed::default(), cache_scope: CacheScope::default(), listed: false }
     }
 
+    /// The same, for whom the gateway asks something: any model, where it may run for this consumer.
+    #[must_use]
+    pub fn asking_for_any(&self) -> Self {
+        let any = |allowed: &Allowed| Allowed { models: None, regions: allowed.regions.clone() };
+        let tier = Tier { name: self.tier.name.clone(), allowed: any(&self.tier.allowed) };
+        Self { tier: Rc::new(tier), allowed: any(&self.allowed), ..self.clone() }
+    }
+
     /// Whether it may ask for this model or route.
     pub fn may_ask_for(&self, named: &Named) -> bool {
         let on = |allowed: &Allowed| allowed.models.as_ref().is_none_or(|models| models.contains(named));

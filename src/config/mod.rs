@@ -23,7 +23,7 @@ mod tests;
 mod vendor;
 
 pub use base_url::{BadBaseUrl, BaseUrl, Scheme};
-pub use cache::{Cache, CachePolicy, CacheStore, Exact, Semantic, Similarity, When};
+pub use cache::{Cache, CachePolicy, CacheStore, Embedder, Exact, Semantic, Similarity, When};
 pub use catalog::{Model, Named, Route, Target};
 pub use consumer::{Allowed, ApiKey, Auth, CacheScope, Consumer, Jwt, KeyHash, Keys, Tier};
 pub use limit::{
@@ -35,6 +35,7 @@ pub use provider::Provider;
 pub use secret::{Key, Secret, Unsendable};
 pub use vendor::Vendor;
 
+use crate::names::ClusterName;
 use catalog::{Catalog, Offer};
 use std::rc::Rc;
 
@@ -44,6 +45,7 @@ pub struct Config {
     catalog: Catalog,
     /// With the catalog's models of it, because a bare name may be one of them.
     default: Option<Offer>,
+    internal_cluster: ClusterName,
     auth: Auth,
     limits: Rc<Limits>,
     default_price: Option<Price>,
@@ -103,6 +105,11 @@ impl Config {
     /// How those who ask are told apart.
     pub fn auth(&self) -> &Auth {
         &self.auth
+    }
+
+    /// Envoy's cluster that leads back to the gateway by way of an internal listener: how it asks something itself.
+    pub fn internal_cluster(&self) -> &ClusterName {
+        &self.internal_cluster
     }
 
     /// How much may be asked, by whom.

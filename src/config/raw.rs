@@ -27,6 +27,7 @@ pub(super) struct Document {
     #[serde(default)]
     pub routes: Entries<Route>,
     pub default_provider: Option<String>,
+    pub internal_cluster: Option<String>,
     pub auth: Option<Auth>,
     #[serde(default)]
     pub tiers: Entries<Tier>,
@@ -186,12 +187,25 @@ pub(super) struct ConsumerKey {
 }
 
 #[derive(Default, serde::Deserialize)]
-#[serde(default, deny_unknown_fields, expecting = "a map with the keys store, wait, exact and semantic")]
+#[serde(
+    default,
+    deny_unknown_fields,
+    expecting = "a map with the keys store, wait, exact, semantic and embedder"
+)]
 pub(super) struct Cache {
     pub store: CacheStore,
     pub wait: Option<u64>,
     pub exact: Option<Exact>,
     pub semantic: Option<Semantic>,
+    pub embedder: Option<Embedder>,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a map with the keys model, dimensions and timeout_ms")]
+pub(super) struct Embedder {
+    pub model: String,
+    pub dimensions: Option<u64>,
+    pub timeout_ms: Option<u64>,
 }
 
 #[derive(Default, serde::Deserialize)]

@@ -3,7 +3,7 @@
 //! An answer from here costs no provider anything, so it counts against no limit. What is kept is only what an attempt has
 //! let go, taken down as it went.
 
-use super::{Asking, Books, JSON, Reply};
+use super::{Asking, Books, Call, Embedding, JSON, Reply, embedding};
 use crate::cache::semantic::{Asked, Index, Question, Vector};
 use crate::cache::{
     Answers, Found, Handling, Key, Keys, Origin, Recorder, Scope, Status, Subject, not_cached,
@@ -12,6 +12,7 @@ use crate::chat::{Request, Usage};
 use crate::config::{CachePolicy, CacheScope, CacheStore, Config, Consumer};
 use crate::route::{self, Candidates};
 use crate::time::Timestamp;
+use std::rc::Rc;
 
 const EVENT_STREAM: &str = "text/event-stream; charset=utf-8";
 
@@ -21,6 +22,8 @@ pub(super) enum Look {
     Answered(Reply),
     /// There will be, under this key, because the same request is on its way.
     Awaited(Key),
+    /// A model has to be asked for the vector of the question; see [`Step::Call`](super::Step::Call).
+    Embed(Call, Option<(Key, Timestamp)>),
     /// A provider has to be asked; with what the cache does then, where it is for requests like this.
     Unanswered(Option<Caching>),
 }
@@ -40,13 +43,22 @@ pub struct Keep {
     keys: Keys,
     /// For how long, in seconds.
     ttl: u64,
-    /// How long the same request waits for this answer; none if it does not.
-    until: Option<Timestamp>,
+    /// Under which key the same request finds the answer, and until when it waits for that; none if it does not wait.
+    awaited: Option<(Key, Timestamp)>,
     /// What was asked, where similar questions get this answer too.
-    question: Option<(Question, Vector)>,
+    question: Option<Compared>,
     n: u64,
     functions: bool,
     store: CacheStore,
+}
+
+/// A question that is compared with others.
+#[derive(Debug, PartialEq)]
+struct Compared {
+    text: Question,
+    vector: Vector,
+    /// The model that has made the vector; none if the gateway has.
+    embedder: Option<Rc<str>>,
 }
 
 /// Looks for an answer to this consumer's request.
@@ -57,7 +69,7 @@ pub(super) fn look_up(
     config: &Config,
     books: Books<'_>,
 ) -> Look {
-    let Asking { consumer, control, joins, .. } = asking;
+    let Asking { consumer, control, .. } = asking;
     let (name, policy) = match &candidates.found {
         route::Found::Model(name) => (name.as_str(), config.cache().policy),
         route::Found::Route(name) => (name.as_str(), config.cache_policy(name.as_str())),
@@ -76,31 +88,44 @@ pub(super) fn look_up(
     }
     let subject = Subject { scope: scope(consumer), name, targets: &candidates.targets };
     let keys = Keys::of(request, &subject);
-    let question = question.and_then(|question| question.vector().map(|vector| (question, vector)));
     let store = config.cache().store;
     let answers = Answers::new(store);
-    let same = || Some((answers.find(books.store, &keys, exact?, books.now)?, Status::Hit));
-    let similar = || {
-        let (semantic, asked) = (semantic?, asked(keys, question.as_ref()?));
-        let found = Index::new(store.questions).find(books.store, &answers, &asked, semantic, books.now)?;
-        Some((found, Status::Semantic))
+    let found = exact.and_then(|ttl| answers.find(books.store, &keys, ttl, books.now));
+    if let Some(reply) = found.and_then(|found| reply(&found, Status::Hit, request)) {
+        return Look::Answered(reply);
+    }
+    // Whoever would not take the answer, or whose own will not be kept, waits for none and is waited for by nobody.
+    let wait = config.cache().wait;
+    let awaited = exact.is_some() && keep.is_some() && wait > 0 && !only_if_cached;
+    let awaited = awaited.then(|| (keys.exact, books.now.after(wait.saturating_mul(1000))));
+    let joins = || awaited.filter(|(key, _)| (asking.joins)(key)).map(|(key, _)| Look::Awaited(key));
+    let embedder = config.cache().embedder.as_ref();
+    let vector = match (&question, embedder, asking.embedding) {
+        (Some(question), None, _) => question.vector(),
+        (Some(_), Some(_), Embedding::Made(vector)) => Some(vector.clone()),
+        // A model takes its time, so it is asked last, and only for who is given the answer to a similar question.
+        (Some(question), Some(embedder), Embedding::Unasked) if semantic.is_some() && !only_if_cached => {
+            return joins()
+                .unwrap_or_else(|| Look::Embed(embedding::call(embedder, question.text()), awaited));
+        }
+        _ => None,
     };
-    let found = same().or_else(similar);
-    if let Some(reply) = found.and_then(|(found, status)| reply(&found, status, request)) {
+    let embedder = embedder.map(|embedder| Rc::clone(&embedder.model));
+    let question = question.zip(vector).map(|(text, vector)| Compared { text, vector, embedder });
+    let similar = semantic.zip(question.as_ref()).and_then(|(semantic, question)| {
+        Index::new(store.questions).find(books.store, &answers, &question.asked(keys), semantic, books.now)
+    });
+    if let Some(reply) = similar.and_then(|found| reply(&found, Status::Semantic, request)) {
         return Look::Answered(reply);
     }
     if only_if_cached {
         return Look::Answered(not_cached().into());
     }
-    // Whoever would not take the answer, or whose own will not be kept, waits for none and is waited for by nobody.
-    let wait = config.cache().wait;
-    let awaited = exact.is_some() && keep.is_some() && wait > 0;
-    if awaited && joins(&keys.exact) {
-        return Look::Awaited(keys.exact);
+    if let Some(awaits) = joins() {
+        return awaits;
     }
-    let until = awaited.then(|| books.now.after(wait.saturating_mul(1000)));
     let (n, functions) = (request.n, request.functions);
-    let keep = keep.map(|ttl| Box::new(Keep { keys, ttl, until, question, n, functions, store }));
+    let keep = keep.map(|ttl| Box::new(Keep { keys, ttl, awaited, question, n, functions, store }));
     Look::Unanswered(Some(Caching { status, keep }))
 }
 
@@ -114,7 +139,7 @@ impl Keep {
     /// Under which key the same request finds the answer, and until when it waits for that; none if it does not wait.
     #[must_use]
     pub fn awaited(&self) -> Option<(Key, Timestamp)> {
-        Some((self.keys.exact, self.until?))
+        self.awaited
     }
 
     /// The most bytes an answer may have.
@@ -129,13 +154,16 @@ impl Keep {
         let Some(entry) = recorder.finish(self.keys, origin, usage, now) else { return };
         let is_kept = Answers::new(self.store).keep(store, &entry, self.ttl, now);
         if let Some(question) = self.question.as_ref().filter(|_| is_kept) {
-            Index::new(self.store.questions).note(store, &asked(self.keys, question), now);
+            Index::new(self.store.questions).note(store, &question.asked(self.keys), now);
         }
     }
 }
 
-fn asked(keys: Keys, (question, vector): &(Question, Vector)) -> Asked<'_> {
-    Asked { keys, question, vector, embedder: None }
+impl Compared {
+    fn asked(&self, keys: Keys) -> Asked<'_> {
+        let Self { text, vector, embedder } = self;
+        Asked { keys, question: text, vector, embedder: embedder.as_deref() }
+    }
 }
 
 fn scope(consumer: &Consumer) -> Scope<'_> {

@@ -4,6 +4,7 @@
 //! pass through here: each attempt turns its provider's answer into the client's form, and only
 //! what Envoy says by itself, when no provider answered, is put into OpenAI's words here.
 
+mod embedding;
 mod endpoint;
 mod kept;
 mod local;
@@ -12,6 +13,7 @@ mod prepare;
 #[cfg(test)]
 mod tests;
 
+pub use embedding::{Embedding, embedding};
 pub use kept::{Caching, Keep};
 pub use local::{is_unsent, local_reply};
 pub use meter::{Books, Meter, Statement, Used};
@@ -24,6 +26,7 @@ use crate::error::ApiError;
 use crate::json::{Document, Error, Surrogates};
 use crate::plan::Plan;
 use crate::route::{self, Unresolved};
+use crate::time::Timestamp;
 use endpoint::Endpoint;
 use kept::{Look, look_up};
 use prepare::{Prepared, prepare};
@@ -46,6 +49,8 @@ pub struct Head<'h> {
     pub credentials: Credentials<'h>,
     /// A token that Envoy has verified.
     pub token: Option<&'h Token>,
+    /// For whom the gateway itself asks, if it does; an error if it says so and does not.
+    pub caller: Option<Result<&'h Rc<Consumer>, Denied>>,
 }
 
 /// What is known of a request besides its body.
@@ -60,6 +65,8 @@ pub struct Asking<'a> {
     /// Whether an answer under this key is on its way, so that the request waits for it; asked at most once, and never
     /// without need.
     pub joins: &'a dyn Fn(&Key) -> bool,
+    /// What is known of its question's vector.
+    pub embedding: Embedding<'a>,
 }
 
 /// What the filter does next with the request.
@@ -69,10 +76,24 @@ pub enum Step {
     Hold,
     /// Hold it until the same request, which is on its way, has been answered; then look again.
     Wait(Key),
+    /// Hold it until the gateway has been answered what it asks itself; then look again. Meanwhile the same request may wait for
+    /// the answer under this key, until then.
+    Call(Call, Option<(Key, Timestamp)>),
     /// Let it go to the plan's first target.
     Forward(Forward),
     /// Answer from here.
     Reply(Reply),
+}
+
+/// A request of the gateway's own, to itself.
+#[derive(Debug, Eq, PartialEq)]
+pub struct Call {
+    /// The endpoint's path; the method is POST.
+    pub path: &'static str,
+    /// A JSON text.
+    pub body: Vec<u8>,
+    /// How long it may take, in milliseconds.
+    pub timeout_ms: u32,
 }
 
 /// How a request is forwarded.
@@ -144,12 +165,11 @@ impl From<Denied> for Reply {
 /// Who asks, where that has to be known, and what to do with a request of this head. `now` is Unix time in seconds.
 #[must_use]
 pub fn on_head(head: Head<'_>, config: &Config, now: i64) -> (Option<Rc<Consumer>>, Step) {
-    let to_consumer = |serve: &dyn Fn(&Consumer) -> Step| match auth::identify(
-        config.auth(),
-        head.credentials,
-        head.token,
-        now,
-    ) {
+    let asks = || match head.caller {
+        Some(caller) => caller.map(Rc::clone),
+        None => auth::identify(config.auth(), head.credentials, head.token, now),
+    };
+    let to_consumer = |serve: &dyn Fn(&Consumer) -> Step| match asks() {
         Ok(consumer) => {
             let step = serve(&consumer);
             (Some(consumer), step)
@@ -223,6 +243,7 @@ fn forward(body: &[u8], asking: Asking<'_>, config: &Config, books: Books<'_>) -
     let caching = match look_up(&request, &candidates, asking, config, books) {
         Look::Answered(reply) => return Err(reply.into()),
         Look::Awaited(key) => return Err(Box::new(Step::Wait(key))),
+        Look::Embed(call, awaited) => return Err(Box::new(Step::Call(call, awaited))),
         Look::Unanswered(caching) => caching,
     };
     let Prepared { targets, models, body: changed, headers, dropped, kept } =

@@ -42,6 +42,7 @@ fn step(body: &str) -> Step {
         request_id: "6d2f",
         control: Control::default(),
         joins: &|_| false,
+        embedding: Embedding::Unasked,
     };
     on_body(body.as_bytes(), asking, &config, books)
 }

@@ -5,7 +5,9 @@
 //! proxy-wasm ABI 0.2.1.
 #![allow(unsafe_code)]
 
+use proxy_wasm::hostcalls;
 use std::ptr::null_mut;
+use std::time::Duration;
 
 /// The host said no; the number is its `WasmResult`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -17,6 +19,7 @@ pub struct Refused(pub u32);
 pub enum Buffer {
     RequestBody = 0,
     ResponseBody = 1,
+    CallResponseBody = 4,
     PluginConfiguration = 7,
 }
 
@@ -28,6 +31,7 @@ pub enum Map {
     RequestTrailers = 1,
     ResponseHeaders = 2,
     ResponseTrailers = 3,
+    CallResponseHeaders = 6,
 }
 
 /// As many bytes as there are.
@@ -185,6 +189,15 @@ pub fn shared(key: &str) -> Result<(Vec<u8>, u32), Refused> {
 pub fn share(key: &str, value: &[u8], version: u32) -> Result<(), Refused> {
     // SAFETY: pointers and lengths are of live slices.
     done(unsafe { proxy_set_shared_data(key.as_ptr(), key.len(), value.as_ptr(), value.len(), version) })
+}
+
+/// Asks a cluster; the answer comes to this context under the number that is given back. An answer that cannot be had comes as
+/// one of Envoy's own, or without headers.
+pub fn call(cluster: &str, headers: Vec<(&str, &str)>, body: &[u8], timeout_ms: u32) -> Result<u32, Refused> {
+    // The SDK's own, because its dispatcher must know of the call.
+    let timeout = Duration::from_millis(timeout_ms.into());
+    hostcalls::dispatch_http_call(cluster, headers, Some(body), Vec::new(), timeout)
+        .map_err(|status| Refused(status as u32))
 }
 
 /// Does what follows for this context, until it is another one's turn.

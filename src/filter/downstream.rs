@@ -21,7 +21,14 @@ impl Downstream {
     }
 }
 
-impl Context for Downstream {}
+impl Context for Downstream {
+    fn on_http_call_response(&mut self, _: u32, headers: usize, size: usize, _: usize) {
+        self.act(|gateway| {
+            gateway.on_call_response(headers > 0, size);
+            Action::Continue
+        });
+    }
+}
 
 impl HttpContext for Downstream {
     fn on_http_request_headers(&mut self, _: usize, ends: bool) -> Action {

@@ -1,16 +1,19 @@
 //! The gateway role: holds a client's request until its body is there, plans it, lets it go.
 
 use super::abi::{self, Buffer, Map};
+use super::callers::{self, Caller};
 use super::live::{Live, Ticket};
 use super::token;
 use super::{books, flights};
 use crate::attempt::{Report, Spent, Stage};
-use crate::auth::Credentials;
+use crate::auth::{Credentials, Denied};
 use crate::cache::{Control, Key};
 use crate::config::{Config, Consumer};
 use crate::exchange::{
-    self, Asking, Forward, Head, Meter, Reply, Statement, Step, Used, is_unsent, local_reply,
+    self, Asking, Call, Embedding, Forward, Head, Meter, Reply, Statement, Step, Used, embedding, is_unsent,
+    local_reply,
 };
+use crate::time::Timestamp;
 use proxy_wasm::types::Action;
 use std::cell::RefCell;
 use std::rc::{Rc, Weak};
@@ -39,6 +42,11 @@ enum State {
     Asked(Rc<Consumer>),
     /// It waits for the answer to the same request.
     Waiting(Rc<Consumer>),
+    /// It waits for what the gateway asks itself on its behalf.
+    Calling(
+        Rc<Consumer>,
+        #[expect(dead_code, reason = "it is there for as long as the call is on its way")] Caller,
+    ),
     /// It is on its way to the targets.
     Forwarded,
     /// It was answered from here.
@@ -72,35 +80,109 @@ impl Gateway {
     }
 
     /// The whole body of this consumer's request is there, `size` bytes of it; `waits` if it may wait for an answer that is on
-    /// its way.
-    fn plan(&mut self, consumer: &Rc<Consumer>, size: usize, waits: bool) -> Action {
+    /// its way, and this is known of its question's vector.
+    fn plan(
+        &mut self,
+        consumer: &Rc<Consumer>,
+        size: usize,
+        waits: bool,
+        embedding: Embedding<'_>,
+    ) -> Action {
         let body = abi::buffer(Buffer::RequestBody, 0, size).unwrap_or_default();
         let step = books::with(|books| {
             let who = || (self.context, self.itself.clone());
             let joins = |key: &Key| waits && flights::join(key, who(), books.now);
             let request_id = String::from_utf8_lossy(&self.request_id);
-            let asking = Asking { consumer, request_id: &request_id, control: self.control, joins: &joins };
+            let (request_id, control) = (&*request_id, self.control);
+            let asking = Asking { consumer, request_id, control, joins: &joins, embedding };
             exchange::on_body(&body, asking, &self.config, books)
         });
-        if let Step::Wait(key) = step {
-            self.state = State::Waiting(Rc::clone(consumer));
-            self.flight = Some(key);
+        match step {
+            Step::Wait(key) => {
+                self.state = State::Waiting(Rc::clone(consumer));
+                self.flight = Some(key);
+                Action::Pause
+            }
+            Step::Call(call, awaited) => {
+                self.lead(awaited);
+                match self.call(&call, consumer) {
+                    Ok(()) => Action::Pause,
+                    Err(abi::Refused(status)) => {
+                        let cluster = self.config.internal_cluster();
+                        log::error!("Envoy refused a call to the cluster {cluster}: status {status}");
+                        self.plan(consumer, size, false, Embedding::Unmade)
+                    }
+                }
+            }
+            step => self.perform(step, &body),
         }
-        self.perform(step, &body)
     }
 
     /// The answer that it has waited for is there, or will not come.
     pub fn go_on(&mut self) {
-        let State::Waiting(consumer) = &self.state else { return };
-        let action = self.plan(&Rc::clone(consumer), abi::ALL, false);
+        if let State::Waiting(consumer) = &self.state {
+            self.go_on_with(&Rc::clone(consumer), Embedding::Unmade);
+        }
+    }
+
+    /// What the gateway has asked itself is answered.
+    pub fn on_call_response(&mut self, is_answered: bool, size: usize) {
+        let State::Calling(consumer, _) = &self.state else { return };
+        let status = abi::header(Map::CallResponseHeaders, ":status").ok().filter(|_| is_answered);
+        let status = status.and_then(|status| std::str::from_utf8(&status).ok()?.parse().ok()).unwrap_or(503);
+        let body = abi::buffer(Buffer::CallResponseBody, 0, size).unwrap_or_default();
+        let made = embedding(status, &body);
+        if let Err(found) = &made {
+            log::warn!("no vector of a question, so it is compared with no other: {found}");
+        }
+        self.go_on_with(&Rc::clone(consumer), made.as_ref().map_or(Embedding::Unmade, Embedding::Made));
+    }
+
+    /// It was held, and goes on.
+    fn go_on_with(&mut self, consumer: &Rc<Consumer>, embedding: Embedding<'_>) {
+        let action = self.plan(consumer, abi::ALL, false, embedding);
         if action == Action::Continue && abi::continue_request().is_err() {
-            log::error!("Envoy refused to let a request go that had waited");
+            log::error!("Envoy refused to let a request go that was held");
+        }
+    }
+
+    /// Asks the gateway itself something on the request's behalf.
+    fn call(&mut self, call: &Call, consumer: &Rc<Consumer>) -> Result<(), abi::Refused> {
+        let caller = Caller::new(consumer);
+        let length = call.body.len().to_string();
+        let mut headers = vec![
+            (":method", "POST"),
+            (":path", call.path),
+            (":scheme", "http"),
+            (":authority", "modelgate.internal"),
+            ("content-type", "application/json"),
+            ("content-length", &length),
+            (callers::HEADER, caller.word()),
+        ];
+        let trace = abi::header(Map::RequestHeaders, "traceparent").unwrap_or_default();
+        headers.extend(
+            std::str::from_utf8(&trace)
+                .ok()
+                .filter(|trace| !trace.is_empty())
+                .map(|trace| ("traceparent", trace)),
+        );
+        abi::call(self.config.internal_cluster().as_str(), headers, &call.body, call.timeout_ms)?;
+        self.state = State::Calling(Rc::clone(consumer), caller);
+        Ok(())
+    }
+
+    /// Others may wait for its answer.
+    fn lead(&mut self, awaited: Option<(Key, Timestamp)>) {
+        if let Some((key, until)) = awaited
+            && flights::lead(key, self.context, until)
+        {
+            self.flight = Some(key);
         }
     }
 
     fn perform(&mut self, step: Step, body: &[u8]) -> Action {
         match step {
-            Step::Hold | Step::Wait(_) => Action::Pause,
+            Step::Hold | Step::Wait(_) | Step::Call(..) => Action::Pause,
             Step::Reply(reply) => self.reply(&reply),
             Step::Forward(forward) => match self.forward(forward, body) {
                 Ok(()) => {
@@ -122,9 +204,7 @@ impl Gateway {
     /// Leaves the plan where the provider role and the router find it.
     fn forward(&mut self, forward: Forward, asked: &[u8]) -> Result<(), abi::Refused> {
         let Forward { plan, body, meter, caching, attempt_ms } = forward;
-        let awaited = caching.as_ref().and_then(|caching| caching.keep.as_ref()?.awaited());
-        let leads = awaited.filter(|(key, until)| flights::lead(*key, self.context, *until));
-        self.flight = leads.map(|(key, _)| key);
+        self.lead(caching.as_ref().and_then(|caching| caching.keep.as_ref()?.awaited()));
         let ticket = self.ticket.insert(Ticket::new(plan, meter, caching));
         let plan = &ticket.live().plan;
         if let Some(first) = plan.targets.first() {
@@ -233,6 +313,7 @@ impl Gateway {
         let jwt = self.config.auth().jwt();
         let token = jwt.and_then(|jwt| token::verified(jwt, credentials.are_there()));
         let header = |name| headers.iter().find(|(other, _)| *other == name).map(|(_, value)| *value);
+        let caller = header(callers::HEADER).map(callers::find);
         let head = Head {
             method: header(":method").unwrap_or_default(),
             path: header(":path").unwrap_or_default(),
@@ -241,6 +322,7 @@ impl Gateway {
             ends,
             credentials,
             token: token.as_ref(),
+            caller: caller.as_ref().map(|caller| caller.as_ref().ok_or(Denied::Unknown)),
         };
         let (consumer, step) = exchange::on_head(head, &self.config, books::now().seconds());
         if let Some(consumer) = consumer {
@@ -263,8 +345,8 @@ impl Gateway {
         match &self.state {
             // What is too long already is refused before the rest of it has come.
             State::Asked(_) if !ends && size <= self.config.bounds().request_bytes => Action::Pause,
-            State::Asked(consumer) => self.plan(&Rc::clone(consumer), size, true),
-            State::New | State::Waiting(_) | State::Replied => Action::Pause,
+            State::Asked(consumer) => self.plan(&Rc::clone(consumer), size, true, Embedding::Unasked),
+            State::New | State::Waiting(_) | State::Calling(..) | State::Replied => Action::Pause,
             State::Forwarded | State::Replaced(_) => Action::Continue,
         }
     }
@@ -274,8 +356,8 @@ impl Gateway {
             log::error!("Envoy refused to drop a request's trailers");
         }
         match &self.state {
-            State::Asked(consumer) => self.plan(&Rc::clone(consumer), abi::ALL, true),
-            State::New | State::Waiting(_) | State::Replied => Action::Pause,
+            State::Asked(consumer) => self.plan(&Rc::clone(consumer), abi::ALL, true, Embedding::Unasked),
+            State::New | State::Waiting(_) | State::Calling(..) | State::Replied => Action::Pause,
             State::Forwarded | State::Replaced(_) => Action::Continue,
         }
     }

@@ -6,6 +6,7 @@
 
 mod abi;
 mod books;
+mod callers;
 mod downstream;
 mod flights;
 mod gateway;

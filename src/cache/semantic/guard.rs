@@ -24,10 +24,20 @@ pub(super) enum Difference {
 /// How much of what is said has to be the same.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Strictness {
-    /// What no vector shows reliably: all else was judged by a model that knows what words mean.
+    /// What no vector shows reliably: all else was judged by a model that knows what words mean. So a word may stand in the place
+    /// of another one, but none may be added, because it makes the question a narrower one.
     Meaning,
     /// All words but those that only hold a sentence together: letters show nothing of what one means.
     Letters,
+}
+
+/// How strict to be with two questions whose vectors a model has made, or letters. What vectors overlook is known of English
+/// only.
+pub(super) fn strictness(a: &Words, b: &Words, by_model: bool) -> Strictness {
+    match by_model && a.are_english() && b.are_english() {
+        true => Strictness::Meaning,
+        false => Strictness::Letters,
+    }
 }
 
 /// The first thing found in which two questions differ, if there is any.
@@ -46,9 +56,10 @@ pub(super) fn difference(a: &Words, b: &Words, strictness: Strictness) -> Option
         return Some(Difference::Name);
     }
     match strictness {
-        Strictness::Meaning => None,
+        _ if a.len() != b.len() => Some(Difference::Words),
+        Strictness::Meaning => (!in_order(&a, &b)).then_some(Difference::Words),
         Strictness::Letters => {
-            let all_same = a.len() == b.len() && a.iter().zip(&b).all(|(a, b)| same(&a.text, &b.text));
+            let all_same = a.iter().zip(&b).all(|(a, b)| same(&a.text, &b.text));
             (!all_same).then_some(Difference::Words)
         }
     }
@@ -75,6 +86,16 @@ fn has_names_of(b: &[&Word], a: &[&Word]) -> bool {
     a.iter()
         .filter(|word| word.weight == Weight::Name)
         .all(|name| rest.any(|word| same(&name.text, &word.text)))
+}
+
+/// Whether the words that both have come in the same order. Of a swapped pair, as in "replace a fan by a lamp", models see little.
+fn in_order(a: &[&Word], b: &[&Word]) -> bool {
+    let common = |of: &[&Word], with: &[&Word]| {
+        let has = |word: &&&Word| with.iter().any(|other| same(&word.text, &other.text));
+        of.iter().filter(has).map(|word| word.text.clone()).collect::<Vec<_>>()
+    };
+    let (a, b) = (common(a, b), common(b, a));
+    a.len() == b.len() && a.iter().zip(&b).all(|(a, b)| same(a, b))
 }
 
 /// Whether two words are forms of one: `move` and `moving`, `city` and `cities`.

@@ -6,7 +6,7 @@
 //! come into question at all, and one value is read for a look. The oldest question of a set goes
 //! first. Answers lie elsewhere, under their own keys.
 
-use super::guard::{Strictness, difference};
+use super::guard::{difference, strictness};
 use super::words::Words;
 use super::{Question, Vector};
 use crate::cache::answers::{Answers, Found};
@@ -130,8 +130,9 @@ impl Asked<'_> {
 
     /// Whether nothing is between this question and another one that vectors do not show.
     fn means(&self, other: &str) -> bool {
-        let strictness = if self.embedder.is_some() { Strictness::Meaning } else { Strictness::Letters };
-        difference(&self.question.words, &Words::of(other), strictness).is_none()
+        let other = Words::of(other);
+        let strictness = strictness(&self.question.words, &other, self.embedder.is_some());
+        difference(&self.question.words, &other, strictness).is_none()
     }
 }
 

@@ -43,6 +43,12 @@ impl Question {
         says_enough.then(|| Self { text: text.to_owned(), words })
     }
 
+    /// What is asked.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
     /// Its vector by letters alone.
     #[must_use]
     pub fn vector(&self) -> Option<Vector> {

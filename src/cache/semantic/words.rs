@@ -48,6 +48,14 @@ impl Words {
         Self { asks: asks(&words), words }
     }
 
+    /// Whether the text is English for all that can be told, so that its negations and the like are known: one word in six at
+    /// least holds its sentences together as in English, and no letter is foreign to it.
+    pub fn are_english(&self) -> bool {
+        let fillers = self.words.iter().filter(|word| word.weight == Weight::Filler).count();
+        let is_foreign = |word: &Word| !word.text.is_ascii();
+        fillers.saturating_mul(6) >= self.words.len() && !self.words.iter().any(is_foreign)
+    }
+
     /// The words that mean something.
     pub fn meaning(&self) -> impl Iterator<Item = &Word> {
         self.words.iter().filter(|word| word.weight != Weight::Filler)

@@ -8,7 +8,7 @@ const ALWAYS: CachePolicy =
     CachePolicy { exact: Some(Exact { when: When::Always, ttl: 100 }), semantic: None };
 
 fn similar(ttl: u64) -> Option<Semantic> {
-    Some(Semantic { threshold: Similarity::LOCAL, ttl })
+    Some(Semantic { threshold: Similarity::SAFE, ttl })
 }
 
 fn handling(body: &Tree, policy: CachePolicy, control: &str) -> Handling {
@@ -58,7 +58,7 @@ fn questions_are_compared_only_where_there_is_one() {
     let asks = "How do ticks look?";
     let mut body = asking(asks);
     body["temperature"] = json!(1);
-    let semantic = Some((Similarity::LOCAL, 50));
+    let semantic = Some((Similarity::SAFE, 50));
     let expected =
         Handling { semantic, keep: Some(50), question: Question::read(asks), ..Handling::default() };
     assert!(expected.question.is_some());
@@ -82,12 +82,12 @@ fn what_the_client_says_holds() {
         ("", all.clone(), Status::Miss),
         (
             "max-age=5",
-            Handling { exact: Some(5), semantic: Some((Similarity::LOCAL, 5)), ..all.clone() },
+            Handling { exact: Some(5), semantic: Some((Similarity::SAFE, 5)), ..all.clone() },
             Status::Miss,
         ),
         (
             "min-fresh=20",
-            Handling { exact: Some(80), semantic: Some((Similarity::LOCAL, 180)), ..all.clone() },
+            Handling { exact: Some(80), semantic: Some((Similarity::SAFE, 180)), ..all.clone() },
             Status::Miss,
         ),
         ("no-cache", kept_only, Status::Bypass),

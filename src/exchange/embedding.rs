@@ -1,0 +1,57 @@
+//! The vector of a question, from a model: what the gateway asks itself for it, and what it makes of the answer.
+
+use super::Call;
+use crate::cache::semantic::Vector;
+use crate::config::Embedder;
+use crate::json::{self, Document, Surrogates, Value};
+
+/// What is known of the vector of a request's question, where a model makes it.
+#[derive(Clone, Copy, Debug)]
+pub enum Embedding<'v> {
+    /// It has not been asked for.
+    Unasked,
+    /// It is there.
+    Made(&'v Vector),
+    /// It was asked for, and cannot be had.
+    Unmade,
+}
+
+/// The call that asks for the vector of a text.
+pub(super) fn call(embedder: &Embedder, text: &str) -> Call {
+    let mut body = Vec::with_capacity(text.len().saturating_add(128));
+    json::object(&mut body, |body| {
+        body.string("model", &embedder.model);
+        body.string("input", text);
+        if let Some(dimensions) = embedder.dimensions {
+            body.number("dimensions", dimensions);
+        }
+        body.string("encoding_format", "float");
+    });
+    Call { path: "/v1/embeddings", body, timeout_ms: embedder.timeout_ms }
+}
+
+/// The vector in the answer to such a call.
+///
+/// # Errors
+/// What is there in its place, for the log: nothing of what was asked is in it.
+pub fn embedding(status: u16, body: &[u8]) -> Result<Vector, String> {
+    if status != 200 {
+        return Err(format!("status {status}"));
+    }
+    let document = Document::parse(body, Surrogates::Lone).map_err(|_| "an answer that is not JSON")?;
+    let first = document.root().get("data").and_then(|data| data.items().next());
+    let numbers = first.and_then(|first| first.get("embedding")).ok_or("an answer without an embedding")?;
+    let numbers: Option<Vec<f32>> = numbers.items().map(number).collect();
+    numbers
+        .and_then(|numbers| Vector::of(&numbers))
+        .ok_or_else(|| "an embedding that is no vector".to_owned())
+}
+
+fn number(value: Value<'_>) -> Option<f32> {
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "models give no more digits; what is too large is infinite, and refused"
+    )]
+    let number = value.f64()? as f32;
+    Some(number)
+}
