@@ -119,7 +119,8 @@ class Envoy(Process):
                 raise self.did_not_start(f"Envoy was not ready after {START_LIMIT:.0f} s")
             time.sleep(0.05)
         listeners = json.loads(self.get("/listeners?format=json"))["listener_statuses"]
-        self.port = listeners[0]["local_address"]["socket_address"]["port_value"]
+        addresses = (listener["local_address"] for listener in listeners)
+        self.port = next(address["socket_address"]["port_value"] for address in addresses if "socket_address" in address)
         self.origin = f"http://127.0.0.1:{self.port}"
 
     def _is_ready(self):

@@ -77,7 +77,8 @@ def use_wasm(config, path):
 def use_providers(config, document):
     """Puts `document` in the plugin configuration's place, and makes the clusters and the matcher follow."""
     clusters = {cluster["name"]: cluster for cluster in config["static_resources"]["clusters"]}
-    template = next(iter(clusters.values()))
+    internal = {name: cluster for name, cluster in clusters.items() if is_internal(cluster)}
+    template = next(cluster for name, cluster in clusters.items() if name not in internal)
     tls = next((c["transport_socket"] for c in clusters.values() if "transport_socket" in c), None)
     if tls is not None:
         use_system_authorities(tls)
@@ -86,13 +87,19 @@ def use_providers(config, document):
         cluster_name = provider.get("cluster", name)
         cluster = clusters.get(cluster_name, {**template, "name": cluster_name})
         chosen[cluster_name] = at(cluster, provider["base_url"], tls) if "base_url" in provider else cluster
-    config["static_resources"]["clusters"] = list(chosen.values())
+    config["static_resources"]["clusters"] = [*internal.values(), *chosen.values()]
     configuration = gateway(config)["configuration"]
     configuration["value"] = document
     rows = cluster_map(config)
     if rows is not None:
         rows.clear()
         rows.update({name: cluster_action(name) for name in chosen})
+
+
+def is_internal(cluster):
+    """Whether it leads back into this Envoy."""
+    endpoints = (e for group in cluster["load_assignment"]["endpoints"] for e in group["lb_endpoints"])
+    return all("envoy_internal_address" in e["endpoint"]["address"] for e in endpoints)
 
 
 def write_plugin_as_text(config):

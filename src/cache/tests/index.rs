@@ -154,7 +154,7 @@ fn vectors_of_different_models_are_not_compared() {
     assert!(!ask(None, &vector));
     assert!(!ask(Some("model-a"), &Vector::of(&[1.0, 2.0]).unwrap()), "nor vectors of another size");
     assert!(!ask(Some("model-a"), &Vector::of(&[3.0, 2.0, -1.0]).unwrap()));
-    let other_words = "How can I pluck bugs from my hound?";
+    let other_words = "How can I remove mites from my puppy?";
     let asked = |embedder| cache.find(keys, other_words, &vector, embedder, NOW).is_some();
     assert!(asked(Some("model-a")), "a model knows that words mean the same");
 }
