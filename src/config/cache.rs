@@ -3,6 +3,7 @@
 use super::catalog::{Catalog, Offer, Route};
 use super::check::{Check, within};
 use super::raw;
+use super::shape::words;
 use crate::names;
 use std::ops::RangeInclusive;
 use std::rc::Rc;
@@ -63,8 +64,7 @@ pub struct Exact {
 }
 
 /// Which requests get the same answer again.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum When {
     /// Those that ask for the likeliest answer, and so for the same one each time: with `temperature` 0.
     #[default]
@@ -72,6 +72,8 @@ pub enum When {
     /// All.
     Always,
 }
+
+words! { When: "deterministic" => When::Deterministic, "always" => When::Always }
 
 /// When a similar question gets the same answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

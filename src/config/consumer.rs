@@ -1,6 +1,7 @@
 //! Who may ask: consumers and the tiers they belong to, what both may ask for, and how a consumer is recognized.
 
 use super::catalog::{Index, Model, Named};
+use super::shape::words;
 use crate::names::{ConsumerName, RegionName, TierName};
 use crate::time::Timestamp;
 use std::fmt;
@@ -40,8 +41,7 @@ pub struct Allowed {
 }
 
 /// Who may be served an answer that was given before.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum CacheScope {
     /// The consumer that it was given to.
     #[default]
@@ -51,6 +51,8 @@ pub enum CacheScope {
     /// All consumers whose scope is this one.
     Shared,
 }
+
+words! { CacheScope: "consumer" => CacheScope::Consumer, "tier" => CacheScope::Tier, "shared" => CacheScope::Shared }
 
 impl Consumer {
     /// One that is not among the configuration's `consumers`: it may ask for what its tier may.

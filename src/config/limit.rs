@@ -3,6 +3,7 @@
 //! Those that have the same `per` are one group: their counters are for the same consumers, tiers or models, so they are kept
 //! together.
 
+use super::shape::words;
 use crate::money::NanoUsd;
 use crate::names::{ConsumerName, LimitName, ModelName, TierName};
 use std::fmt;
@@ -90,8 +91,7 @@ pub enum Period {
 }
 
 /// A limit's `window`, as it is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Window {
     /// `minute`
     Minute,
@@ -103,9 +103,10 @@ pub enum Window {
     Month,
 }
 
+words! { Window: "minute" => Window::Minute, "hour" => Window::Hour, "day" => Window::Day, "month" => Window::Month }
+
 /// What a limit has counters for, one for each.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Dimension {
     /// `consumer`
     Consumer,
@@ -115,14 +116,15 @@ pub enum Dimension {
     Model,
 }
 
+words! { Dimension: "consumer" => Dimension::Consumer, "tier" => Dimension::Tier, "model" => Dimension::Model }
+
 impl Dimension {
     /// All there are, in their order.
     pub(super) const ALL: [Self; 3] = [Self::Consumer, Self::Tier, Self::Model];
 }
 
 /// Whether a limit is in force.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Mode {
     /// `enforce`: what does not fit is refused.
     #[default]
@@ -131,9 +133,10 @@ pub enum Mode {
     Observe,
 }
 
+words! { Mode: "enforce" => Mode::Enforce, "observe" => Mode::Observe }
+
 /// What becomes of a stream that outgrows what was reserved for it when there is no more.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum OnExceed {
     /// `finish`: it goes on, and what it took is owed.
     #[default]
@@ -142,9 +145,10 @@ pub enum OnExceed {
     Stop,
 }
 
+words! { OnExceed: "finish" => OnExceed::Finish, "stop" => OnExceed::Stop }
+
 /// What becomes of a request when the counter could not be won in a bounded number of attempts.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum OnContention {
     /// `refuse`: nothing that is not counted goes on.
     #[default]
@@ -152,6 +156,8 @@ pub enum OnContention {
     /// `admit`: it goes on without being counted.
     Admit,
 }
+
+words! { OnContention: "refuse" => OnContention::Refuse, "admit" => OnContention::Admit }
 
 /// All limits.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -115,8 +115,8 @@ impl Check<'_> {
         Some((kind?, size?))
     }
 
-    fn size(&mut self, path: &str, usd: Option<raw::Usd>, size: u64, key: &str) -> Option<u64> {
-        if let Some(raw::Usd(usd)) = usd {
+    fn size(&mut self, path: &str, usd: Option<f64>, size: u64, key: &str) -> Option<u64> {
+        if let Some(usd) = usd {
             return match NanoUsd::from_usd(usd) {
                 Ok(NanoUsd::ZERO) => {
                     self.problems.add(path, "0", "an amount in USD, more than 0");

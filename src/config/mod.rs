@@ -18,6 +18,7 @@ mod protobuf;
 mod provider;
 mod raw;
 mod secret;
+mod shape;
 #[cfg(test)]
 mod tests;
 mod vendor;
@@ -92,7 +93,7 @@ impl Config {
     /// Reads the plugin's configuration; `env` is its environment, where the providers' keys are.
     ///
     /// # Errors
-    /// Everything that is wrong with the document, if it has the right shape; otherwise the first thing that has not.
+    /// Everything in the document that has not the right shape, or if all has, everything that is wrong with it.
     pub fn parse(bytes: &[u8], env: &dyn Fn(&str) -> Option<String>) -> Result<Self, Problems> {
         check::check(raw::read(bytes)?, env)
     }

@@ -60,14 +60,14 @@ impl Check<'_> {
         &mut self,
         path: &str,
         key: &str,
-        usd: Option<raw::Usd>,
+        usd: Option<f64>,
         unit: Unit,
         default: Option<NanoUsd>,
     ) -> Option<NanoUsd> {
         usd.map_or(default, |usd| self.amount(path, key, usd, unit))
     }
 
-    fn amount(&mut self, path: &str, key: &str, raw::Usd(usd): raw::Usd, unit: Unit) -> Option<NanoUsd> {
+    fn amount(&mut self, path: &str, key: &str, usd: f64, unit: Unit) -> Option<NanoUsd> {
         let why = match NanoUsd::from_usd(usd) {
             Ok(amount) if amount <= NanoUsd::new(NanoUsd::PER_USD).saturating_mul(unit.most) => {
                 return Some(amount);

@@ -4,7 +4,7 @@
 //! cannot say is refused, so that bytes of any other kind are not taken for a configuration.
 //! The format: <https://protobuf.dev/programming-guides/encoding/> and `google/protobuf/struct.proto`.
 
-use serde_json::{Map, Number, Value};
+use crate::json;
 use std::fmt;
 
 /// Values may be nested this deep. The configuration needs six levels.
@@ -27,8 +27,6 @@ pub enum Malformed {
     NotFinite,
     /// Nested too deep.
     Depth,
-    /// One key, two values.
-    DuplicateKey,
 }
 
 impl fmt::Display for Malformed {
@@ -41,94 +39,103 @@ impl fmt::Display for Malformed {
             Self::NoValue => "a value of no kind",
             Self::NotFinite => "a number that is not finite",
             Self::Depth => "values nested too deep",
-            Self::DuplicateKey => "a key that is there twice",
         })
     }
 }
 
 impl std::error::Error for Malformed {}
 
-/// The JSON object that the bytes of a `google.protobuf.Struct` stand for.
+/// The JSON text of the object that the bytes of a `google.protobuf.Struct` stand for.
 ///
-/// Protobuf's only number is a double; one that is whole becomes an integer again.
+/// Protobuf's only number is a double; one that is whole becomes an integer again. A key that is there twice stays so.
 ///
 /// # Errors
 /// Whatever the bytes are: it says what they are not, and never panics.
-pub fn decode(bytes: &[u8]) -> Result<Value, Malformed> {
-    object(bytes, MAX_DEPTH)
+pub fn to_json(bytes: &[u8]) -> Result<Vec<u8>, Malformed> {
+    let mut out = Vec::with_capacity(bytes.len());
+    object(&mut out, bytes, MAX_DEPTH)?;
+    Ok(out)
 }
 
 /// `message Struct { map<string, Value> fields = 1; }`
-fn object(bytes: &[u8], depth: u32) -> Result<Value, Malformed> {
-    let mut map = Map::new();
-    for field in Fields(bytes) {
-        let (1, Payload::Bytes(entry)) = field? else { return Err(Malformed::Field) };
-        let (key, value) = entry_of(entry, depth)?;
-        if map.insert(key, value).is_some() {
-            return Err(Malformed::DuplicateKey);
-        }
-    }
-    Ok(Value::Object(map))
-}
-
-/// A map's entry is a message of its own: `{ string key = 1; Value value = 2; }`. A key that is empty may be left out.
-fn entry_of(bytes: &[u8], depth: u32) -> Result<(String, Value), Malformed> {
-    let (mut key, mut value) = (String::new(), None);
-    for field in Fields(bytes) {
-        match field? {
-            (1, Payload::Bytes(text)) => key = string(text)?,
-            (2, Payload::Bytes(bytes)) => value = Some(value_of(bytes, depth)?),
-            _ => return Err(Malformed::Field),
-        }
-    }
-    Ok((key, value.ok_or(Malformed::NoValue)?))
+fn object(out: &mut Vec<u8>, bytes: &[u8], depth: u32) -> Result<(), Malformed> {
+    parts(out, bytes, [b'{', b'}'], &|out, entry| entry_of(out, entry, depth))
 }
 
 /// `message ListValue { repeated Value values = 1; }`
-fn list(bytes: &[u8], depth: u32) -> Result<Value, Malformed> {
-    let mut values = Vec::new();
-    for field in Fields(bytes) {
-        let (1, Payload::Bytes(value)) = field? else { return Err(Malformed::Field) };
-        values.push(value_of(value, depth)?);
+fn list(out: &mut Vec<u8>, bytes: &[u8], depth: u32) -> Result<(), Malformed> {
+    parts(out, bytes, [b'[', b']'], &|out, value| value_of(out, value, depth))
+}
+
+type Part<'p> = dyn Fn(&mut Vec<u8>, &[u8]) -> Result<(), Malformed> + 'p;
+
+/// The messages in field 1, with commas between them.
+fn parts(
+    out: &mut Vec<u8>,
+    bytes: &[u8],
+    [open, close]: [u8; 2],
+    part: &Part<'_>,
+) -> Result<(), Malformed> {
+    out.push(open);
+    for (at, field) in Fields(bytes).enumerate() {
+        let (1, Payload::Bytes(message)) = field? else { return Err(Malformed::Field) };
+        if at > 0 {
+            out.push(b',');
+        }
+        part(out, message)?;
     }
-    Ok(Value::Array(values))
+    out.push(close);
+    Ok(())
+}
+
+/// A map's entry is a message of its own: `{ string key = 1; Value value = 2; }`. A key that is empty may be left out.
+fn entry_of(out: &mut Vec<u8>, bytes: &[u8], depth: u32) -> Result<(), Malformed> {
+    let (mut key, mut value) = ("", None);
+    for field in Fields(bytes) {
+        match field? {
+            (1, Payload::Bytes(text)) => key = string(text)?,
+            (2, Payload::Bytes(bytes)) => value = Some(bytes),
+            _ => return Err(Malformed::Field),
+        }
+    }
+    json::string(out, key);
+    out.push(b':');
+    value_of(out, value.ok_or(Malformed::NoValue)?, depth)
 }
 
 /// `message Value`: a `oneof` of null = 1, number = 2, string = 3, bool = 4, struct = 5, list = 6; the last one counts.
-fn value_of(bytes: &[u8], depth: u32) -> Result<Value, Malformed> {
+fn value_of(out: &mut Vec<u8>, bytes: &[u8], depth: u32) -> Result<(), Malformed> {
     let depth = depth.checked_sub(1).ok_or(Malformed::Depth)?;
-    let mut value = Err(Malformed::NoValue);
+    let begin = out.len();
+    let mut has_kind = false;
     for field in Fields(bytes) {
-        value = Ok(match field? {
-            (1, Payload::Varint(_)) => Value::Null,
-            (2, Payload::Fixed64(bits)) => number(f64::from_bits(bits))?,
-            (3, Payload::Bytes(text)) => Value::String(string(text)?),
-            (4, Payload::Varint(truth)) => Value::Bool(truth != 0),
-            (5, Payload::Bytes(fields)) => object(fields, depth)?,
-            (6, Payload::Bytes(values)) => list(values, depth)?,
+        out.truncate(begin);
+        has_kind = true;
+        match field? {
+            (1, Payload::Varint(_)) => out.extend_from_slice(b"null"),
+            (2, Payload::Fixed64(bits)) => number(out, f64::from_bits(bits))?,
+            (3, Payload::Bytes(text)) => json::string(out, string(text)?),
+            (4, Payload::Varint(truth)) => out.extend_from_slice(if truth == 0 { b"false" } else { b"true" }),
+            (5, Payload::Bytes(fields)) => object(out, fields, depth)?,
+            (6, Payload::Bytes(values)) => list(out, values, depth)?,
             _ => return Err(Malformed::Field),
-        });
+        }
     }
-    value
+    if has_kind { Ok(()) } else { Err(Malformed::NoValue) }
 }
 
-fn string(bytes: &[u8]) -> Result<String, Malformed> {
-    std::str::from_utf8(bytes).map(str::to_owned).map_err(|_| Malformed::Utf8)
+fn string(bytes: &[u8]) -> Result<&str, Malformed> {
+    std::str::from_utf8(bytes).map_err(|_| Malformed::Utf8)
 }
 
-fn number(double: f64) -> Result<Value, Malformed> {
-    // 2^63 and 2^64 are doubles; every whole double below them is exactly an integer of that width.
-    const I64_END: f64 = 9_223_372_036_854_775_808.0;
-    const U64_END: f64 = 18_446_744_073_709_551_616.0;
-    let whole = double.fract() == 0.0;
-    let number = if whole && (-I64_END..I64_END).contains(&double) {
-        Number::from(double as i64)
-    } else if whole && (0.0..U64_END).contains(&double) {
-        Number::from(double as u64)
-    } else {
-        Number::from_f64(double).ok_or(Malformed::NotFinite)?
-    };
-    Ok(Value::Number(number))
+/// The shortest digits that mean this double, so those that were written.
+fn number(out: &mut Vec<u8>, double: f64) -> Result<(), Malformed> {
+    if !double.is_finite() {
+        return Err(Malformed::NotFinite);
+    }
+    // Of two zeros the one without a sign.
+    json::number(out, double + 0.0);
+    Ok(())
 }
 
 enum Payload<'a> {
@@ -204,7 +211,16 @@ impl<'a> Fields<'a> {
 pub(crate) mod tests {
     use super::*;
     use proptest::prelude::*;
-    use serde_json::json;
+    use serde_json::{Map, Value, json};
+
+    fn decode(bytes: &[u8]) -> Result<Value, Malformed> {
+        to_json(bytes).map(|text| serde_json::from_slice(&text).unwrap())
+    }
+
+    fn number(double: f64) -> Result<Value, Malformed> {
+        let mut text = Vec::new();
+        super::number(&mut text, double).map(|()| serde_json::from_slice(&text).unwrap())
+    }
 
     /// What Envoy's protobuf library would write for this JSON.
     pub(crate) fn encode(value: &Value) -> Vec<u8> {
@@ -257,8 +273,8 @@ pub(crate) mod tests {
             (33_554_432.0, json!(33_554_432)),
             (-5.0, json!(-5)),
             (0.25, json!(0.25)),
-            (9_223_372_036_854_775_808.0, json!(9_223_372_036_854_775_808_u64)),
-            (1e300, json!(1e300)),
+            (9_007_199_254_740_992.0, json!(9_007_199_254_740_992_u64)),
+            (1e300, serde_json::from_str(&format!("1{}", "0".repeat(300))).unwrap()),
         ] {
             assert_eq!(number(double), Ok(expected));
         }
@@ -270,7 +286,6 @@ pub(crate) mod tests {
     #[test]
     fn what_is_not_a_struct_is_refused_with_the_reason() {
         let nested = (0..100).fold(json!(1), |inner, _| json!({ "a": inner }));
-        let twice = [encode(&json!({"a": 1})), encode(&json!({"a": 2}))].concat();
         for (bytes, why) in [
             (b"\x0a".to_vec(), Malformed::Truncated),
             (b"\x0a\x05\x0a".to_vec(), Malformed::Truncated),
@@ -283,7 +298,6 @@ pub(crate) mod tests {
             (b"\x0a\x05\x0a\x01a\x12\x00".to_vec(), Malformed::NoValue),
             (b"\x0a\x07\x0a\x01\xff\x12\x02\x08\x00".to_vec(), Malformed::Utf8),
             (encode(&nested), Malformed::Depth),
-            (twice, Malformed::DuplicateKey),
         ] {
             assert_eq!(decode(&bytes), Err(why), "{bytes:x?}");
         }

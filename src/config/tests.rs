@@ -313,6 +313,31 @@ fn a_document_of_the_wrong_shape_is_refused_where_it_is_wrong() {
 }
 
 #[test]
+fn everything_of_the_wrong_shape_is_told_at_once() {
+    let document = json!({
+        "providers": {"openai": {"vendr": "openai", "allow_unlisted": "yes"}, "groq": 1},
+        "routes": {"a": {"targets": [{"model": "x"}, {"modle": "y"}, 5]}},
+        "limits": [{"requests": 1.5, "window": "week"}],
+        "cache": {"exact": {"ttl": -1}},
+    });
+    assert_eq!(
+        problems(&document),
+        [
+            "providers.openai.vendr: unknown key `vendr`: expected one of `vendor`, `base_url`, `cluster`, `api_key`, \
+             `headers`, `allow_unlisted`; nearest: \"vendor\"",
+            "providers.openai.allow_unlisted: invalid type: string \"yes\": expected true or false",
+            "providers.groq: invalid type: integer `1`: expected a provider: a map with the keys vendor, base_url, …",
+            "routes.a.targets[1].modle: unknown key `modle`: expected `model` or `tries`; nearest: \"model\"",
+            "routes.a.targets[2]: invalid type: integer `5`: expected a target: a map with the keys model and tries",
+            "limits[0]: missing key `name`",
+            "limits[0].requests: invalid type: floating point `1.5`: expected a whole number",
+            "limits[0].window: unknown value `week`: expected one of `minute`, `hour`, `day`, `month`",
+            "cache.exact.ttl: invalid value: integer `-1`: expected a whole number",
+        ]
+    );
+}
+
+#[test]
 fn a_model_without_a_price_has_that_of_pricing_default_or_none() {
     let with = |pricing: Value| json!({"providers": {"openai": {"allow_unlisted": true}}, "models": {"a": {"provider": "openai"}}, "pricing": pricing});
     let config = parse(&with(json!({}))).unwrap();
@@ -343,17 +368,14 @@ fn bytes_that_are_no_document_are_refused() {
     for (bytes, expected) in [
         (&b""[..], "configuration: the plugin has no configuration"),
         (b" \n", "configuration: the plugin has no configuration"),
-        (b"{", "configuration: the text is not JSON: EOF while parsing an object at line 1 column 1"),
-        (b"providers: {}", "configuration: the text is not JSON: expected value at line 1 column 1"),
-        (b"\xff\xfe", "configuration: the text is not JSON: expected value at line 1 column 1"),
+        (b"{", "configuration: the text is not JSON: the text ends too early at line 1 column 2"),
+        (b"providers: {}", "configuration: the text is not JSON: expected a value at line 1 column 1"),
+        (b"\xff\xfe", "configuration: the text is not JSON: expected a value at line 1 column 1"),
         (
             b"{\"providers\": {\"groq\": {}}} x",
-            "configuration: the text is not JSON: trailing characters at line 1",
+            "configuration: the text is not JSON: expected the end of the text at line 1 column 29",
         ),
-        (
-            b"{\"providers\": {\"groq\": {}, \"groq\": {}}}",
-            "providers: the key `groq` is there twice at line 1 column 38",
-        ),
+        (b"{\"providers\": {\"groq\": {}, \"groq\": {}}}", "providers: the key `groq` is there twice"),
         (
             b"\x0a\x05\x0a\x01a\x12\x09",
             "configuration: the bytes are not a google.protobuf.Struct: the bytes end in the",

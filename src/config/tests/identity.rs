@@ -252,9 +252,9 @@ fn the_wrong_shape_is_refused_where_it_is_and_without_what_may_be_a_key() {
     for (sections, expected) in [
         (keys(json!("sk-secret")), format!("consumers.acme.keys: {HIDDEN}")),
         (keys(json!(["sk-secret"])), format!("consumers.acme.keys[0]: {HIDDEN}")),
-        (keys(json!([{"value": "sk-secret"}])), format!("consumers.acme.keys[0].value: {HIDDEN}")),
+        (keys(json!([{"sha256": HASH, "value": "sk-secret"}])), format!("consumers.acme.keys[0].value: {HIDDEN}")),
         (keys(json!([{"sha256": 12345}])), format!("consumers.acme.keys[0].sha256: {HIDDEN}")),
-        (keys(json!([{"not_after": "2027-01-01T00:00:00Z"}])), format!("consumers.acme.keys[0]: {HIDDEN}")),
+        (keys(json!([{"not_after": "2027-01-01T00:00:00Z"}])), "consumers.acme.keys[0]: missing key `sha256`".to_owned()),
         (
             json!({"consumers": {"acme": {"cache_scope": "tire"}}}),
             "consumers.acme.cache_scope: unknown value `tire`: expected one of `consumer`, `tier`, `shared`; \
