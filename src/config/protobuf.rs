@@ -70,12 +70,7 @@ fn list(out: &mut Vec<u8>, bytes: &[u8], depth: u32) -> Result<(), Malformed> {
 type Part<'p> = dyn Fn(&mut Vec<u8>, &[u8]) -> Result<(), Malformed> + 'p;
 
 /// The messages in field 1, with commas between them.
-fn parts(
-    out: &mut Vec<u8>,
-    bytes: &[u8],
-    [open, close]: [u8; 2],
-    part: &Part<'_>,
-) -> Result<(), Malformed> {
+fn parts(out: &mut Vec<u8>, bytes: &[u8], [open, close]: [u8; 2], part: &Part<'_>) -> Result<(), Malformed> {
     out.push(open);
     for (at, field) in Fields(bytes).enumerate() {
         let (1, Payload::Bytes(message)) = field? else { return Err(Malformed::Field) };
