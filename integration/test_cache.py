@@ -154,7 +154,7 @@ def test_both_workers_have_it(start_gateway, own_lane):
     _, text = Client(gateway).ask("hello")
     # Each on a connection of its own, which the kernel gives to either worker.
     assert [Client(gateway).ask("hello") for _ in range(40)] == [("hit", text)] * 40
-    workers = gateway.envoy.stats(r"worker_.\.downstream_cx_total")
+    workers = gateway.envoy.stats(r"listener\.[0-9].*worker_.\.downstream_cx_total")
     assert len([1 for count in workers.values() if count]) == 2, workers
     own_lane.only()
 

@@ -112,7 +112,7 @@ def crowded(request, mock_server, tmp_path_factory):
     yield running, lane
     try:
         running.assert_healthy()
-        served = running.envoy.stats(r"worker_.\.downstream_cx_total").values()
+        served = running.envoy.stats(r"listener\.[0-9].*worker_.\.downstream_cx_total").values()
         assert len(served) == request.param and all(served)
     finally:
         running.stop()

@@ -24,7 +24,7 @@ def each(request):
 def addresses(config):
     """Each cluster's (host, port, whether TLS)."""
     found = {}
-    for cluster in config["static_resources"]["clusters"]:
+    for cluster in render.provider_clusters(config):
         (locality,) = cluster["load_assignment"]["endpoints"]
         (endpoint,) = locality["lb_endpoints"]
         address = endpoint["endpoint"]["address"]["socket_address"]
@@ -60,7 +60,7 @@ def test_every_model_and_target_is_there(each):
 def test_both_roles_share_one_configuration_and_one_vm():
     for name in ("envoy.yaml", "minimal.yaml", "secure.yaml"):
         config = render.load(FOLDER / name)
-        for cluster in config["static_resources"]["clusters"]:
+        for cluster in render.provider_clusters(config):
             filters = cluster["typed_extension_protocol_options"][render.HTTP_OPTIONS]["http_filters"]
             role = filters[0]["typed_config"]["config"]
             assert role["root_id"] == "provider" and render.gateway(config)["root_id"] == "gateway"

@@ -8,6 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 import trustme
 
+import render
 from gateway import user
 from kinds import ANYONE
 
@@ -72,7 +73,7 @@ def start_provider(authority):
 
 def trusting(authority_file):
     def edit(config):
-        for cluster in config["static_resources"]["clusters"]:
+        for cluster in render.provider_clusters(config):
             context = cluster["transport_socket"]["typed_config"]["common_tls_context"]
             context["validation_context"]["trusted_ca"]["filename"] = str(authority_file)
 

@@ -45,5 +45,5 @@ def test_fallback_under_load(gateway, lane, first):
 
 def test_both_workers_serve(gateway):
     ask_all(gateway, [("gpt", f"question {n}") for n in range(200)], at_once=64)
-    stats = gateway.envoy.stats(r"worker_.\.downstream_cx_total")
+    stats = gateway.envoy.stats(r"listener\.[0-9].*worker_.\.downstream_cx_total")
     assert len([1 for value in stats.values() if value]) == 2, stats

@@ -77,8 +77,8 @@ def use_wasm(config, path):
 def use_providers(config, document):
     """Puts `document` in the plugin configuration's place, and makes the clusters and the matcher follow."""
     clusters = {cluster["name"]: cluster for cluster in config["static_resources"]["clusters"]}
-    internal = {name: cluster for name, cluster in clusters.items() if is_internal(cluster)}
-    template = next(cluster for name, cluster in clusters.items() if name not in internal)
+    internal = [cluster for cluster in clusters.values() if is_internal(cluster)]
+    template = provider_clusters(config)[0]
     tls = next((c["transport_socket"] for c in clusters.values() if "transport_socket" in c), None)
     if tls is not None:
         use_system_authorities(tls)
@@ -87,13 +87,18 @@ def use_providers(config, document):
         cluster_name = provider.get("cluster", name)
         cluster = clusters.get(cluster_name, {**template, "name": cluster_name})
         chosen[cluster_name] = at(cluster, provider["base_url"], tls) if "base_url" in provider else cluster
-    config["static_resources"]["clusters"] = [*internal.values(), *chosen.values()]
+    config["static_resources"]["clusters"] = [*internal, *chosen.values()]
     configuration = gateway(config)["configuration"]
     configuration["value"] = document
     rows = cluster_map(config)
     if rows is not None:
         rows.clear()
         rows.update({name: cluster_action(name) for name in chosen})
+
+
+def provider_clusters(config):
+    """The clusters that lead to providers."""
+    return [cluster for cluster in config["static_resources"]["clusters"] if not is_internal(cluster)]
 
 
 def is_internal(cluster):
