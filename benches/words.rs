@@ -11,7 +11,7 @@ use modelgate::cache::{Control, Entry, Key, Keys, Origin, Recorder, Scope, Subje
 use modelgate::chat::{ChunkWriter, Delta, Event, Form, Request, said};
 use modelgate::config::Config;
 use modelgate::estimate::{Calibration, Family, Makeup, Tally};
-use modelgate::exchange::{Asking, Books, Embedding, Step, on_body};
+use modelgate::exchange::{Asking, Books, Embedding, Service, Step, on_body};
 use modelgate::json::{Document, Surrogates, Text};
 use modelgate::plan::Plan;
 use modelgate::quota::Holder;
@@ -81,7 +81,8 @@ fn anyone(body: &[u8], config: &Config) -> Step {
     let consumer = config.auth().anonymous().expect("anyone may ask");
     let control = Control::default();
     let embedding = Embedding::Unasked;
-    let asking = Asking { consumer, request_id: "id", control, joins: &|_| false, embedding };
+    let asking =
+        Asking { service: Service::Chat, consumer, request_id: "id", control, joins: &|_| false, embedding };
     on_body(body, asking, config, books)
 }
 

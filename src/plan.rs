@@ -7,11 +7,28 @@
 //! plain: little-endian numbers, and texts after their length.
 
 use crate::config::Vendor;
+use crate::embeddings::Encoding;
 use std::rc::Rc;
+
+/// What is asked of a model.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Operation {
+    /// A chat completion.
+    Chat,
+    /// Embeddings.
+    Embeddings {
+        /// The form of the vectors.
+        encoding: Encoding,
+        /// How many tokens the input is expected to have, for providers that do not say.
+        tokens: u64,
+    },
+}
 
 /// What a request may be answered by, and how the client wants it.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Plan {
+    /// What is asked.
+    pub operation: Operation,
     /// Whether the client asked for a stream.
     pub stream: bool,
     /// Whether the client asked for usage in the stream.
@@ -65,7 +82,7 @@ pub struct Turn {
 }
 
 /// The form's version, its first byte.
-const VERSION: u8 = 3;
+const VERSION: u8 = 4;
 
 impl Turn {
     /// Whose turn it is by the plan in `bytes`.
@@ -95,6 +112,13 @@ impl Plan {
         out.extend(1_u32.to_le_bytes());
         out.extend(ticket.to_le_bytes());
         out.extend([self.stream, self.include_usage, self.functions, self.kept].map(u8::from));
+        let (operation, tokens) = match self.operation {
+            Operation::Chat => (0, 0),
+            Operation::Embeddings { encoding: Encoding::Float, tokens } => (1, tokens),
+            Operation::Embeddings { encoding: Encoding::Base64, tokens } => (2, tokens),
+        };
+        out.push(operation);
+        out.extend(tokens.to_le_bytes());
         out.extend((self.length as u64).to_le_bytes());
         // No request has as many.
         out.extend(self.metered.unwrap_or(u64::MAX).to_le_bytes());
@@ -127,6 +151,7 @@ impl Plan {
             include_usage: flag(&mut rest)?,
             functions: flag(&mut rest)?,
             kept: flag(&mut rest)?,
+            operation: operation(&mut rest)?,
             length: usize::try_from(u64::from_le_bytes(take(&mut rest)?)).ok()?,
             metered: Some(u64::from_le_bytes(take(&mut rest)?)).filter(|images| *images < u64::MAX),
             request_id: text(&mut rest)?.to_string(),
@@ -166,6 +191,17 @@ fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
     Some(*taken)
 }
 
+fn operation(rest: &mut &[u8]) -> Option<Operation> {
+    let ([operation], tokens) = (take(rest)?, u64::from_le_bytes(take(rest)?));
+    let embeddings = |encoding| Operation::Embeddings { encoding, tokens };
+    match operation {
+        0 => Some(Operation::Chat),
+        1 => Some(embeddings(Encoding::Float)),
+        2 => Some(embeddings(Encoding::Base64)),
+        _ => None,
+    }
+}
+
 fn flag(rest: &mut &[u8]) -> Option<bool> {
     let [flag] = take(rest)?;
     Some(flag != 0)
@@ -200,7 +236,9 @@ mod tests {
         let headers = vec![("anthropic-beta".to_string(), "files".to_string())];
         let metered = Some(2);
         let (length, dropped) = (70_000, "seed,logit_bias".to_string());
+        let operation = Operation::Embeddings { encoding: Encoding::Base64, tokens: 9 };
         let plan = Plan {
+            operation,
             stream,
             include_usage,
             functions,
@@ -227,10 +265,10 @@ mod tests {
 
     #[test]
     fn what_is_no_plan_is_none() {
-        for bytes in [&b""[..], b"{}", b"\x01", b"\x03\x01\0\0\0", &[0xFF; 64], &[1; 64]] {
+        for bytes in [&b""[..], b"{}", b"\x01", b"\x04\x01\0\0\0", &[0xFF; 64], &[1; 64]] {
             assert_eq!(Plan::from_bytes(bytes), None);
         }
-        for bytes in [&b""[..], b"{}", b"\x03\x01\0\0\0", &[1; 64]] {
+        for bytes in [&b""[..], b"{}", b"\x04\x01\0\0\0", &[1; 64]] {
             assert_eq!(Turn::from_bytes(bytes), None);
         }
     }

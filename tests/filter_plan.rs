@@ -313,6 +313,7 @@ fn other_paths_and_methods_are_refused_in_openais_form() {
         ("POST", "/v1/completions", 404, "unknown_url"),
         ("GET", "/", 404, "unknown_url"),
         ("GET", "/v1/chat/completions", 405, "method_not_allowed"),
+        ("GET", "/v1/embeddings", 405, "method_not_allowed"),
         ("DELETE", "/v1/models/small", 405, "method_not_allowed"),
         ("POST", "/healthz", 405, "method_not_allowed"),
     ] {
@@ -324,6 +325,6 @@ fn other_paths_and_methods_are_refused_in_openais_form() {
         assert_eq!(answer.header("allow").is_empty(), status == 404);
     }
     let answer =
-        envoy.ask(Request { headers: Request::new("POST", "/v1/embeddings").headers, ..Request::chat("{}") });
+        envoy.ask(Request { headers: Request::new("POST", "/v1/images").headers, ..Request::chat("{}") });
     assert_eq!(answer.status, 404, "the body of a refused request is nobody's");
 }

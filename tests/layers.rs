@@ -6,7 +6,20 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The words everything speaks in. They may name each other, without a circle.
-const WORDS: &[&str] = &["chat", "config", "error", "json", "money", "names", "plan", "sse", "store", "time"];
+const WORDS: &[&str] = &[
+    "base64",
+    "chat",
+    "config",
+    "embeddings",
+    "error",
+    "json",
+    "money",
+    "names",
+    "plan",
+    "sse",
+    "store",
+    "time",
+];
 /// The decisions, each on its own.
 const POLICY: &[&str] =
     &["auth", "cache", "classify", "cost", "estimate", "observe", "provider", "quota", "route"];

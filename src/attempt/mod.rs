@@ -15,9 +15,10 @@ mod translated;
 use crate::cache::Origin;
 use crate::chat::Request;
 use crate::config::{Bounds, Config, Key, Price, Provider};
+use crate::embeddings;
 use crate::error::ApiError;
 use crate::json::{Document, Surrogates};
-use crate::plan::{Plan, PlannedTarget};
+use crate::plan::{Operation, Plan, PlannedTarget};
 use crate::provider::{Adapter, Target, adapter};
 use response::Reception;
 use std::borrow::Cow;
@@ -109,8 +110,12 @@ impl Attempt {
     pub fn translate(&mut self, body: &[u8]) -> Result<Vec<u8>, ApiError> {
         let document = Document::parse(body, Surrogates::Paired)
             .map_err(|error| ApiError::invalid_request(format!("the body is not valid JSON: {error}")))?;
-        let request = Request::read(document.root())?;
-        let outgoing = self.adapter.request(&request, self.put_to())?;
+        let outgoing = match self.plan.operation {
+            Operation::Chat => self.adapter.request(&Request::read(document.root())?, self.put_to())?,
+            Operation::Embeddings { .. } => {
+                self.adapter.embeddings(&embeddings::Request::read(document.root())?, self.put_to())?
+            }
+        };
         let dropped = outgoing.dropped_list();
         self.translated = Some((outgoing.headers, dropped));
         self.length = outgoing.body.len();
@@ -122,7 +127,10 @@ impl Attempt {
     #[must_use]
     pub fn request_headers<'h>(&'h self, carried: Vec<Header<'h>>) -> Vec<Header<'h>> {
         let base = &self.provider.base;
-        let path = base.request_path(&self.adapter.path(self.put_to(), self.plan.stream));
+        let path = base.request_path(&match self.plan.operation {
+            Operation::Chat => self.adapter.path(self.put_to(), self.plan.stream),
+            Operation::Embeddings { .. } => self.adapter.embeddings_path(self.put_to()),
+        });
         let accept = if self.plan.stream { "text/event-stream" } else { "application/json" };
         let mut headers = Vec::with_capacity(16);
         headers.extend([

@@ -8,6 +8,8 @@ use crate::chat::{ChunkWriter, CompletionWriter, Event, Form, Usage};
 use crate::cost;
 use crate::error::{ApiError, Blame};
 use crate::json::{Document, Kind, Surrogates, Value};
+use crate::plan::Operation;
+use crate::provider::{Embedded, Vectors};
 use std::borrow::Cow;
 
 /// The head of a provider's response.
@@ -157,7 +159,12 @@ impl Attempt {
     pub fn on_response_body(&mut self, bytes: &[u8], ends: bool) -> (Option<Release>, Piece) {
         let (release, piece) = self.take_body(bytes, ends);
         if self.plan.metered.is_some() && self.spent.stage() == Stage::Answering {
-            let form = if self.plan.stream { Form::Chunks } else { Form::Whole };
+            let form = match self.plan.operation {
+                Operation::Chat if self.plan.stream => Some(Form::Chunks),
+                Operation::Chat => Some(Form::Whole),
+                // Vectors say nothing.
+                Operation::Embeddings { .. } => None,
+            };
             self.spent.note(bytes, &piece, form, self.reception.report());
         }
         (release, piece)
@@ -249,6 +256,12 @@ impl Attempt {
             ApiError::bad_answer(format!("{name} sent an answer that is not JSON: {error}"))
         })?;
         let root = document.root();
+        if let Operation::Embeddings { encoding, tokens } = self.plan.operation {
+            let asked = Embedded { encoding, model: &self.target.model, tokens };
+            let Vectors { body, usage } = self.adapter.embedded(body, root, asked)?;
+            self.reception = over(usage);
+            return Ok(body.map_or(Piece::Pass, Piece::Write));
+        }
         if self.plan.stream {
             return self.streamed(root);
         }

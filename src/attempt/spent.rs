@@ -83,13 +83,13 @@ impl Spent {
         self.stage.set(stage);
     }
 
-    /// Takes note of a piece of the answer, which came as `bytes` and goes out in this form, and of what is reported with it.
-    pub(super) fn note(&self, bytes: &[u8], piece: &Piece, form: Form, report: Report) {
+    /// Takes note of a piece of the answer, which came as `bytes` and goes out in this form, if that is one that says something, and of what is reported with it.
+    pub(super) fn note(&self, bytes: &[u8], piece: &Piece, form: Option<Form>, report: Report) {
         self.report.set(report);
         if matches!(report, Report::Whole(_)) {
             return;
         }
-        let Some(shown) = piece.shown(bytes) else { return };
+        let (Some(form), Some(shown)) = (form, piece.shown(bytes)) else { return };
         let mut tally = self.said.get();
         said(shown, form, |text| tally.push(text));
         self.said.set(tally);

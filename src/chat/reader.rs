@@ -7,14 +7,14 @@ use crate::json::{Kind, Text, Value};
 use std::fmt;
 
 /// An object of the request and the way to it, for errors that name their place.
-pub(super) struct Reader<'d, 'p> {
+pub(crate) struct Reader<'d, 'p> {
     value: Value<'d>,
     path: Path<'p>,
 }
 
 /// The way to a value; written out only for an error.
 #[derive(Clone, Copy)]
-pub(super) enum Path<'p> {
+pub(crate) enum Path<'p> {
     Body,
     Member(&'p Path<'p>, &'p str),
     Item(&'p Path<'p>, &'p str, usize),

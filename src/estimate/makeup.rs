@@ -62,6 +62,13 @@ impl Makeup {
         self.parts.iter().sum::<f32>() + self.fixed
     }
 
+    /// All tokens, uncorrected, as a number of them.
+    #[must_use]
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the cast saturates")]
+    pub fn tokens(&self) -> u64 {
+        self.total().ceil() as u64
+    }
+
     /// Adds to one kind.
     pub(super) fn add(&mut self, kind: Kind, tokens: f32) {
         if let Some(part) = self.parts.get_mut(kind as usize) {

@@ -1,5 +1,7 @@
 //! Reads what a file's first bytes say of it, out of its base64 text: how large an image is, how long a recording.
 
+use crate::base64;
+
 /// Undoes base64, of either alphabet, from the inside of a JSON string: `/` may be escaped there.
 #[derive(Clone, Debug)]
 pub(super) struct Base64<'a> {
@@ -50,16 +52,10 @@ impl Iterator for Base64<'_> {
         loop {
             let (byte, rest) = self.rest.split_first()?;
             self.rest = rest;
-            let six = match byte {
-                b'A'..=b'Z' => byte.wrapping_sub(b'A'),
-                b'a'..=b'z' => byte.wrapping_sub(b'a').wrapping_add(26),
-                b'0'..=b'9' => byte.wrapping_sub(b'0').wrapping_add(52),
-                b'+' | b'-' => 62,
-                b'/' | b'_' => 63,
-                b'\\' => continue,
-                _ => return None,
-            };
-            self.held = self.held << 6 | u32::from(six);
+            if *byte == b'\\' {
+                continue;
+            }
+            self.held = self.held << 6 | u32::from(base64::digit(*byte)?);
             self.bits = self.bits.wrapping_add(6);
             if self.bits >= 8 {
                 self.bits = self.bits.wrapping_sub(8);

@@ -8,6 +8,7 @@ use super::media;
 use super::start::Family;
 use super::tally::Tally;
 use crate::chat::{Content, Message, Part, Request, ResponseFormat, ToolChoice};
+use crate::embeddings::Input;
 
 /// A message is so many tokens more than its text: its marks and its role.
 const MESSAGE: f32 = 4.0;
@@ -27,21 +28,8 @@ impl Makeup {
     /// What `request` is made of, whoever will serve it; [`served_by`](Self::served_by) says the rest.
     #[must_use]
     pub fn read(request: &Request<'_>) -> Self {
-        let mut bytes = 0_usize;
-        each_text(request, |text, _| bytes = bytes.saturating_add(text.len()));
-        let (mut said, mut tools) = (Tally::default(), Tally::default());
-        let mut sample = Sample::of(bytes);
-        each_text(request, |text, place| {
-            let tally = if place == Place::Message { &mut said } else { &mut tools };
-            tally.begin();
-            sample.take(text, |piece| tally.push(piece));
-        });
-        let scale = sample.scale();
-        let mut makeup = said.makeup();
-        for part in &mut makeup.parts {
-            *part *= scale;
-        }
-        makeup.add(Kind::Tools, tools.makeup().total() * scale + TOOL * request.tools.len() as f32);
+        let (mut makeup, tools) = looked_at(|take| each_text(request, take));
+        makeup.add(Kind::Tools, tools + TOOL * request.tools.len() as f32);
         makeup.add(Kind::Frame, FRAME);
         let calls: usize = request.messages.iter().map(|message| message.tool_calls.len()).sum();
         makeup.fixed = MESSAGE * request.messages.len() as f32 + CALL * calls as f32;
@@ -69,6 +57,41 @@ impl Makeup {
     }
 }
 
+impl Makeup {
+    /// What the input of a request for embeddings is made of. Tokens are what they are.
+    #[must_use]
+    pub fn of_input(input: &Input<'_>) -> Self {
+        match input {
+            Input::Texts(texts) => {
+                let each = |take: &mut dyn FnMut(&[u8], Place)| {
+                    texts.iter().for_each(|text| take(text.as_bytes(), Place::Message));
+                };
+                looked_at(each).0
+            }
+            Input::Tokens { tokens, .. } => Self { fixed: *tokens as f32, ..Self::default() },
+        }
+    }
+}
+
+/// What texts are made of, and how many tokens those are that stand in tools. The texts are handed over twice.
+fn looked_at(each_text: impl Fn(&mut dyn FnMut(&[u8], Place))) -> (Makeup, f32) {
+    let mut bytes = 0_usize;
+    each_text(&mut |text, _| bytes = bytes.saturating_add(text.len()));
+    let (mut said, mut tools) = (Tally::default(), Tally::default());
+    let mut sample = Sample::of(bytes);
+    each_text(&mut |text, place| {
+        let tally = if place == Place::Message { &mut said } else { &mut tools };
+        tally.begin();
+        sample.take(text, |piece| tally.push(piece));
+    });
+    let scale = sample.scale();
+    let mut makeup = said.makeup();
+    for part in &mut makeup.parts {
+        *part *= scale;
+    }
+    (makeup, tools.makeup().total() * scale)
+}
+
 /// Where a text stands.
 #[derive(Clone, Copy, PartialEq)]
 enum Place {
@@ -77,7 +100,7 @@ enum Place {
 }
 
 /// Hands over the text of every message, and the JSON of every tool and schema.
-fn each_text<'d>(request: &Request<'d>, mut take: impl FnMut(&[u8], Place)) {
+fn each_text(request: &Request<'_>, take: &mut dyn FnMut(&[u8], Place)) {
     for message in &request.messages {
         each_of_message(message, |text| take(text, Place::Message));
     }

@@ -9,8 +9,8 @@ use crate::route::{self, Listed};
 /// What this gateway serves.
 #[derive(Debug, Eq, PartialEq)]
 pub(super) enum Endpoint {
-    /// `POST /v1/chat/completions`.
-    Chat,
+    /// One that asks something of a model.
+    Service(Service),
     /// `GET /v1/models`.
     Models,
     /// `GET /v1/models/{id}`; a model's id may hold slashes.
@@ -19,11 +19,21 @@ pub(super) enum Endpoint {
     Health,
 }
 
+/// What is asked of a model.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Service {
+    /// A chat completion: `POST /v1/chat/completions`.
+    Chat,
+    /// Embeddings: `POST /v1/embeddings`.
+    Embeddings,
+}
+
 /// The endpoint of a method and path, or why there is none.
 pub(super) fn of(method: &[u8], path: &[u8]) -> Result<Endpoint, Reply> {
     let path = path.split(|byte| matches!(byte, b'?' | b'#')).next().unwrap_or_default();
     let (endpoint, allowed) = match path {
-        b"/v1/chat/completions" => (Endpoint::Chat, "POST"),
+        b"/v1/chat/completions" => (Endpoint::Service(Service::Chat), "POST"),
+        b"/v1/embeddings" => (Endpoint::Service(Service::Embeddings), "POST"),
         b"/v1/models" | b"/v1/models/" => (Endpoint::Models, "GET"),
         b"/healthz" => (Endpoint::Health, "GET"),
         other => match other.strip_prefix(b"/v1/models/") {

@@ -8,6 +8,7 @@ use super::Reply;
 use crate::chat::{Request, Usage};
 use crate::config::{Config, Consumer, Model};
 use crate::cost::{self, Provenance};
+use crate::embeddings;
 use crate::error::ApiError;
 use crate::estimate::{Calibration, Family, Makeup};
 use crate::money::NanoUsd;
@@ -35,6 +36,40 @@ pub struct Books<'a> {
     pub holder: &'a dyn Fn() -> HolderId,
     /// What could not be written yet; to be tried again from time to time.
     pub unsettled: &'a RefCell<Vec<Unsettled>>,
+}
+
+/// A request, by what is expected of it.
+#[derive(Clone, Copy)]
+pub(super) enum Asked<'a> {
+    Chat(&'a Request<'a>),
+    Embeddings(&'a embeddings::Request<'a>),
+}
+
+impl Asked<'_> {
+    /// How many images are in it.
+    fn images(self) -> u64 {
+        match self {
+            Self::Chat(request) => request.images(),
+            Self::Embeddings(_) => 0,
+        }
+    }
+
+    /// What it is made of, where this model serves it.
+    fn makeup(self, family: Family, model: &Model) -> Makeup {
+        match self {
+            Self::Chat(request) => Makeup::read(request).served_by(request, family, model.upstream.as_str()),
+            Self::Embeddings(request) => Makeup::of_input(&request.input),
+        }
+    }
+
+    /// How long the answers will be, all choices together.
+    fn expected_output(self, model: &Model, consumer: &Consumer, store: &dyn Store) -> u64 {
+        let Self::Chat(request) = self else { return 0 };
+        let most = request.max_tokens.or(model.max_output_tokens);
+        let most = most.map(|most| most.saturating_mul(request.n));
+        let prior = quota::learn::prior(model.max_output_tokens);
+        quota::learn::expected(store, consumer.name.as_str(), model.name.as_str(), SURE, prior, most)
+    }
 }
 
 /// What a request has reserved.
@@ -100,16 +135,16 @@ impl Meter {
     /// # Errors
     /// The reply to one that is not admitted.
     pub(super) fn open(
-        request: &Request<'_>,
+        asked: Asked<'_>,
         models: Vec<Rc<Model>>,
         consumer: &Rc<Consumer>,
         config: &Config,
         books: Books<'_>,
     ) -> Result<Option<Box<Self>>, Reply> {
         let Some(first) = models.first().filter(|_| is_on(config)) else { return Ok(None) };
-        let images = request.images();
+        let images = asked.images();
         let family = family(first);
-        let makeup = Makeup::read(request).served_by(request, family, first.upstream.as_str());
+        let makeup = asked.makeup(family, first);
         let price = config.price(first);
         let mut ask = Ask {
             consumer: asker(consumer),
@@ -123,7 +158,7 @@ impl Meter {
         };
         if config.has_limits() {
             ask.input = calibration(first, family, books.store).tokens(&makeup);
-            ask.output = expected_output(request, first, consumer, books.store);
+            ask.output = asked.expected_output(first, consumer, books.store);
             ask.cost =
                 price.map_or(NanoUsd::ZERO, |price| cost::expected(&price, ask.input, ask.output, images));
             if let Some(limit) = quota::in_money(config.limits(), &ask)
@@ -155,6 +190,11 @@ impl Meter {
             }
             Err(refusal) => Err(refused(*refusal, books)),
         }
+    }
+
+    /// How many tokens its input is expected to have; 0 where nothing is limited.
+    pub(super) fn input(&self) -> u64 {
+        self.input
     }
 
     /// How many images are in the request.
@@ -291,13 +331,6 @@ fn asker(consumer: &Consumer) -> quota::Consumer<'_> {
         true => quota::Consumer::Configured(&consumer.name),
         false => quota::Consumer::OfToken(&consumer.name),
     }
-}
-
-/// How long the answers will be, all choices together.
-fn expected_output(request: &Request<'_>, model: &Model, consumer: &Consumer, store: &dyn Store) -> u64 {
-    let most = request.max_tokens.or(model.max_output_tokens).map(|most| most.saturating_mul(request.n));
-    let prior = quota::learn::prior(model.max_output_tokens);
-    quota::learn::expected(store, consumer.name.as_str(), model.name.as_str(), SURE, prior, most)
 }
 
 fn family(model: &Model) -> Family {

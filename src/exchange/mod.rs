@@ -5,6 +5,7 @@
 //! what Envoy says by itself, when no provider answered, is put into OpenAI's words here.
 
 mod embedding;
+mod embeddings;
 mod endpoint;
 mod kept;
 mod local;
@@ -14,6 +15,7 @@ mod prepare;
 mod tests;
 
 pub use embedding::{Embedding, embedding};
+pub use endpoint::Service;
 pub use kept::{Caching, Keep};
 pub use local::{is_unsent, local_reply};
 pub use meter::{Books, Meter, Statement, Used};
@@ -23,12 +25,13 @@ use crate::cache::{Control, Key};
 use crate::chat::Request;
 use crate::config::{Config, Consumer};
 use crate::error::ApiError;
-use crate::json::{Document, Error, Surrogates};
-use crate::plan::Plan;
+use crate::json::{Document, Error, Surrogates, Value};
+use crate::plan::{Operation, Plan};
 use crate::route::{self, Unresolved};
 use crate::time::Timestamp;
 use endpoint::Endpoint;
 use kept::{Look, look_up};
+use meter::Asked;
 use prepare::{Prepared, prepare};
 use std::rc::Rc;
 
@@ -56,6 +59,8 @@ pub struct Head<'h> {
 /// What is known of a request besides its body.
 #[derive(Clone, Copy)]
 pub struct Asking<'a> {
+    /// What is asked for.
+    pub service: Service,
     /// Who asks.
     pub consumer: &'a Rc<Consumer>,
     /// The request's id (`x-request-id`).
@@ -72,8 +77,8 @@ pub struct Asking<'a> {
 /// What the filter does next with the request.
 #[derive(Debug, PartialEq)]
 pub enum Step {
-    /// Hold the request until its whole body is there.
-    Hold,
+    /// Hold the request, which is for this, until its whole body is there.
+    Hold(Service),
     /// Hold it until the same request, which is on its way, has been answered; then look again.
     Wait(Key),
     /// Hold it until the gateway has been answered what it asks itself; then look again. Meanwhile the same request may wait for
@@ -177,8 +182,8 @@ pub fn on_head(head: Head<'_>, config: &Config, now: i64) -> (Option<Rc<Consumer
         Err(denied) => (None, Step::Reply(denied.into())),
     };
     match endpoint::of(head.method, head.path) {
-        Ok(Endpoint::Chat) => to_consumer(&|_| match accept(head, config) {
-            Ok(()) => Step::Hold,
+        Ok(Endpoint::Service(service)) => to_consumer(&|_| match accept(head, config) {
+            Ok(()) => Step::Hold(service),
             Err(error) => Step::Reply(error.into()),
         }),
         Ok(Endpoint::Health) => (None, Step::Reply(Reply::json(br#"{"status":"ok"}"#.to_vec()))),
@@ -190,7 +195,7 @@ pub fn on_head(head: Head<'_>, config: &Config, now: i64) -> (Option<Rc<Consumer
     }
 }
 
-/// What to do with a chat request of this body.
+/// What to do with a request of this body.
 #[must_use]
 pub fn on_body(body: &[u8], asking: Asking<'_>, config: &Config, books: Books<'_>) -> Step {
     forward(body, asking, config, books).map_or_else(|instead| *instead, Step::Forward)
@@ -229,7 +234,6 @@ fn is_json(content_type: &[u8]) -> bool {
 
 /// How the request is forwarded, or what is done instead.
 fn forward(body: &[u8], asking: Asking<'_>, config: &Config, books: Books<'_>) -> Result<Forward, Box<Step>> {
-    let Asking { consumer, request_id, .. } = asking;
     if body.len() > config.bounds().request_bytes {
         return Err(too_large(config.bounds().request_bytes).into());
     }
@@ -237,7 +241,22 @@ fn forward(body: &[u8], asking: Asking<'_>, config: &Config, books: Books<'_>) -
         return Err(ApiError::invalid_request("the body is empty: expected a JSON object").into());
     }
     let document = Document::parse(body, Surrogates::Paired).map_err(not_json)?;
-    let request = Request::read(document.root())?;
+    match asking.service {
+        Service::Chat => chat(body, document.root(), asking, config, books),
+        Service::Embeddings => embeddings::forward(body, document.root(), asking, config, books),
+    }
+}
+
+/// How a chat request is forwarded, or what is done instead.
+fn chat(
+    body: &[u8],
+    root: Value<'_>,
+    asking: Asking<'_>,
+    config: &Config,
+    books: Books<'_>,
+) -> Result<Forward, Box<Step>> {
+    let Asking { consumer, request_id, .. } = asking;
+    let request = Request::read(root)?;
     let asked = request.model.decode();
     let candidates = route::resolve(config, &asked, consumer).map_err(unresolved)?;
     let caching = match look_up(&request, &candidates, asking, config, books) {
@@ -248,13 +267,14 @@ fn forward(body: &[u8], asking: Asking<'_>, config: &Config, books: Books<'_>) -
     };
     let Prepared { targets, models, body: changed, headers, dropped, kept } =
         prepare(&request, &candidates.targets, body)?;
-    let meter = Meter::open(&request, models, consumer, config, books)?;
+    let meter = Meter::open(Asked::Chat(&request), models, consumer, config, books)?;
     let (stream, include_usage) = (request.stream, request.include_usage);
     let length = changed.as_ref().map_or(body.len(), Vec::len);
     let timeouts = config.timeouts();
     Ok(Forward {
         attempt_ms: if stream { timeouts.first_token_ms } else { Some(timeouts.answer_ms) },
         plan: Plan {
+            operation: Operation::Chat,
             stream,
             include_usage,
             functions: request.functions,

@@ -83,21 +83,21 @@ pub(super) fn prepare(
 }
 
 /// A larger body, in bytes, is not kept for later attempts as long as a request is under way.
-const MOST_KEPT: usize = 256 * 1024;
+pub(super) const MOST_KEPT: usize = 256 * 1024;
 
 /// However long a route is, a client waits for no more attempts than this.
 pub(super) const MOST_ATTEMPTS: usize = 16;
 
-fn dialect(candidate: &Candidate) -> &'static dyn Adapter {
+pub(super) fn dialect(candidate: &Candidate) -> &'static dyn Adapter {
     adapter(candidate.model.provider.vendor)
 }
 
-fn put_to(candidate: &Candidate) -> Target<'_> {
+pub(super) fn put_to(candidate: &Candidate) -> Target<'_> {
     let model = &candidate.model;
     Target { model: model.upstream.as_str(), max_output_tokens: model.max_output_tokens }
 }
 
-fn planned(candidate: &Candidate, body_passes: bool) -> PlannedTarget {
+pub(super) fn planned(candidate: &Candidate, body_passes: bool) -> PlannedTarget {
     let model = &candidate.model;
     PlannedTarget {
         provider: model.provider.name.shared(),

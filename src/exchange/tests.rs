@@ -38,6 +38,7 @@ fn step(body: &str) -> Step {
     let holder = Holder::new(1).id(&store, now);
     let books = Books { store: &store, now, holder: &|| holder, unsettled: &unsettled };
     let asking = Asking {
+        service: Service::Chat,
         consumer: config.auth().anonymous().unwrap(),
         request_id: "6d2f",
         control: Control::default(),

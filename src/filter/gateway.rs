@@ -10,8 +10,8 @@ use crate::auth::{Credentials, Denied};
 use crate::cache::{Control, Key};
 use crate::config::{Config, Consumer};
 use crate::exchange::{
-    self, Asking, Call, Embedding, Forward, Head, Meter, Reply, Statement, Step, Used, embedding, is_unsent,
-    local_reply,
+    self, Asking, Call, Embedding, Forward, Head, Meter, Reply, Service, Statement, Step, Used, embedding,
+    is_unsent, local_reply,
 };
 use crate::time::Timestamp;
 use proxy_wasm::types::Action;
@@ -38,8 +38,8 @@ pub(super) struct Gateway {
 enum State {
     /// Nothing is known of the request.
     New,
-    /// This consumer's request is not planned yet.
-    Asked(Rc<Consumer>),
+    /// This consumer's request is not planned yet; nothing is known of it but what it is for.
+    Asked(Rc<Consumer>, Service),
     /// It waits for the answer to the same request.
     Waiting(Rc<Consumer>),
     /// It waits for what the gateway asks itself on its behalf.
@@ -84,6 +84,7 @@ impl Gateway {
     fn plan(
         &mut self,
         consumer: &Rc<Consumer>,
+        service: Service,
         size: usize,
         waits: bool,
         embedding: Embedding<'_>,
@@ -94,7 +95,7 @@ impl Gateway {
             let joins = |key: &Key| waits && flights::join(key, who(), books.now);
             let request_id = String::from_utf8_lossy(&self.request_id);
             let (request_id, control) = (&*request_id, self.control);
-            let asking = Asking { consumer, request_id, control, joins: &joins, embedding };
+            let asking = Asking { service, consumer, request_id, control, joins: &joins, embedding };
             exchange::on_body(&body, asking, &self.config, books)
         });
         match step {
@@ -110,7 +111,7 @@ impl Gateway {
                     Err(abi::Refused(status)) => {
                         let cluster = self.config.internal_cluster();
                         log::error!("Envoy refused a call to the cluster {cluster}: status {status}");
-                        self.plan(consumer, size, false, Embedding::Unmade)
+                        self.plan(consumer, service, size, false, Embedding::Unmade)
                     }
                 }
             }
@@ -140,7 +141,8 @@ impl Gateway {
 
     /// It was held, and goes on.
     fn go_on_with(&mut self, consumer: &Rc<Consumer>, embedding: Embedding<'_>) {
-        let action = self.plan(consumer, abi::ALL, false, embedding);
+        // Nothing else is ever held.
+        let action = self.plan(consumer, Service::Chat, abi::ALL, false, embedding);
         if action == Action::Continue && abi::continue_request().is_err() {
             log::error!("Envoy refused to let a request go that was held");
         }
@@ -182,7 +184,7 @@ impl Gateway {
 
     fn perform(&mut self, step: Step, body: &[u8]) -> Action {
         match step {
-            Step::Hold | Step::Wait(_) | Step::Call(..) => Action::Pause,
+            Step::Hold(_) | Step::Wait(_) | Step::Call(..) => Action::Pause,
             Step::Reply(reply) => self.reply(&reply),
             Step::Forward(forward) => match self.forward(forward, body) {
                 Ok(()) => {
@@ -327,7 +329,9 @@ impl Gateway {
         let (consumer, step) = exchange::on_head(head, &self.config, books::now().seconds());
         if let Some(consumer) = consumer {
             tell(&consumer);
-            self.state = State::Asked(consumer);
+            if let Step::Hold(service) = step {
+                self.state = State::Asked(consumer, service);
+            }
         }
         let controls = headers.iter().filter(|(name, _)| *name == "cache-control").map(|(_, value)| *value);
         self.control = Control::read(controls);
@@ -344,8 +348,10 @@ impl Gateway {
     pub fn on_request_body(&mut self, size: usize, ends: bool) -> Action {
         match &self.state {
             // What is too long already is refused before the rest of it has come.
-            State::Asked(_) if !ends && size <= self.config.bounds().request_bytes => Action::Pause,
-            State::Asked(consumer) => self.plan(&Rc::clone(consumer), size, true, Embedding::Unasked),
+            State::Asked(..) if !ends && size <= self.config.bounds().request_bytes => Action::Pause,
+            State::Asked(consumer, service) => {
+                self.plan(&Rc::clone(consumer), *service, size, true, Embedding::Unasked)
+            }
             State::New | State::Waiting(_) | State::Calling(..) | State::Replied => Action::Pause,
             State::Forwarded | State::Replaced(_) => Action::Continue,
         }
@@ -356,7 +362,9 @@ impl Gateway {
             log::error!("Envoy refused to drop a request's trailers");
         }
         match &self.state {
-            State::Asked(consumer) => self.plan(&Rc::clone(consumer), abi::ALL, true, Embedding::Unasked),
+            State::Asked(consumer, service) => {
+                self.plan(&Rc::clone(consumer), *service, abi::ALL, true, Embedding::Unasked)
+            }
             State::New | State::Waiting(_) | State::Calling(..) | State::Replied => Action::Pause,
             State::Forwarded | State::Replaced(_) => Action::Continue,
         }

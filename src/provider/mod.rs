@@ -9,8 +9,9 @@ mod error;
 pub mod gemini;
 pub mod openai;
 
-use crate::chat::{Event, Request};
+use crate::chat::{Event, Request, Usage};
 use crate::config::Vendor;
+use crate::embeddings::{self, Encoding};
 use crate::error::ApiError;
 use crate::json::Value;
 use std::borrow::Cow;
@@ -97,8 +98,59 @@ pub trait Adapter {
     /// A reader for one streamed answer.
     fn stream(&self) -> Box<dyn StreamReader>;
 
+    /// The path of embeddings below the provider's base URL.
+    fn embeddings_path(&self, _target: Target<'_>) -> String {
+        "/embeddings".to_string()
+    }
+
+    /// Says a request for embeddings in the provider's words.
+    ///
+    /// # Errors
+    /// 400 `unsupported_parameter` for what it cannot do, as any embeddings at all.
+    fn embeddings(
+        &self,
+        request: &embeddings::Request<'_>,
+        target: Target<'_>,
+    ) -> Result<Outgoing, ApiError> {
+        let _ = request;
+        Err(no_embeddings(target))
+    }
+
+    /// Reads a whole answer of status 200 to such a request, whose text is `text`.
+    ///
+    /// # Errors
+    /// 502 for what is no answer.
+    fn embedded(&self, text: &[u8], answer: Value<'_>, asked: Embedded<'_>) -> Result<Vectors, ApiError> {
+        openai::embedded(text, answer, asked)
+    }
+
     /// Reads the body of a status that is not 200; it may be anything, also empty or HTML.
     fn error(&self, status: u16, body: &[u8]) -> ApiError;
+}
+
+/// What the answer to a request for embeddings shall be like.
+#[derive(Clone, Copy, Debug)]
+pub struct Embedded<'a> {
+    /// The form of the vectors.
+    pub encoding: Encoding,
+    /// The model's name, for answers that do not say it.
+    pub model: &'a str,
+    /// How many tokens the input had, for answers that do not say it.
+    pub tokens: u64,
+}
+
+/// An answer to a request for embeddings.
+#[derive(Debug, Default, PartialEq)]
+pub struct Vectors {
+    /// The body, where it is another than the provider's.
+    pub body: Option<Vec<u8>>,
+    /// What the provider says was used.
+    pub usage: Option<Usage>,
+}
+
+fn no_embeddings(target: Target<'_>) -> ApiError {
+    let message = format!("`model`: the provider of '{}' makes no embeddings", target.model);
+    ApiError::unsupported("model", message)
 }
 
 /// The adapter of a vendor.

@@ -3,7 +3,7 @@
 
 use modelgate::attempt::{Attempt, Head, Outcome, Piece};
 use modelgate::config::{Config, Vendor};
-use modelgate::plan::{Plan, PlannedTarget};
+use modelgate::plan::{Operation, Plan, PlannedTarget};
 use std::rc::Rc;
 
 /// What the client asked for.
@@ -47,6 +47,7 @@ pub fn attempt(vendor: Vendor, asked: Asked) -> Attempt {
         max_output_tokens: None,
     };
     let plan = Plan {
+        operation: Operation::Chat,
         request_id: "req-1".to_string(),
         targets: vec![target],
         length: 0,

@@ -1,6 +1,7 @@
 //! Images and documents: by address, in place, or from the provider's own store of files.
 
 use super::content::{Block, Kind};
+use crate::base64;
 use crate::error::ApiError;
 use crate::json::{Object, Text};
 use crate::provider::Outgoing;
@@ -73,13 +74,14 @@ pub(super) fn block<'r>(
     if !head.any(|parameter| parameter == "base64") {
         return Err(invalid("expected a data URL in base64"));
     }
-    let base64 = |media_type: &str| Source::Base64 { media_type: media_type.to_string(), data: data.clone() };
+    let in_place =
+        |media_type: &str| Source::Base64 { media_type: media_type.to_string(), data: data.clone() };
     Ok(match media_type.as_str() {
-        "image/png" | "image/jpeg" | "image/gif" | "image/webp" => Kind::Image(base64(&media_type)).into(),
-        "image/jpg" => Kind::Image(base64("image/jpeg")).into(),
-        "application/pdf" => Kind::Document { source: base64(&media_type), title }.into(),
+        "image/png" | "image/jpeg" | "image/gif" | "image/webp" => Kind::Image(in_place(&media_type)).into(),
+        "image/jpg" => Kind::Image(in_place("image/jpeg")).into(),
+        "application/pdf" => Kind::Document { source: in_place(&media_type), title }.into(),
         text if text.starts_with("text/") || text == "application/json" => {
-            let text = decode_base64(&data.decode()).and_then(|bytes| String::from_utf8(bytes).ok());
+            let text = base64::decode(&data.decode()).and_then(|bytes| String::from_utf8(bytes).ok());
             let text = text.ok_or_else(|| invalid("expected UTF-8 text in base64"))?;
             Kind::Document { source: Source::Text(Text::of(&text).into_owned()), title }.into()
         }
@@ -90,30 +92,6 @@ pub(super) fn block<'r>(
             return Err(ApiError::unsupported(at(), message));
         }
     })
-}
-
-/// Standard or URL-safe base64, with or without padding.
-fn decode_base64(text: &str) -> Option<Vec<u8>> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let (mut bits, mut held) = (0_u32, 0_u32);
-    for byte in text.trim_end_matches('=').bytes() {
-        let six = match byte {
-            b'A'..=b'Z' => byte.wrapping_sub(b'A'),
-            b'a'..=b'z' => byte.wrapping_sub(b'a').wrapping_add(26),
-            b'0'..=b'9' => byte.wrapping_sub(b'0').wrapping_add(52),
-            b'+' | b'-' => 62,
-            b'/' | b'_' => 63,
-            b'\r' | b'\n' => continue,
-            _ => return None,
-        };
-        held = held << 6 & 0xFFFF | u32::from(six);
-        bits = bits.wrapping_add(6);
-        if bits >= 8 {
-            bits = bits.wrapping_sub(8);
-            bytes.extend((held >> bits & 0xFF).to_le_bytes().first());
-        }
-    }
-    Some(bytes)
 }
 
 /// A file of the provider's store, by its id.
@@ -136,25 +114,4 @@ pub(super) fn stored<'r>(
         outgoing.headers.push(beta);
     }
     Ok(Kind::Document { source: Source::File(id.borrow()), title: name.map(Text::borrow) }.into())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn base64_is_read_in_both_alphabets() {
-        for (text, expected) in [
-            ("aGVsbG8=", Some("hello")),
-            ("aGVsbG8", Some("hello")),
-            ("w6nwn5iA", Some("é😀")),
-            ("Pz8_Pj4-", Some("???>>>")),
-            ("Pz8/Pj4+", Some("???>>>")),
-            ("", Some("")),
-            ("a*b", None),
-        ] {
-            let expected = expected.map(|text| text.as_bytes().to_vec());
-            assert_eq!(decode_base64(text), expected, "{text}");
-        }
-    }
 }

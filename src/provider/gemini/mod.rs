@@ -8,6 +8,7 @@ mod answer;
 mod call;
 mod citations;
 mod contents;
+mod embeddings;
 mod error;
 mod fits;
 mod ids;
@@ -22,7 +23,7 @@ mod stream;
 mod tools;
 mod words;
 
-use super::{Adapter, Emit, Outgoing, StreamReader, Target};
+use super::{Adapter, Embedded, Emit, Outgoing, StreamReader, Target, Vectors};
 use crate::chat::Request;
 use crate::error::ApiError;
 use crate::json::Value;
@@ -61,6 +62,22 @@ impl Adapter for Gemini {
 
     fn stream(&self) -> Box<dyn StreamReader> {
         Box::new(stream::Stream::default())
+    }
+
+    fn embeddings_path(&self, target: Target<'_>) -> String {
+        format!("/models/{}:batchEmbedContents", encoded(embeddings::model(target)))
+    }
+
+    fn embeddings(
+        &self,
+        request: &crate::embeddings::Request<'_>,
+        target: Target<'_>,
+    ) -> Result<Outgoing, ApiError> {
+        embeddings::write(request, target)
+    }
+
+    fn embedded(&self, _: &[u8], answer: Value<'_>, asked: Embedded<'_>) -> Result<Vectors, ApiError> {
+        embeddings::read(answer, asked)
     }
 
     fn error(&self, status: u16, body: &[u8]) -> ApiError {

@@ -6,6 +6,7 @@
 mod answer;
 mod calls;
 mod choice;
+mod embeddings;
 mod error;
 mod messages;
 mod models;
@@ -18,6 +19,7 @@ mod vendors;
 #[cfg(test)]
 mod tests;
 
+pub(super) use embeddings::read as embedded;
 pub use quirks::Quirks;
 
 use super::{Adapter, Emit, Outgoing, StreamReader, Target};
@@ -61,6 +63,14 @@ impl Adapter for OpenAi {
 
     fn stream(&self) -> Box<dyn StreamReader> {
         Box::<stream::Reader>::default()
+    }
+
+    fn embeddings(
+        &self,
+        request: &crate::embeddings::Request<'_>,
+        target: Target<'_>,
+    ) -> Result<Outgoing, ApiError> {
+        embeddings::write(self.0, request, target)
     }
 
     fn error(&self, status: u16, body: &[u8]) -> ApiError {

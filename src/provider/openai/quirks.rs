@@ -31,8 +31,21 @@ pub struct Quirks {
     pub messages: Messages,
     /// What of an echoed answer may go back.
     pub replay: Replay,
+    /// How it makes embeddings, if it does.
+    pub embeds: Option<Embeds>,
     /// By the model's name; the first that fits holds.
     pub models: &'static [Model],
+}
+
+/// What of a request for embeddings is known.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Embeds {
+    /// What `dimensions` is called.
+    pub dimensions: &'static str,
+    /// Whether it can be asked for base64; if not, numbers always come.
+    pub encoding_format: bool,
+    /// Whether it may be told `user`.
+    pub user: bool,
 }
 
 /// How the key is shown.

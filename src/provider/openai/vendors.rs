@@ -3,7 +3,7 @@
 //! Where no source is given a fact is from the vendor's own API reference as of summer 2026.
 
 use super::models;
-use super::quirks::{Credential, Lacks, Limit, Messages, Quirks, Reasoning, Replay, StreamOptions};
+use super::quirks::{Credential, Embeds, Lacks, Limit, Messages, Quirks, Reasoning, Replay, StreamOptions};
 
 /// What an unknown server is trusted with: the oldest words, nothing that a strict one rejects.
 pub const COMPATIBLE: Quirks = Quirks {
@@ -32,6 +32,7 @@ pub const COMPATIBLE: Quirks = Quirks {
         google: true,
         cache_control: false,
     },
+    embeds: Some(Embeds { dimensions: "dimensions", encoding_format: true, user: true }),
     models: models::ANY,
 };
 
@@ -87,6 +88,7 @@ pub const DEEPSEEK: Quirks = Quirks {
         google: false,
         ..COMPATIBLE.replay
     },
+    embeds: None,
     models: models::DEEPSEEK,
     ..COMPATIBLE
 };
@@ -118,6 +120,7 @@ pub const MISTRAL: Quirks = Quirks {
     required: "any",
     messages: Messages { developer: false, nameless: true, strict: true, mistral: true },
     replay: Replay { reasoning: Reasoning::Never, google: false, ..COMPATIBLE.replay },
+    embeds: Some(Embeds { dimensions: "output_dimension", encoding_format: true, user: false }),
     models: models::MISTRAL,
     ..COMPATIBLE
 };
@@ -146,6 +149,7 @@ pub const GROQ: Quirks = Quirks {
     lacks: Lacks { choices: true, logprobs: true, ..TEXT_ONLY },
     messages: Messages { developer: false, nameless: true, strict: true, mistral: false },
     replay: Replay { reasoning: Reasoning::ToolTurns("reasoning"), google: false, ..COMPATIBLE.replay },
+    embeds: None,
     models: models::GROQ,
     ..COMPATIBLE
 };
@@ -156,6 +160,7 @@ pub const TOGETHER: Quirks = Quirks {
     drops: &["logprobs", "top_logprobs"],
     lacks: Lacks { logprobs: true, ..TEXT_ONLY },
     replay: Replay { reasoning: Reasoning::ToolTurns("reasoning"), google: false, ..COMPATIBLE.replay },
+    embeds: Some(Embeds { dimensions: "dimensions", encoding_format: false, user: false }),
     models: models::TOGETHER,
     ..COMPATIBLE
 };
@@ -193,6 +198,7 @@ pub const QWEN: Quirks = Quirks {
     vendor: "qwen",
     lacks: Lacks { audio: false, ..TEXT_ONLY },
     replay: Replay { google: false, ..COMPATIBLE.replay },
+    embeds: Some(Embeds { dimensions: "dimensions", encoding_format: false, user: false }),
     models: models::QWEN,
     ..COMPATIBLE
 };
@@ -208,6 +214,7 @@ pub const MOONSHOT: Quirks = Quirks {
         google: false,
         ..COMPATIBLE.replay
     },
+    embeds: None,
     models: models::MOONSHOT,
     ..COMPATIBLE
 };
@@ -229,6 +236,7 @@ pub const FIREWORKS: Quirks = Quirks {
     lacks: TEXT_ONLY,
     messages: Messages { strict: true, ..COMPATIBLE.messages },
     replay: Replay { google: false, ..COMPATIBLE.replay },
+    embeds: Some(Embeds { dimensions: "dimensions", encoding_format: false, user: false }),
     models: models::FIREWORKS,
     ..COMPATIBLE
 };
@@ -257,6 +265,7 @@ pub const CEREBRAS: Quirks = Quirks {
     lacks: Lacks { choices: true, ..TEXT_ONLY },
     messages: Messages { strict: true, ..COMPATIBLE.messages },
     replay: Replay { reasoning: Reasoning::ToolTurns("reasoning"), google: false, ..COMPATIBLE.replay },
+    embeds: None,
     models: models::CEREBRAS,
     ..COMPATIBLE
 };

@@ -1,0 +1,109 @@
+#![allow(clippy::unwrap_used)]
+
+use super::*;
+use crate::json::{Document, Surrogates};
+use proptest::prelude::*;
+
+/// The texts, or how many lists of tokens and how many tokens; then what else was asked.
+type Read = (Vec<String>, (usize, u64), Option<u64>, Encoding);
+
+fn read(body: &str) -> Result<Read, String> {
+    let document = Document::parse(body.as_bytes(), Surrogates::Paired).unwrap();
+    let request = Request::read(document.root()).map_err(|error| error.message)?;
+    let (texts, tokens) = match &request.input {
+        Input::Texts(texts) => (texts.iter().map(|text| text.decode().into_owned()).collect(), (0, 0)),
+        Input::Tokens { lists, tokens } => (Vec::new(), (*lists, *tokens)),
+    };
+    Ok((texts, tokens, request.dimensions, request.encoding))
+}
+
+fn with(input: &str) -> String {
+    format!(r#"{{"model":"m","input":{input}}}"#)
+}
+
+#[test]
+fn texts_and_tokens_are_told_apart() {
+    for (input, texts, tokens) in [
+        (r#""hi""#, &["hi"][..], (0, 0)),
+        (r#"["hi","h\u00f6"]"#, &["hi", "hö"], (0, 0)),
+        ("[1,2,3]", &[], (1, 3)),
+        ("[[1,2,3],[4]]", &[], (2, 4)),
+    ] {
+        let texts = texts.iter().map(ToString::to_string).collect();
+        assert_eq!(read(&with(input)), Ok((texts, tokens, None, Encoding::Float)), "{input}");
+    }
+    let body = r#"{"model":"m","input":"hi","dimensions":256,"encoding_format":"base64","user":"u"}"#;
+    assert_eq!(read(body), Ok((vec!["hi".into()], (0, 0), Some(256), Encoding::Base64)));
+}
+
+#[test]
+fn what_is_wrong_is_said() {
+    let either = "expected a string, an array of strings, an array of token ids or an array of such arrays";
+    for (body, expected) in [
+        ("[]".to_owned(), "the body must be a JSON object, not an array".to_owned()),
+        (r#"{"input":"hi"}"#.to_owned(), "missing required parameter: `model`".to_owned()),
+        (
+            r#"{"model":"","input":"hi"}"#.to_owned(),
+            "`model`: expected the name of a model, found an empty string".to_owned(),
+        ),
+        (r#"{"model":"m"}"#.to_owned(), "missing required parameter: `input`".to_owned()),
+        (with("null"), "missing required parameter: `input`".to_owned()),
+        (with("5"), format!("`input`: {either}, found a number")),
+        (with("[]"), "`input`: expected at least one input, found an empty array".to_owned()),
+        (with(r#""""#), "`input`: an input is an empty string".to_owned()),
+        (with(r#"["hi",""]"#), "`input`: an input is an empty string".to_owned()),
+        (with(r#"["hi",5]"#), format!("`input`: {either}, found a number")),
+        (with(r#"[5,"hi"]"#), "`input`: expected token ids, found \"hi\"".to_owned()),
+        (with("[1.5]"), "`input`: expected token ids, found 1.5".to_owned()),
+        (with("[-1]"), "`input`: expected token ids, found -1".to_owned()),
+        (with("[[1],[]]"), "`input`: a list of tokens is empty".to_owned()),
+        (with(r#"[{"text":"hi"}]"#), format!("`input`: {either}, found an object")),
+        (
+            with(&format!("[{}\"x\"]", "\"x\",".repeat(2048))),
+            "`input`: expected at most 2048 inputs, found 2049".to_owned(),
+        ),
+        (
+            r#"{"model":"m","input":"hi","dimensions":0}"#.to_owned(),
+            "`dimensions`: expected an integer of at least 1, found 0".to_owned(),
+        ),
+        (
+            r#"{"model":"m","input":"hi","encoding_format":"int8"}"#.to_owned(),
+            "`encoding_format`: expected 'float' or 'base64', found 'int8'".to_owned(),
+        ),
+        (
+            r#"{"model":"m","input":"hi","input":"ho"}"#.to_owned(),
+            "`input`: the member stands twice in its object".to_owned(),
+        ),
+    ] {
+        assert_eq!(read(&body), Err(expected), "{body}");
+    }
+    assert!(read(&with(&format!("[{}1]", "1,".repeat(5000)))).is_ok(), "one input of many tokens");
+}
+
+fn vector(json: &str) -> Option<Vector> {
+    Vector::read(Document::parse(json.as_bytes(), Surrogates::Lone).unwrap().root())
+}
+
+#[test]
+fn what_is_no_vector_is_none() {
+    for json in
+        ["[]", r#""""#, "5", "null", "[1,null]", r#"["1"]"#, "[1e99]", r#""AAA=""#, r#""AADAfw==""#, r#""*""#]
+    {
+        assert_eq!(vector(json), None, "{json}");
+    }
+    assert_eq!(vector(r#""AACAPwAAAMA=""#), Some(Vector(vec![1.0, -2.0])));
+}
+
+proptest! {
+    #[test]
+    fn a_vector_is_the_same_in_either_form(numbers in prop::collection::vec(-10.0_f32..10.0, 1..50)) {
+        let vector = Vector(numbers);
+        for encoding in [Encoding::Float, Encoding::Base64] {
+            let mut out = Vec::new();
+            vector.write(&mut out, encoding);
+            let document = Document::parse(&out, Surrogates::Paired).unwrap();
+            prop_assert_eq!(Encoding::of(document.root()), Some(encoding));
+            prop_assert_eq!(Vector::read(document.root()), Some(vector.clone()));
+        }
+    }
+}

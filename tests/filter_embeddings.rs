@@ -1,0 +1,240 @@
+//! The whole filter on a fake Envoy: embeddings, as OpenAI's API has them, of every provider that makes them.
+
+mod support;
+
+use serde_json::{Value, json};
+use support::{Answer, Envoy, Request, Response, Sent};
+
+fn configuration() -> String {
+    let openai = |name: &str| json!({"vendor": "openai", "base_url": format!("https://{name}.example/v1"), "api_key": {"value": format!("key-of-{name}")}});
+    json!({
+        "providers": {
+            "a": openai("a"),
+            "b": openai("b"),
+            "gemini": {"vendor": "gemini", "base_url": "https://g.example/v1beta", "api_key": {"value": "key-of-gemini"}},
+            "mistral": {"vendor": "mistral", "base_url": "https://m.example/v1", "api_key": {"value": "key-of-mistral"}},
+            "qwen": {"vendor": "qwen", "base_url": "https://q.example/v1", "api_key": {"value": "key-of-qwen"}},
+            "claude": {"vendor": "anthropic", "base_url": "https://c.example/v1", "api_key": {"value": "key-of-claude"}},
+            "groq": {"vendor": "groq", "base_url": "https://groq.example/v1", "api_key": {"value": "key-of-groq"}},
+        },
+        "models": {
+            "small": {"provider": "a", "model": "text-embedding-3-small", "price": {"input": 2, "output": 0}},
+            "other": {"provider": "b", "model": "embedder"},
+            "gemini": {"provider": "gemini", "model": "gemini-embedding-001"},
+            "mistral": {"provider": "mistral", "model": "mistral-embed"},
+            "qwen": {"provider": "qwen", "model": "text-embedding-v4"},
+            "claude": {"provider": "claude"},
+            "llama": {"provider": "groq"},
+        },
+        "routes": {
+            "either": {"targets": [{"model": "small"}, {"model": "gemini"}, {"model": "other"}]},
+            "late": {"targets": [{"model": "claude"}, {"model": "gemini"}, {"model": "small"}]},
+            "none": {"targets": [{"model": "claude"}, {"model": "llama"}]},
+        },
+        "auth": {"anonymous": {"consumer": "anonymous"}},
+    })
+    .to_string()
+}
+
+/// OpenAI's answer with these vectors, each as JSON.
+fn list(vectors: &[&str]) -> String {
+    let items = vectors
+        .iter()
+        .enumerate()
+        .map(|(index, vector)| format!(r#"{{"object":"embedding","index":{index},"embedding":{vector}}}"#));
+    let items = items.collect::<Vec<_>>().join(", ");
+    format!(
+        r#"{{"object":"list","data":[{items}],"model":"text-embedding-3-small","usage":{{"prompt_tokens":5,"total_tokens":5}}}}"#
+    )
+}
+
+const NUMBERS: &str = "[1,-2]";
+const BASE64: &str = r#""AACAPwAAAMA=""#;
+
+fn gemini(vectors: &[&str]) -> String {
+    let items =
+        vectors.iter().map(|vector| format!(r#"{{"values":{vector}}}"#)).collect::<Vec<_>>().join(",");
+    format!(r#"{{"embeddings":[{items}]}}"#)
+}
+
+fn envoy() -> Envoy {
+    let answer = |body: String| move |_: &Sent| Response::json(200, body.clone());
+    let mut envoy = Envoy::new(&configuration());
+    for cluster in ["a", "b", "mistral", "qwen"] {
+        envoy.script(cluster, answer(list(&[NUMBERS])));
+    }
+    envoy.script("gemini", answer(gemini(&[NUMBERS])));
+    envoy
+}
+
+fn ask(envoy: &mut Envoy, model: &str, more: &str) -> Answer {
+    ask_for(envoy, &format!(r#"{{"model":"{model}","input":"hello there"{more}}}"#))
+}
+
+fn ask_for(envoy: &mut Envoy, body: &str) -> Answer {
+    let headers = Request::new("POST", "/v1/embeddings").with("content-type", "application/json");
+    let headers = headers.with("content-length", body.len().to_string()).headers;
+    envoy.ask(Request { headers, ..Request::chat(body) })
+}
+
+fn vectors(answer: &Answer) -> Vec<Value> {
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    answer.json()["data"].as_array().unwrap().iter().map(|item| item["embedding"].clone()).collect()
+}
+
+#[test]
+fn each_provider_is_asked_in_its_own_words() {
+    let more = r#","dimensions":2,"encoding_format":"base64","user":"u","extra":1"#;
+    let request = |model: &str| json!({"requests": [{"model": format!("models/{model}"), "content": {"parts": [{"text": "hello there"}]}, "outputDimensionality": 2}]});
+    for (model, path, credential, body, dropped) in [
+        (
+            "small",
+            "/v1/embeddings",
+            ("authorization", "Bearer key-of-a"),
+            json!({"model": "text-embedding-3-small", "input": "hello there", "dimensions": 2, "encoding_format": "base64", "user": "u", "extra": 1}),
+            "",
+        ),
+        (
+            "mistral",
+            "/v1/embeddings",
+            ("authorization", "Bearer key-of-mistral"),
+            json!({"model": "mistral-embed", "input": "hello there", "output_dimension": 2, "encoding_format": "base64", "extra": 1}),
+            "user",
+        ),
+        (
+            "qwen",
+            "/v1/embeddings",
+            ("authorization", "Bearer key-of-qwen"),
+            json!({"model": "text-embedding-v4", "input": "hello there", "dimensions": 2, "extra": 1}),
+            "user",
+        ),
+        (
+            "gemini",
+            "/v1beta/models/gemini-embedding-001:batchEmbedContents",
+            ("x-goog-api-key", "key-of-gemini"),
+            request("gemini-embedding-001"),
+            "user,extra",
+        ),
+    ] {
+        let mut envoy = envoy();
+        let answer = ask(&mut envoy, model, more);
+        assert_eq!(vectors(&answer), [json!("AACAPwAAAMA=")], "{model}");
+        assert_eq!(
+            (answer.header("x-modelgate-model"), answer.header("x-modelgate-dropped")),
+            (model, dropped)
+        );
+        let sent = envoy.last_sent();
+        assert_eq!((sent.header(":path"), sent.json()), (path, body));
+        assert_eq!(sent.header(credential.0), credential.1);
+        assert_eq!(sent.header("accept"), "application/json");
+    }
+}
+
+#[test]
+fn vectors_come_in_the_form_that_was_asked_for_and_pass_if_they_are_in_it() {
+    for (asked, numbers) in
+        [("", true), (r#","encoding_format":"float""#, true), (r#","encoding_format":"base64""#, false)]
+    {
+        let expected = if numbers { json!([1, -2]) } else { json!("AACAPwAAAMA=") };
+        for (cluster, model, body, passes) in [
+            ("a", "small", list(&[NUMBERS, NUMBERS]), numbers),
+            ("a", "small", list(&[BASE64, BASE64]), !numbers),
+            ("gemini", "gemini", gemini(&[NUMBERS, NUMBERS]), false),
+        ] {
+            let mut envoy = envoy();
+            let sent = body.clone();
+            envoy.script(cluster, move |_| Response::json(200, sent.clone()));
+            let answer = ask(&mut envoy, model, asked);
+            assert_eq!(vectors(&answer), [expected.clone(), expected.clone()], "{asked} {body}");
+            assert_eq!(answer.text() == body, passes, "{asked} {body}");
+            let json = answer.json();
+            assert_eq!(json["data"][1]["index"], 1);
+            assert!(json["usage"]["prompt_tokens"].as_u64().unwrap() > 0, "{json}");
+        }
+    }
+}
+
+#[test]
+fn a_route_falls_back_on_whatever_is_no_answer() {
+    for (name, response) in [
+        ("overloaded", Response::json(503, "{}")),
+        ("limited", Response::json(429, r#"{"error":{"message":"slow down","type":"tokens"}}"#)),
+        ("nonsense", Response::json(200, "<html>")),
+        ("empty", Response::json(200, list(&[]))),
+        ("an error within", Response::json(200, r#"{"error":{"message":"no","code":500}}"#)),
+        ("no vector", Response::json(200, list(&["null"]))),
+        ("not a vector", Response::json(200, list(&[r#""*""#]))),
+    ] {
+        let mut envoy = envoy();
+        envoy.script("a", move |_| response.clone());
+        let answer = ask(&mut envoy, "either", "");
+        assert_eq!(vectors(&answer), [json!([1, -2])], "{name}");
+        assert_eq!(envoy.tried(), ["a", "gemini"], "{name}");
+        assert_eq!(answer.header("x-modelgate-attempts"), "2");
+    }
+}
+
+#[test]
+fn each_target_of_a_route_is_asked_in_its_own_words_also_after_the_first() {
+    let mut envoy = envoy();
+    for cluster in ["a", "gemini"] {
+        envoy.script(cluster, |_| Response::json(503, "{}"));
+    }
+    let answer = ask(&mut envoy, "either", "");
+    assert_eq!(vectors(&answer).len(), 1);
+    let bodies: Vec<Value> = envoy.sent.iter().map(Sent::json).collect();
+    assert_eq!(bodies[0]["model"], "text-embedding-3-small");
+    assert_eq!(bodies[1]["requests"][0]["content"]["parts"][0]["text"], "hello there");
+    assert_eq!(bodies[2], json!({"model": "embedder", "input": "hello there"}));
+}
+
+#[test]
+fn who_makes_no_embeddings_or_not_these_is_not_asked() {
+    let mut envoy = envoy();
+    assert_eq!(vectors(&ask(&mut envoy, "late", "")).len(), 1);
+    assert_eq!(envoy.tried(), ["gemini"]);
+    let answer = ask_for(&mut envoy, r#"{"model":"late","input":[1,2,3]}"#);
+    assert_eq!((vectors(&answer).len(), envoy.tried()), (1, vec!["gemini", "a"]), "Gemini takes no tokens");
+    for model in ["none", "claude", "llama"] {
+        let answer = ask(&mut envoy, model, "");
+        assert_eq!((answer.status, &answer.error()["code"]), (400, &json!("unsupported_parameter")));
+        assert!(
+            answer.error()["message"].as_str().unwrap().contains("makes no embeddings"),
+            "{}",
+            answer.text()
+        );
+    }
+    let many = format!(r#"{{"model":"gemini","input":[{}"x"]}}"#, r#""x","#.repeat(100));
+    let answer = ask_for(&mut envoy, &many);
+    assert_eq!((answer.status, &answer.error()["param"]), (400, &json!("input")), "{}", answer.text());
+    assert_eq!(envoy.sent.len(), 2);
+}
+
+#[test]
+fn bad_requests_are_refused_before_anybody_is_asked() {
+    let mut envoy = envoy();
+    for (body, status, code) in [
+        ("", 400, Value::Null),
+        ("{", 400, json!("invalid_json")),
+        (r#"{"model":"small"}"#, 400, json!("missing_required_parameter")),
+        (r#"{"model":"small","input":[]}"#, 400, json!("invalid_value")),
+        (r#"{"model":"nobody","input":"x"}"#, 404, json!("model_not_found")),
+    ] {
+        let answer = ask_for(&mut envoy, body);
+        assert_eq!((answer.status, &answer.error()["code"]), (status, &code), "{body}");
+    }
+    assert!(envoy.sent.is_empty());
+}
+
+#[test]
+fn what_it_costs_is_told_and_logged() {
+    let mut envoy = envoy();
+    let answer = ask(&mut envoy, "small", "");
+    assert_eq!(answer.header("x-modelgate-cost-usd"), "0.00001");
+    let logged =
+        |envoy: &Envoy| ["tokens_in", "tokens_out", "usage", "cost_usd"].map(|name| envoy.logged(name));
+    assert_eq!(logged(&envoy), ["5", "0", "provider", "0.00001"]);
+    ask(&mut envoy, "gemini", "");
+    let [tokens, out, usage, _] = logged(&envoy);
+    assert_eq!((tokens.as_str(), out.as_str(), usage.as_str()), ("2", "0", "estimated"));
+}
