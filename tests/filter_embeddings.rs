@@ -164,6 +164,7 @@ fn a_route_falls_back_on_whatever_is_no_answer() {
         ("an error within", Response::json(200, r#"{"error":{"message":"no","code":500}}"#)),
         ("no vector", Response::json(200, list(&["null"]))),
         ("not a vector", Response::json(200, list(&[r#""*""#]))),
+        ("an empty vector", Response::json(200, list(&["[]"]))),
     ] {
         let mut envoy = envoy();
         envoy.script("a", move |_| response.clone());

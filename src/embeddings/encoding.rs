@@ -19,12 +19,14 @@ pub enum Encoding {
 pub struct Vector(pub Vec<f32>);
 
 impl Encoding {
-    /// The form that a value is in; none if it is no vector.
+    /// The form that a value is in; none if it is no vector by how it begins.
     #[must_use]
     pub fn of(value: Value<'_>) -> Option<Self> {
         match value.kind() {
-            Kind::Array => Some(Self::Float),
-            Kind::String => Some(Self::Base64),
+            Kind::Array => {
+                value.items().next().filter(|first| first.kind() == Kind::Number).map(|_| Self::Float)
+            }
+            Kind::String => value.text().filter(|text| !text.is_empty()).map(|_| Self::Base64),
             _ => None,
         }
     }

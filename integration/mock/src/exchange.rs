@@ -10,9 +10,10 @@ use hyper::{Method, Response, StatusCode};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
-use crate::answer::Answer;
+use crate::answer::{Answer, Usage};
 use crate::ask::text_of;
 use crate::directives::{Directives, ErrorBody};
+use crate::embeddings::{Embedded, embed};
 use crate::failure::{Failure, Kind};
 use crate::playback::{Event, Playback, steps};
 use crate::record::{Ending, Entry};
@@ -42,7 +43,9 @@ pub async fn exchange(
     let waiting = Waiting(entry.clone());
     let body: Result<Value, String> = serde_json::from_slice(&entry.body).map_err(|e| e.to_string());
     let named = match (&route.target, &body) {
-        (Target::Chat { model: Some(model), .. }, _) => model.as_str(),
+        (Target::Chat { model: Some(model), .. } | Target::Embeddings { model: Some(model) }, _) => {
+            model.as_str()
+        }
         (_, Ok(body)) => text_of(body, "model"),
         _ => "",
     };
@@ -124,6 +127,7 @@ fn reply(
             return Ok(one_piece(route, 200, Form::Whole, dialect.models().to_string()));
         }
         Target::Chat { form, .. } if entry.method == Method::POST => *form,
+        Target::Embeddings { .. } if entry.method == Method::POST => Form::Whole,
         _ => return Err(Failure::of(Kind::NotFound)),
     };
     let body = body.as_ref().map_err(|why| unreadable(dialect, why))?;
@@ -135,10 +139,15 @@ fn reply(
                 "Unsupported content type: '{found}'. Use 'application/json'."
             )));
         }
-        dialect.check(route.provider, model, body)?;
+        if matches!(route.target, Target::Chat { .. }) {
+            dialect.check(route.provider, model, body)?;
+        }
         if model.starts_with("no-such") {
             return Err(Failure::of(Kind::ModelNotFound));
         }
+    }
+    if matches!(route.target, Target::Embeddings { .. }) {
+        return embedded(route, entry, model, body, told);
     }
     let mut ask = dialect.read(body, model, entry.body.len());
     // Mistral tells of the usage unasked, and rejects being asked.
@@ -181,6 +190,28 @@ fn reply(
     let mut headers = usual_headers(route);
     headers.push(("content-type".into(), dialect.content_type(form).into()));
     Ok(Reply { status: told.status.unwrap_or(200), headers, events, stream: true })
+}
+
+/// Embeddings, or what is told in their place.
+fn embedded(
+    route: &Route,
+    entry: &Entry,
+    model: &str,
+    body: &Value,
+    told: &Directives,
+) -> Result<Reply, Failure> {
+    if let Some(raw) = &told.raw {
+        return Ok(one_piece(route, told.status.unwrap_or(200), Form::Whole, raw.clone()));
+    }
+    if told.garbage {
+        return Ok(one_piece(route, told.status.unwrap_or(200), Form::Whole, NOT_JSON.into()));
+    }
+    if let Some((status, body)) = told.failure() {
+        return Ok(failed_as_told(route, Form::Whole, status, body, model));
+    }
+    let Embedded { body, tokens } = embed(route.dialect, route.provider, model, body, !told.lax)?;
+    let _ = entry.usage.set(Usage { prompt: tokens, ..Usage::default() });
+    Ok(one_piece(route, told.status.unwrap_or(200), Form::Whole, body))
 }
 
 const BROKEN_EVENTS: &str = "data: {\"id\":\"chatcmpl-1\",\"choices\":[{\"index\":0,\"del\n\nnot an event at all\n\n\

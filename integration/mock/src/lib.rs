@@ -6,6 +6,7 @@ mod ask;
 mod control;
 mod dialect;
 mod directives;
+mod embeddings;
 mod exchange;
 mod failure;
 mod gemini;

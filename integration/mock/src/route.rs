@@ -23,6 +23,11 @@ pub enum Target {
         /// How the path wants the answer.
         form: Form,
     },
+    /// Embeddings; Gemini says the model in the path.
+    Embeddings {
+        /// The model, where the path names it.
+        model: Option<String>,
+    },
     /// The list of models.
     Models,
     /// Nothing the provider knows.
@@ -84,6 +89,9 @@ impl Route {
         if path.ends_with("/chat/completions") {
             return route(vendor.unwrap_or("openai"), Dialect::OpenAi, chat(Form::Whole));
         }
+        if path.ends_with("/embeddings") {
+            return route(vendor.unwrap_or("openai"), Dialect::OpenAi, Target::Embeddings { model: None });
+        }
         if path.ends_with("/v1/messages") {
             return route("anthropic", Dialect::Anthropic, chat(Form::Whole));
         }
@@ -92,6 +100,9 @@ impl Route {
                 ("generateContent", _) => Form::Whole,
                 ("streamGenerateContent", true) => Form::Events,
                 ("streamGenerateContent", false) => Form::Array,
+                ("batchEmbedContents", _) => {
+                    return route("gemini", Dialect::Gemini, Target::Embeddings { model: Some(model) });
+                }
                 _ => return route("gemini", Dialect::Gemini, Target::Unknown),
             };
             return route("gemini", Dialect::Gemini, Target::Chat { model: Some(model), form });
@@ -178,6 +189,20 @@ mod tests {
                 gemini("g+header=a:b", Form::Whole),
             ),
             ("/v1beta/models/g:countTokens", None, "", "gemini", Target::Unknown),
+            (
+                "/lane/x/qwen/compatible-mode/v1/embeddings",
+                None,
+                "x",
+                "qwen",
+                Target::Embeddings { model: None },
+            ),
+            (
+                "/v1beta/models/g:batchEmbedContents",
+                None,
+                "",
+                "gemini",
+                Target::Embeddings { model: Some("g".into()) },
+            ),
             ("/v1/models", None, "", "openai", Target::Models),
             ("/v1beta/models", None, "", "gemini", Target::Models),
             ("/lane/x", None, "x", "openai", Target::Unknown),

@@ -1,0 +1,185 @@
+"""Embeddings of every provider that makes them, by the official SDK: in either form, with fallback, limits and costs."""
+
+import base64
+import json
+import struct
+import time
+
+import openai
+import pytest
+
+from kinds import ANYONE
+
+MODELS = {
+    "openai": "text-embedding-3-small",
+    "azure": "text-embedding-3-small",
+    "mistral": "mistral-embed",
+    "together": "BAAI/bge-base-en-v1.5",
+    "openrouter": "openai/text-embedding-3-small",
+    "qwen": "text-embedding-v4",
+    "fireworks": "nomic-ai/nomic-embed-text-v1.5",
+    "vllm": "intfloat/e5-mistral-7b-instruct",
+    "ollama": "nomic-embed-text",
+    "compatible": "embedder",
+    "gemini": "gemini-embedding-001",
+}
+
+
+def document(lane, **more):
+    return {
+        "providers": {vendor: lane.provider(vendor) for vendor in [*MODELS, "anthropic", "groq"]},
+        "models": {
+            **{vendor: {"provider": vendor, "model": model, "price": {"input": 0.5, "output": 0}} for vendor, model in MODELS.items()},
+            "claude": {"provider": "anthropic", "model": "claude-sonnet-4-6"},
+        },
+        "routes": {
+            "either": {"targets": [{"model": "openai"}, {"model": "gemini"}, {"model": "mistral"}]},
+            "late": {"targets": [{"model": "claude"}, {"model": "gemini"}]},
+        },
+        "auth": ANYONE,
+        **more,
+    }
+
+
+@pytest.fixture
+def embed(start_gateway, own_lane):
+    """What the SDK gets, by the gateway of the test."""
+    gateway = start_gateway(document(own_lane))
+    return gateway.client().embeddings.create
+
+
+def norm(vector):
+    return sum(number * number for number in vector)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_each_provider_embeds_in_either_form(embed, own_lane, model):
+    """The SDK asks for base64 unless told otherwise, and hands over numbers in any case."""
+    texts = ["The quick brown fox", "jumps over the lazy dog", "Grüße aus Köln"]
+    packed = embed(model=model, input=texts)
+    plain = embed(model=model, input=texts, encoding_format="float")
+    assert [item.index for item in packed.data] == [0, 1, 2]
+    for one, other in zip(packed.data, plain.data):
+        assert one.embedding == pytest.approx(other.embedding, abs=1e-6) and len(one.embedding) == 64
+        assert norm(one.embedding) == pytest.approx(1, abs=1e-4)
+    assert packed.object == "list" and packed.usage.prompt_tokens == packed.usage.total_tokens > 3
+    small = embed(model=model, input="one text", dimensions=16)
+    assert len(small.data) == 1 and len(small.data[0].embedding) == 16
+    assert all(request.refused is None for request in own_lane.received())
+
+
+def test_what_is_asked_for_in_base64_comes_in_base64(start_gateway, own_lane):
+    gateway = start_gateway(document(own_lane))
+    for model in ("openai", "qwen", "gemini"):
+        body = {"model": model, "input": "hi", "encoding_format": "base64", "dimensions": 4}
+        answer = gateway.http.post("/v1/embeddings", json=body)
+        packed = answer.json()["data"][0]["embedding"]
+        assert norm(struct.unpack("<4f", base64.b64decode(packed))) == pytest.approx(1, abs=1e-4), answer.text
+
+
+def test_tokens_go_to_those_who_take_them(embed, own_lane):
+    assert len(embed(model="openai", input=[[1, 2, 3], [4]]).data) == 2
+    assert embed(model="openai", input=[1, 2, 3]).usage.prompt_tokens == 3
+    with pytest.raises(openai.BadRequestError) as refused:
+        embed(model="gemini", input=[1, 2, 3])
+    assert refused.value.code == "unsupported_parameter" and len(own_lane.received()) == 2
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [{"status": 503}, {"status": 429}, {"garbage": True}, {"reset": True}, {"status": 401}, {"raw": '{"object":"list","data":[]}'}],
+    ids=["unavailable", "limited", "garbage", "reset", "unauthorized", "empty"],
+)
+def test_a_route_falls_back(start_gateway, own_lane, fault):
+    gateway = start_gateway(document(own_lane))
+    own_lane.script("openai", **fault)
+    raw = gateway.client().embeddings.with_raw_response.create(model="either", input=["a text", "another"])
+    assert len(raw.parse().data) == 2 and raw.headers["x-modelgate-model"] == "gemini"
+    assert own_lane.order() == ["openai", "gemini"]
+    own_lane.script("openai", **fault)
+    own_lane.script("gemini", {"status": 500})
+    raw = gateway.client().embeddings.with_raw_response.create(model="either", input="a text")
+    assert raw.parse().data and raw.headers["x-modelgate-model"] == "mistral"
+
+
+def test_who_makes_none_is_not_asked(embed, own_lane):
+    assert embed(model="late", input="a text").data
+    assert own_lane.order() == ["gemini"]
+    for model in ("claude", "groq/llama"):
+        with pytest.raises(openai.BadRequestError) as refused:
+            embed(model=model, input="a text")
+        assert "makes no embeddings" in refused.value.message
+    own_lane.only()
+
+
+@pytest.mark.parametrize(
+    "body, status, code, param",
+    [
+        (b"{", 400, "invalid_json", None),
+        ({"model": "openai"}, 400, "missing_required_parameter", "input"),
+        ({"input": "hi"}, 400, "missing_required_parameter", "model"),
+        ({"model": "openai", "input": []}, 400, "invalid_value", "input"),
+        ({"model": "openai", "input": ""}, 400, "invalid_value", "input"),
+        ({"model": "openai", "input": [1, "a"]}, 400, "invalid_value", "input"),
+        ({"model": "openai", "input": ["a"] * 2049}, 400, "invalid_value", "input"),
+        ({"model": "openai", "input": "hi", "encoding_format": "hex"}, 400, "invalid_value", "encoding_format"),
+        ({"model": "openai", "input": "hi", "dimensions": 0}, 400, "invalid_value", "dimensions"),
+        ({"model": "no-such-model-at-all", "input": "hi"}, 404, "model_not_found", "model"),
+    ],
+    ids=lambda value: str(value) if isinstance(value, int) else "",
+)
+def test_a_bad_request_is_refused_with_what_is_wrong(start_gateway, own_lane, body, status, code, param):
+    gateway = start_gateway(document(own_lane))
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    answer = gateway.http.post("/v1/embeddings", content=content, headers={"content-type": "application/json"})
+    error = answer.json()["error"]
+    assert (answer.status_code, error["code"], error["param"]) == (status, code, param), answer.text
+    assert own_lane.received() == []
+    assert gateway.http.get("/v1/embeddings").status_code == 405
+
+
+def test_a_providers_error_is_told_in_openais_form(embed, own_lane):
+    for vendor, error in (("openai", "context_too_long"), ("gemini", "bad_request"), ("mistral", "bad_request")):
+        own_lane.script(vendor, status=400, error=error)
+        with pytest.raises(openai.BadRequestError) as refused:
+            embed(model=vendor, input="a text")
+        assert refused.value.message
+
+
+def test_tokens_are_limited_and_settled_to_what_was_reported(start_gateway, own_lane):
+    limits = [{"name": "day", "per": ["consumer"], "tokens": 400, "window": "day"}]
+    gateway = start_gateway(document(own_lane, limits=limits))
+    create = gateway.client().embeddings.with_raw_response.create
+    used, text = 0, "word " * 100
+    while True:
+        try:
+            raw = create(model="openai", input=text)
+        except openai.RateLimitError as refused:
+            assert refused.response.headers["retry-after"] and refused.code == "rate_limit_exceeded"
+            break
+        used += raw.parse().usage.total_tokens
+        left = int(create(model="openai", input="x").headers["x-ratelimit-remaining-tokens"])
+        used += 1
+        # What the last one has reserved and used is one token, or an estimate of one.
+        assert 400 - used - 2 <= left <= 400 - used + 2
+        assert float(raw.headers["x-modelgate-cost-usd"]) == pytest.approx(125 * 0.5 / 1e6)
+    assert 250 <= used <= 400
+
+
+def test_the_log_has_what_was_used(start_gateway, own_lane):
+    gateway = start_gateway(document(own_lane))
+    for model, usage in (("openai", "provider"), ("gemini", "estimated")):
+        gateway.mark()
+        answer = gateway.client().embeddings.create(model=model, input="The quick brown fox jumps over the lazy dog.")
+        (line,) = wait_for(lambda: gateway.access_log())
+        assert (line["usage"], line["tokens_out"], line["model"]) == (usage, "0", model)
+        assert int(line["tokens_in"]) == answer.usage.prompt_tokens
+        assert float(line["cost_usd"]) == pytest.approx(answer.usage.prompt_tokens * 0.5 / 1e6)
+
+
+def wait_for(look):
+    deadline = time.monotonic() + 10
+    while not (found := look()):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    return found
