@@ -8,9 +8,9 @@
 use super::Report;
 use super::response::Piece;
 use super::stream::is_whole;
-use crate::chat::{ChunkWriter, Glancer, Usage};
+use crate::chat::{ChunkWriter, Costs, Glancer, Usage};
 use crate::error::ApiError;
-use crate::json::{Document, Edit, Kind, Shape, Surrogates, splice};
+use crate::json::{Document, Edit, Kind, Shape, Surrogates, Value, splice};
 use crate::provider::Adapter;
 use crate::sse::{Frame, Frames, Splitter};
 use std::borrow::Cow;
@@ -25,13 +25,15 @@ pub(super) struct Canonical {
 /// What the stream has shown so far.
 struct Seen {
     adapter: &'static dyn Adapter,
+    /// What is told of the cost with the usage, if anything.
+    costs: Option<Costs>,
     glancer: Box<Glancer>,
     ordinary: Ordinary,
     /// Whether a failure has to be said in the stream, because something of it was let go.
     begun: bool,
-    /// How many choices began, and how many ended.
+    /// How many choices began, and which ended.
     choices: u64,
-    finished: u64,
+    ended: Vec<u32>,
     state: State,
     usage: Option<Usage>,
     early_error: Option<ApiError>,
@@ -49,11 +51,18 @@ enum State {
 }
 
 impl Canonical {
-    pub fn new(adapter: &'static dyn Adapter, hide_usage: bool, frame_limit: usize) -> Self {
-        let (begun, choices, finished, state) = (false, 0, 0, State::Open);
+    pub fn new(
+        adapter: &'static dyn Adapter,
+        hide_usage: bool,
+        costs: Option<Costs>,
+        frame_limit: usize,
+    ) -> Self {
+        let (begun, choices, ended, state) = (false, 0, Vec::new(), State::Open);
         let (glancer, ordinary) = Default::default();
         let (usage, early_error) = (None, None);
-        let seen = Seen { adapter, glancer, ordinary, begun, choices, finished, state, usage, early_error };
+        let costs = costs.filter(|_| !hide_usage);
+        let seen =
+            Seen { adapter, costs, glancer, ordinary, begun, choices, ended, state, usage, early_error };
         Self { splitter: Splitter::new(frame_limit), hide_usage, seen }
     }
 
@@ -97,7 +106,7 @@ impl Canonical {
         let each = |frame: Frame<'_>| {
             let chunk = frame.data.as_deref().and_then(|data| Document::parse(data, Surrogates::Lone).ok());
             if let Some((chunk, writer)) = chunk.and_then(|chunk| Some((chunk, writer.take()?))) {
-                writer.going_on(chunk.root(), choices).stop(usage, &mut out);
+                writer.going_on(chunk.root(), choices, &self.seen.ended).stop(usage, &mut out);
             }
         };
         // What is too long to be an event is not looked at.
@@ -255,7 +264,7 @@ impl Seen {
             let glance = frame.data.as_deref().map(|data| self.glancer.glance(data, true));
             if let Some(glance) = glance {
                 self.usage = glance.usage.or(self.usage);
-                self.finished = self.finished.saturating_add(glance.finishes);
+                self.note_finishes(frame, glance.finishes);
             }
             return all(Vec::new());
         }
@@ -276,12 +285,12 @@ impl Seen {
         }
         self.begun |= glance.content || glance.finishes > 0;
         self.choices = self.choices.saturating_add(glance.begins);
-        self.finished = self.finished.saturating_add(glance.finishes);
+        self.note_finishes(frame, glance.finishes);
         if glance.done {
             self.state = State::Ended;
         }
         if !hide_usage {
-            None
+            self.with_cost(frame, glance.usage?)
         } else if glance.only_usage {
             all(Vec::new())
         } else {
@@ -291,9 +300,33 @@ impl Seen {
         }
     }
 
+    /// Which choices end with an event in which so many do.
+    fn note_finishes(&mut self, frame: &Frame<'_>, finishes: u64) {
+        if finishes == 0 {
+            return;
+        }
+        let data = frame.data.as_deref().unwrap_or_default();
+        let Ok(chunk) = Document::parse(data, Surrogates::Lone) else { return };
+        let choices = chunk.root().get("choices").into_iter().flat_map(Value::items);
+        let ending = choices.filter(|choice| choice.get("finish_reason").is_some());
+        let index = |choice: Value<'_>| choice.get("index").and_then(Value::u64).unwrap_or(0);
+        self.ended.extend(ending.filter_map(|choice| u32::try_from(index(choice)).ok()));
+    }
+
+    /// The event with what its usage cost at its end.
+    fn with_cost(&self, frame: &Frame<'_>, usage: Usage) -> Option<Edit> {
+        let costs = self.costs.as_ref()?;
+        // Data of several lines is not where it is looked at; it goes without.
+        let Some(Cow::Borrowed(data)) = &frame.data else { return None };
+        let end = data.iter().rposition(|byte| *byte == b'}')?;
+        let mut with = Vec::new();
+        costs.write(&mut with, &usage);
+        Some(Edit { span: end..end, with }.moved(frame.data_at))
+    }
+
     /// Whether all choices that began have ended.
     fn has_finished(&self) -> bool {
-        self.finished > 0 && self.finished >= self.choices
+        !self.ended.is_empty() && self.ended.len() as u64 >= self.choices
     }
 
     /// Whether nothing more of the stream is shown.
@@ -333,6 +366,7 @@ mod tests {
     use super::*;
     use crate::config::Vendor;
     use crate::json;
+    use crate::money::NanoUsd;
     use crate::provider::adapter;
     use proptest::{collection, prelude::*};
 
@@ -343,7 +377,7 @@ mod tests {
     const DONE: &str = "data: [DONE]\n\n";
 
     fn push(hide_usage: bool, pieces: &[&str]) -> Vec<Piece> {
-        let mut stream = Canonical::new(adapter(Vendor::OpenAi), hide_usage, 1000);
+        let mut stream = Canonical::new(adapter(Vendor::OpenAi), hide_usage, None, 1000);
         pieces.iter().map(|piece| stream.push(piece.as_bytes(), false)).collect()
     }
 
@@ -366,6 +400,39 @@ mod tests {
     }
 
     #[test]
+    fn the_cost_is_told_with_the_usage_if_that_is_shown() {
+        let told = USAGE.replace("}}\n", "},\"x_modelgate\":{\"cost_usd\":0.000000003}}\n");
+        for (hide_usage, usage, expected) in
+            [(false, USAGE, told.as_str()), (true, USAGE, ""), (false, SAYS, SAYS)]
+        {
+            let costs = Costs::new(|usage| NanoUsd::new(usage.prompt + usage.completion));
+            let mut stream = Canonical::new(adapter(Vendor::OpenAi), hide_usage, Some(costs), 1000);
+            let piece = [SAYS, ENDS, usage, DONE].concat();
+            let shown = match stream.push(piece.as_bytes(), false) {
+                Piece::Write(bytes) => String::from_utf8(bytes).unwrap(),
+                _ => piece,
+            };
+            assert_eq!(shown, [SAYS, ENDS, expected, DONE].concat());
+        }
+    }
+
+    #[test]
+    fn a_choice_that_has_ended_does_not_end_again_when_the_stream_is_stopped() {
+        let chunk = |index: u32, more: &str| {
+            format!("data: {{\"id\":\"c\",\"choices\":[{{\"index\":{index},{more}}}]}}\n\n")
+        };
+        let begins =
+            |index| chunk(index, r#""delta":{"role":"assistant","content":"hi"},"finish_reason":null"#);
+        let piece = [begins(0), begins(1), chunk(1, r#""delta":{},"finish_reason":"stop""#)].concat();
+        let mut stream = Canonical::new(adapter(Vendor::OpenAi), false, None, 1000);
+        stream.push(piece.as_bytes(), false);
+        let writer = ChunkWriter::new("c", "m", 1, false);
+        let end = String::from_utf8(stream.stop(writer, piece.as_bytes(), Usage::default())).unwrap();
+        assert!(end.contains(r#""index":0,"delta":{},"logprobs":null,"finish_reason":"length""#), "{end}");
+        assert!(!end.contains(r#""index":1"#) && end.ends_with(DONE), "{end}");
+    }
+
+    #[test]
     fn half_an_event_waits_for_its_other_half() {
         let (first, second) = SAYS.split_at(20);
         let pieces = [&[SAYS, first].concat(), second, DONE];
@@ -375,7 +442,7 @@ mod tests {
     #[test]
     fn usage_is_known_whether_or_not_it_is_shown() {
         for hide_usage in [true, false] {
-            let mut stream = Canonical::new(adapter(Vendor::OpenAi), hide_usage, 1000);
+            let mut stream = Canonical::new(adapter(Vendor::OpenAi), hide_usage, None, 1000);
             stream.push([SAYS, USAGE].concat().as_bytes(), false);
             let usage = stream.report().usage().unwrap();
             assert_eq!((usage.prompt, usage.completion), (1, 2));
@@ -410,7 +477,7 @@ mod tests {
                 stream.push_str(&chunk(usage));
                 expected.push_str(&chunk(if hide_usage { "" } else { usage }));
             }
-            let mut canonical = Canonical::new(adapter(Vendor::OpenAi), hide_usage, 100_000);
+            let mut canonical = Canonical::new(adapter(Vendor::OpenAi), hide_usage, None, 100_000);
             let (mut out, mut rest, mut cuts) = (Vec::new(), stream.as_bytes(), cuts.iter().cycle());
             while !rest.is_empty() {
                 let (piece, after) = rest.split_at_checked(*cuts.next().unwrap()).unwrap_or((rest, b""));

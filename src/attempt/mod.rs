@@ -50,7 +50,7 @@ pub struct Attempt {
     translated: Option<(Vec<(&'static str, String)>, String)>,
     reception: Reception,
     spent: Rc<Spent>,
-    /// Of a whole answer, where that is counted.
+    /// Of its tokens, where what they cost is counted.
     price: Option<Price>,
 }
 

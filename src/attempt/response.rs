@@ -4,7 +4,7 @@ use super::canonical::Canonical;
 use super::stream::{Progress, Source, Stream};
 use super::translated::Translated;
 use super::{Attempt, Header, Report, Stage, header};
-use crate::chat::{ChunkWriter, CompletionWriter, Event, Form, Usage};
+use crate::chat::{ChunkWriter, CompletionWriter, Costs, Event, Form, Usage};
 use crate::cost;
 use crate::error::{ApiError, Blame};
 use crate::json::{Document, Kind, Surrogates, Value};
@@ -213,7 +213,8 @@ impl Attempt {
     fn source(&self) -> Source {
         let frame_limit = self.bounds.response_bytes;
         if self.adapter.is_canonical() {
-            Source::Canonical(Canonical::new(self.adapter, !self.plan.include_usage, frame_limit))
+            let hide_usage = !self.plan.include_usage;
+            Source::Canonical(Canonical::new(self.adapter, hide_usage, self.costs(), frame_limit))
         } else {
             Source::Translated(Translated::new(self.adapter.stream(), self.chunk_writer(), frame_limit))
         }
@@ -239,9 +240,8 @@ impl Attempt {
                 };
                 let content_type = if self.plan.stream { EVENT_STREAM } else { JSON };
                 let mut headers = self.head(200, content_type, Some(length), whole.headers);
-                if let (Some(price), Some(usage)) = (&self.price, self.reception.report().usage()) {
-                    let cost = cost::cost(price, &usage, self.plan.metered.unwrap_or(0));
-                    headers.push(("x-modelgate-cost-usd".into(), cost.to_string().into_bytes().into()));
+                if let (Some(costs), Some(usage)) = (self.costs(), self.reception.report().usage()) {
+                    headers.push(header("x-modelgate-cost-usd", costs.of(&usage).to_string()));
                 }
                 (Some(Release { headers, outcome: Outcome::Answer, failure: None }), piece)
             }
@@ -379,6 +379,12 @@ impl Attempt {
         headers
     }
 
+    /// What the answer costs, where that is counted.
+    fn costs(&self) -> Option<Costs> {
+        let (price, images) = (self.price?, self.plan.metered.unwrap_or(0));
+        Some(Costs::new(move |usage| cost::cost(&price, usage, images)))
+    }
+
     fn answer_id(&self) -> String {
         format!("chatcmpl-{}", self.plan.request_id)
     }
@@ -386,6 +392,7 @@ impl Attempt {
     fn chunk_writer(&self) -> ChunkWriter {
         ChunkWriter::new(&self.answer_id(), &self.target.model, self.now, self.plan.include_usage)
             .with_functions(self.plan.functions)
+            .with_costs(self.costs())
     }
 }
 

@@ -5,6 +5,7 @@
 //! choice, usage in a chunk of its own and only if asked for, `[DONE]` only after success.
 
 use super::answer::{Progress, call_words, entry, google_signature, write_call};
+use super::costs::Costs;
 use super::event::{Delta, Event, FinishReason, Thinking, Usage};
 use crate::error::ApiError;
 use crate::json::{self, Object, Text, Value};
@@ -20,6 +21,8 @@ pub struct ChunkWriter {
     /// The members that begin every chunk, rendered once.
     head: Vec<u8>,
     include_usage: bool,
+    /// What is told of the cost with the usage, if anything.
+    costs: Option<Costs>,
     functions: bool,
     usage: Option<Usage>,
     choices: Vec<Choice>,
@@ -51,6 +54,7 @@ impl ChunkWriter {
             members: Vec::new(),
             head: Vec::new(),
             include_usage,
+            costs: None,
             functions: false,
             usage: None,
             choices: Vec::new(),
@@ -65,14 +69,22 @@ impl ChunkWriter {
         Self { functions, ..self }
     }
 
-    /// Goes on with a stream that was passed on so far, and whose chunks began like `chunk`: so many choices have begun.
+    /// Tells with the usage what it cost.
     #[must_use]
-    pub fn going_on(mut self, chunk: Value<'_>, choices: u32) -> Self {
+    pub fn with_costs(self, costs: Option<Costs>) -> Self {
+        Self { costs, ..self }
+    }
+
+    /// Goes on with a stream that was passed on so far, and whose chunks began like `chunk`: so many choices have begun, and
+    /// those in `ended` have ended.
+    #[must_use]
+    pub fn going_on(mut self, chunk: Value<'_>, choices: u32, ended: &[u32]) -> Self {
         let text = |key| chunk.get(key).and_then(Value::text);
         self.start(text("id"), text("model"), chunk.get("created").and_then(Value::i64));
         for index in 0..choices {
             if let Some(choice) = entry(&mut self.choices, index) {
                 choice.progress.begun = true;
+                choice.progress.finished = ended.contains(&index);
             }
         }
         self
@@ -310,9 +322,13 @@ impl ChunkWriter {
             }
         }
         if let Some(usage) = self.usage.filter(|_| self.include_usage) {
+            let costs = self.costs.take();
             self.envelope(out, |chunk| {
                 chunk.extend_from_slice(br#""choices":[],"usage":"#);
                 usage.write(chunk);
+                if let Some(costs) = costs {
+                    costs.write(chunk, &usage);
+                }
             });
         }
         out.extend_from_slice(b"data: [DONE]\n\n");

@@ -9,6 +9,7 @@
 mod answer;
 mod chunks;
 mod completion;
+mod costs;
 mod event;
 mod glance;
 mod message;
@@ -19,6 +20,7 @@ mod said;
 
 pub use chunks::ChunkWriter;
 pub use completion::CompletionWriter;
+pub use costs::Costs;
 pub use event::{Delta, Event, FinishReason, Thinking, Usage};
 pub use glance::{Glance, Glancer};
 pub use message::{Content, Message, Part, Role, ToolCall};

@@ -4,6 +4,7 @@
 //! that the writers give it. This is their inverse: it knows no vendor's ways, and forgives nothing
 //! that an attempt would have mended.
 
+use super::costs::MEMBER;
 use super::event::{Delta, Event, FinishReason, Thinking, Usage};
 use crate::json::{Text, Value};
 
@@ -17,7 +18,7 @@ pub fn reread(answer: Value<'_>, emit: Emit<'_>) {
     let created = answer.get("created").and_then(Value::i64);
     emit(Event::Start { id: text("id"), model: text("model"), created });
     for (key, value) in
-        others(answer, &["id", "object", "created", "model", "choices", "usage", "obfuscation"])
+        others(answer, &["id", "object", "created", "model", "choices", "usage", "obfuscation", MEMBER])
     {
         emit(Event::Member { key, value: value.raw() });
     }
