@@ -5,6 +5,7 @@ ROUNDS in the environment is how often all of the requests are made."""
 import asyncio
 import collections
 import hashlib
+import json
 import math
 import os
 import random
@@ -213,6 +214,8 @@ def test_what_is_reported_is_charged_to_the_token(books):
         assert Decimal(line["cost_usd"]) == cost(served), (one, line, served.usage)
         if not one.options:
             assert one.headers["x-modelgate-cost-usd"] == line["cost_usd"]
+        told = re.findall(r'"x_modelgate":\{"cost_usd":([0-9.]+)\}', one.text)
+        assert told == ([line["cost_usd"]] if one.options == ASKED else []), (one, line)
 
 
 def test_what_failed_is_not_charged(books):
@@ -257,6 +260,21 @@ def test_an_attempt_that_was_given_up_while_it_answered_counts_too(books):
         input, output = tokens(line)
         assert 0.5 < (input - served.usage["prompt"]) / (len(first.raw) / 4) < 1.5, (one, line)
         assert output - served.usage["completion"] in (0, 1)
+
+
+def test_several_attempts_are_told_one_by_one(books):
+    for one, line, received in books.of("fallback", "stalled"):
+        attempts = json.loads(line["attempt_list"], parse_float=Decimal)
+        assert [attempt["provider"] for attempt in attempts] == [request.provider for request in received]
+        failed, served = attempts
+        assert served["outcome"] == "ok" and served["tokens_out"] == received[1].usage["completion"]
+        assert served["cost_usd"] == cost(received[1])
+        if one.does == "fallback":
+            assert (failed["outcome"][:3].isdigit() or "-gone-" in one.model) and "tokens_in" not in failed, failed
+        for key in ("tokens_in", "tokens_out", "cost_usd"):
+            assert sum(Decimal(attempt.get(key, 0)) for attempt in attempts) == Decimal(line[key]), (one, line)
+    for _, line, _ in books.of("well", "down"):
+        assert line["attempt_list"] is None
 
 
 def test_the_limits_have_counted_what_the_access_log_says(books):

@@ -321,7 +321,6 @@ impl Attempt {
         if error.status < 400 {
             error.status = 502;
         }
-        self.spent.at(Stage::Failed);
         let retry = self.next.is_some() && error.blame == Blame::Target;
         // Of these statuses Envoy is configured to retry; an attempt is given up as one of them.
         let retriable = matches!(error.status, 408 | 429 | 500..=599);
@@ -337,6 +336,7 @@ impl Attempt {
             .code
             .as_deref()
             .map_or_else(|| error.status.to_string(), |code| format!("{}:{code}", error.status));
+        self.spent.fail(&what);
         Release { headers, outcome, failure: Some(format!("{}={what}", self.target.provider)) }
     }
 

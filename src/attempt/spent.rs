@@ -6,7 +6,7 @@
 use super::response::Piece;
 use crate::chat::{Form, Usage, said};
 use crate::estimate::Tally;
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 
 /// How far an attempt has come.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -58,6 +58,7 @@ pub struct Spent {
     stage: Cell<Stage>,
     report: Cell<Report>,
     said: Cell<Tally>,
+    failure: RefCell<Option<String>>,
 }
 
 impl Spent {
@@ -77,6 +78,17 @@ impl Spent {
     #[must_use]
     pub fn said(&self) -> Tally {
         self.said.get()
+    }
+
+    /// How it has failed, if it has: `503:overloaded`.
+    #[must_use]
+    pub fn failure(&self) -> Option<String> {
+        self.failure.borrow().clone()
+    }
+
+    pub(super) fn fail(&self, how: &str) {
+        self.stage.set(Stage::Failed);
+        self.failure.replace(Some(how.to_owned()));
     }
 
     pub(super) fn at(&self, stage: Stage) {

@@ -111,9 +111,28 @@ pub enum Used {
     Unseen,
 }
 
+/// What an attempt has used, and at whom.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Item {
+    /// Which attempt, from 0.
+    pub attempt: usize,
+    /// The model that was asked.
+    pub model: Rc<Model>,
+    /// Tokens of the prompt.
+    pub input: u64,
+    /// Tokens of the answer.
+    pub output: u64,
+    /// What they cost; none if the model has no price.
+    pub cost: Option<NanoUsd>,
+    /// Who says so.
+    pub provenance: Provenance,
+}
+
 /// What a request has used in all.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Statement {
+    /// What each attempt has used; those that have used nothing are not among them.
+    pub items: Vec<Item>,
     /// Tokens of prompts.
     pub input: u64,
     /// Tokens of answers.
@@ -268,14 +287,15 @@ impl Meter {
     /// Settles with what the attempts have used, in their order.
     pub fn settle(self, used: &[Used], config: &Config, books: Books<'_>) -> Statement {
         let mut statement = Statement { cost: Some(NanoUsd::ZERO), ..Statement::default() };
-        for (used, model) in used.iter().zip(&self.models) {
+        for (attempt, (used, model)) in used.iter().zip(&self.models).enumerate() {
             let Some((usage, provenance)) = self.usage(used, model, books.store) else { continue };
             if let (Used::Reported(usage), true) = (used, config.has_limits()) {
                 self.learn(model, usage, books);
             }
-            statement.add(&usage, provenance);
+            let Usage { prompt: input, completion: output, .. } = usage;
             let cost = config.price(model).map(|price| cost::cost(&price, &usage, self.images));
-            statement.cost = statement.cost.zip(cost).map(|(sum, cost)| sum.saturating_add(cost));
+            let model = Rc::clone(model);
+            statement.add(Item { attempt, model, input, output, cost, provenance });
         }
         let Statement { input, output, cost, .. } = statement;
         let actual = Actual { input, output, cost: cost.unwrap_or_default() };
@@ -319,10 +339,12 @@ impl Meter {
 }
 
 impl Statement {
-    fn add(&mut self, usage: &Usage, provenance: Provenance) {
-        self.input = self.input.saturating_add(usage.prompt);
-        self.output = self.output.saturating_add(usage.completion);
-        self.provenance = Some(self.provenance.map_or(provenance, |so_far| so_far.and(provenance)));
+    fn add(&mut self, item: Item) {
+        self.input = self.input.saturating_add(item.input);
+        self.output = self.output.saturating_add(item.output);
+        self.cost = self.cost.zip(item.cost).map(|(sum, cost)| sum.saturating_add(cost));
+        self.provenance = Some(self.provenance.map_or(item.provenance, |so_far| so_far.and(item.provenance)));
+        self.items.push(item);
     }
 }
 

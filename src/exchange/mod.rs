@@ -18,7 +18,7 @@ pub use embedding::{Embedding, embedding};
 pub use endpoint::Service;
 pub use kept::{Caching, Keep};
 pub use local::{is_unsent, local_reply};
-pub use meter::{Books, Meter, Statement, Used};
+pub use meter::{Books, Item, Meter, Statement, Used};
 
 use crate::auth::{self, Credentials, Denied, Token};
 use crate::cache::{Control, Key};

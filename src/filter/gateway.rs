@@ -5,37 +5,32 @@ use super::callers::{self, Caller};
 use super::live::{Live, Ticket};
 use super::token;
 use super::{books, flights};
-use crate::attempt::{Report, Spent, Stage};
 use crate::auth::{Credentials, Denied};
 use crate::cache::{Control, Key};
 use crate::config::{Config, Consumer};
-use crate::exchange::{
-    self, Asking, Call, Embedding, Forward, Head, Meter, Reply, Service, Statement, Step, Used, embedding,
-    is_unsent, local_reply,
-};
-use crate::time::Timestamp;
+use crate::exchange::{self, Asking, Embedding, Forward, Head, Reply, Service, Step, local_reply};
 use proxy_wasm::types::Action;
 use std::cell::RefCell;
 use std::rc::{Rc, Weak};
 
 /// One client request.
 pub(super) struct Gateway {
-    config: Rc<Config>,
+    pub(super) config: Rc<Config>,
     /// The context's number.
-    context: u32,
+    pub(super) context: u32,
     /// By what others reach the request while it waits for them.
-    itself: Weak<RefCell<Self>>,
-    state: State,
+    pub(super) itself: Weak<RefCell<Self>>,
+    pub(super) state: State,
     /// What the client says about cached answers.
     control: Control,
-    request_id: Vec<u8>,
+    pub(super) request_id: Vec<u8>,
     /// The request among those under way, once it is planned.
-    ticket: Option<Ticket>,
+    pub(super) ticket: Option<Ticket>,
     /// The key under which its answer is waited for by others, or it waits for another one's.
-    flight: Option<Key>,
+    pub(super) flight: Option<Key>,
 }
 
-enum State {
+pub(super) enum State {
     /// Nothing is known of the request.
     New,
     /// This consumer's request is not planned yet; nothing is known of it but what it is for.
@@ -81,7 +76,7 @@ impl Gateway {
 
     /// The whole body of this consumer's request is there, `size` bytes of it; `waits` if it may wait for an answer that is on
     /// its way, and this is known of its question's vector.
-    fn plan(
+    pub(super) fn plan(
         &mut self,
         consumer: &Rc<Consumer>,
         service: Service,
@@ -116,69 +111,6 @@ impl Gateway {
                 }
             }
             step => self.perform(step, &body),
-        }
-    }
-
-    /// The answer that it has waited for is there, or will not come.
-    pub fn go_on(&mut self) {
-        if let State::Waiting(consumer) = &self.state {
-            self.go_on_with(&Rc::clone(consumer), Embedding::Unmade);
-        }
-    }
-
-    /// What the gateway has asked itself is answered.
-    pub fn on_call_response(&mut self, is_answered: bool, size: usize) {
-        let State::Calling(consumer, _) = &self.state else { return };
-        let status = abi::header(Map::CallResponseHeaders, ":status").ok().filter(|_| is_answered);
-        let status = status.and_then(|status| std::str::from_utf8(&status).ok()?.parse().ok()).unwrap_or(503);
-        let body = abi::buffer(Buffer::CallResponseBody, 0, size).unwrap_or_default();
-        let made = embedding(status, &body);
-        if let Err(found) = &made {
-            log::warn!("no vector of a question, so it is compared with no other: {found}");
-        }
-        self.go_on_with(&Rc::clone(consumer), made.as_ref().map_or(Embedding::Unmade, Embedding::Made));
-    }
-
-    /// It was held, and goes on.
-    fn go_on_with(&mut self, consumer: &Rc<Consumer>, embedding: Embedding<'_>) {
-        // Nothing else is ever held.
-        let action = self.plan(consumer, Service::Chat, abi::ALL, false, embedding);
-        if action == Action::Continue && abi::continue_request().is_err() {
-            log::error!("Envoy refused to let a request go that was held");
-        }
-    }
-
-    /// Asks the gateway itself something on the request's behalf.
-    fn call(&mut self, call: &Call, consumer: &Rc<Consumer>) -> Result<(), abi::Refused> {
-        let caller = Caller::new(consumer);
-        let length = call.body.len().to_string();
-        let mut headers = vec![
-            (":method", "POST"),
-            (":path", call.path),
-            (":scheme", "http"),
-            (":authority", "modelgate.internal"),
-            ("content-type", "application/json"),
-            ("content-length", &length),
-            (callers::HEADER, caller.word()),
-        ];
-        let trace = abi::header(Map::RequestHeaders, "traceparent").unwrap_or_default();
-        headers.extend(
-            std::str::from_utf8(&trace)
-                .ok()
-                .filter(|trace| !trace.is_empty())
-                .map(|trace| ("traceparent", trace)),
-        );
-        abi::call(self.config.internal_cluster().as_str(), headers, &call.body, call.timeout_ms)?;
-        self.state = State::Calling(Rc::clone(consumer), caller);
-        Ok(())
-    }
-
-    /// Others may wait for its answer.
-    fn lead(&mut self, awaited: Option<(Key, Timestamp)>) {
-        if let Some((key, until)) = awaited
-            && flights::lead(key, self.context, until)
-        {
-            self.flight = Some(key);
         }
     }
 
@@ -238,41 +170,6 @@ impl Gateway {
             }
             _ => abi::header(Map::ResponseHeaders, "x-modelgate-attempts").is_ok(),
         }
-    }
-
-    /// What each attempt has used, as far as is known.
-    fn used(&self) -> Vec<Used> {
-        let Some(ticket) = &self.ticket else { return Vec::new() };
-        // Envoy has not answered by itself.
-        let is_open = matches!(self.state, State::Forwarded);
-        if is_open && ticket.live().answered.get().is_none() {
-            return vec![Used::Unseen];
-        }
-        let spent = ticket.live().spent.borrow();
-        let last = spent.len().saturating_sub(1);
-        let used = |(at, spent): (usize, &Rc<Spent>)| match (spent.stage(), spent.report()) {
-            (Stage::Answering, Report::Whole(usage)) => Used::Reported(usage),
-            (Stage::Answering, Report::SoFar(usage)) => Used::Partly(usage, spent.said().makeup()),
-            (Stage::Answering, Report::Missing) => Used::Said(spent.said().makeup()),
-            // Nobody has answered: the client has left while the provider was at work.
-            (Stage::Asked, _) if is_open && at == last => Used::Said(spent.said().makeup()),
-            (Stage::Asked | Stage::Failed, _) => Used::Nothing,
-        };
-        spent.iter().enumerate().map(used).collect()
-    }
-
-    /// Whether Envoy had nobody to send the request to, as far as it says.
-    fn is_unsent(&self) -> bool {
-        let nobody_answered =
-            |ticket: &Ticket| ticket.live().spent.borrow().iter().all(|spent| spent.stage() == Stage::Asked);
-        matches!(self.state, State::Replaced(_))
-            && self.ticket.as_ref().is_some_and(nobody_answered)
-            && is_unsent(&abi::property("response\0code_details").unwrap_or_default())
-    }
-
-    /// What is reserved for the request, for the last time.
-    fn meter(&self) -> Option<Box<Meter>> {
-        self.ticket.as_ref()?.live().meter.take()
     }
 
     fn request_id(&self) -> Option<(&'static str, Vec<u8>)> {
@@ -417,39 +314,6 @@ impl Gateway {
         if let Some(key) = &self.flight {
             flights::end(key, self.context);
         }
-    }
-
-    fn settle(&self) {
-        let Some(meter) = self.meter() else { return };
-        let observed = meter.observed();
-        let statement = books::with(|books| match self.is_unsent() {
-            true => {
-                meter.release(books);
-                Statement::default()
-            }
-            false => meter.settle(&self.used(), &self.config, books),
-        });
-        tell_use(&statement, &observed);
-    }
-}
-
-/// Tells the access log what was used.
-fn tell_use(statement: &Statement, observed: &str) {
-    let mut told = Ok(());
-    let mut tell = |name, value: String| told = told.and_then(|()| abi::set_property(name, value.as_bytes()));
-    if let Some(provenance) = statement.provenance {
-        tell("tokens_in", statement.input.to_string());
-        tell("tokens_out", statement.output.to_string());
-        tell("usage", provenance.as_str().to_string());
-        if let Some(cost) = statement.cost {
-            tell("cost_usd", cost.to_string());
-        }
-    }
-    if !observed.is_empty() {
-        tell("limits_observed", observed.to_string());
-    }
-    if told.is_err() {
-        log::error!("Envoy refused to note what a request used");
     }
 }
 

@@ -10,9 +10,11 @@ mod callers;
 mod downstream;
 mod flights;
 mod gateway;
+mod held;
 mod live;
 mod provider;
 mod root;
+mod settle;
 mod token;
 
 pub use root::root;

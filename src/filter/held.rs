@@ -1,0 +1,77 @@
+//! Requests that are held until something else is known, and how they go on.
+
+use super::abi::{self, Buffer, Map};
+use super::callers::{self, Caller};
+use super::flights;
+use super::gateway::{Gateway, State};
+use crate::cache::Key;
+use crate::config::Consumer;
+use crate::exchange::{Call, Embedding, Service, embedding};
+use crate::time::Timestamp;
+use proxy_wasm::types::Action;
+use std::rc::Rc;
+
+impl Gateway {
+    /// The answer that it has waited for is there, or will not come.
+    pub fn go_on(&mut self) {
+        if let State::Waiting(consumer) = &self.state {
+            self.go_on_with(&Rc::clone(consumer), Embedding::Unmade);
+        }
+    }
+
+    /// What the gateway has asked itself is answered.
+    pub fn on_call_response(&mut self, is_answered: bool, size: usize) {
+        let State::Calling(consumer, _) = &self.state else { return };
+        let status = abi::header(Map::CallResponseHeaders, ":status").ok().filter(|_| is_answered);
+        let status = status.and_then(|status| std::str::from_utf8(&status).ok()?.parse().ok()).unwrap_or(503);
+        let body = abi::buffer(Buffer::CallResponseBody, 0, size).unwrap_or_default();
+        let made = embedding(status, &body);
+        if let Err(found) = &made {
+            log::warn!("no vector of a question, so it is compared with no other: {found}");
+        }
+        self.go_on_with(&Rc::clone(consumer), made.as_ref().map_or(Embedding::Unmade, Embedding::Made));
+    }
+
+    /// It was held, and goes on.
+    fn go_on_with(&mut self, consumer: &Rc<Consumer>, embedding: Embedding<'_>) {
+        // Nothing else is ever held.
+        let action = self.plan(consumer, Service::Chat, abi::ALL, false, embedding);
+        if action == Action::Continue && abi::continue_request().is_err() {
+            log::error!("Envoy refused to let a request go that was held");
+        }
+    }
+
+    /// Asks the gateway itself something on the request's behalf.
+    pub(super) fn call(&mut self, call: &Call, consumer: &Rc<Consumer>) -> Result<(), abi::Refused> {
+        let caller = Caller::new(consumer);
+        let length = call.body.len().to_string();
+        let mut headers = vec![
+            (":method", "POST"),
+            (":path", call.path),
+            (":scheme", "http"),
+            (":authority", "modelgate.internal"),
+            ("content-type", "application/json"),
+            ("content-length", &length),
+            (callers::HEADER, caller.word()),
+        ];
+        let trace = abi::header(Map::RequestHeaders, "traceparent").unwrap_or_default();
+        headers.extend(
+            std::str::from_utf8(&trace)
+                .ok()
+                .filter(|trace| !trace.is_empty())
+                .map(|trace| ("traceparent", trace)),
+        );
+        abi::call(self.config.internal_cluster().as_str(), headers, &call.body, call.timeout_ms)?;
+        self.state = State::Calling(Rc::clone(consumer), caller);
+        Ok(())
+    }
+
+    /// Others may wait for its answer.
+    pub(super) fn lead(&mut self, awaited: Option<(Key, Timestamp)>) {
+        if let Some((key, until)) = awaited
+            && flights::lead(key, self.context, until)
+        {
+            self.flight = Some(key);
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! What a request has used, when it is over: settled, and told to the access log.
+
+use super::abi;
+use super::books;
+use super::gateway::{Gateway, State};
+use super::live::{Live, Ticket};
+use crate::attempt::{Report, Spent, Stage};
+use crate::exchange::{Meter, Statement, Used, is_unsent};
+use crate::json;
+use std::rc::Rc;
+
+impl Gateway {
+    /// Settles what was reserved, for the last time.
+    pub(super) fn settle(&self) {
+        let Some(meter) = self.meter() else { return };
+        let observed = meter.observed();
+        let statement = books::with(|books| match self.is_unsent() {
+            true => {
+                meter.release(books);
+                Statement::default()
+            }
+            false => meter.settle(&self.used(), &self.config, books),
+        });
+        tell_use(&statement, &observed);
+        if let Some(ticket) = &self.ticket {
+            tell_attempts(&statement, ticket.live());
+        }
+    }
+
+    /// What each attempt has used, as far as is known.
+    fn used(&self) -> Vec<Used> {
+        let Some(ticket) = &self.ticket else { return Vec::new() };
+        // Envoy has not answered by itself.
+        let is_open = matches!(self.state, State::Forwarded);
+        if is_open && ticket.live().answered.get().is_none() {
+            return vec![Used::Unseen];
+        }
+        let spent = ticket.live().spent.borrow();
+        let last = spent.len().saturating_sub(1);
+        let used = |(at, spent): (usize, &Rc<Spent>)| match (spent.stage(), spent.report()) {
+            (Stage::Answering, Report::Whole(usage)) => Used::Reported(usage),
+            (Stage::Answering, Report::SoFar(usage)) => Used::Partly(usage, spent.said().makeup()),
+            (Stage::Answering, Report::Missing) => Used::Said(spent.said().makeup()),
+            // Nobody has answered: the client has left while the provider was at work.
+            (Stage::Asked, _) if is_open && at == last => Used::Said(spent.said().makeup()),
+            (Stage::Asked | Stage::Failed, _) => Used::Nothing,
+        };
+        spent.iter().enumerate().map(used).collect()
+    }
+
+    /// Whether Envoy had nobody to send the request to, as far as it says.
+    fn is_unsent(&self) -> bool {
+        let nobody_answered =
+            |ticket: &Ticket| ticket.live().spent.borrow().iter().all(|spent| spent.stage() == Stage::Asked);
+        matches!(self.state, State::Replaced(_))
+            && self.ticket.as_ref().is_some_and(nobody_answered)
+            && is_unsent(&abi::property("response\0code_details").unwrap_or_default())
+    }
+
+    /// What is reserved for the request, for the last time.
+    pub(super) fn meter(&self) -> Option<Box<Meter>> {
+        self.ticket.as_ref()?.live().meter.take()
+    }
+}
+
+/// Tells the access log what was used.
+fn tell_use(statement: &Statement, observed: &str) {
+    let mut told = Ok(());
+    let mut tell = |name, value: String| told = told.and_then(|()| abi::set_property(name, value.as_bytes()));
+    if let Some(provenance) = statement.provenance {
+        tell("tokens_in", statement.input.to_string());
+        tell("tokens_out", statement.output.to_string());
+        tell("usage", provenance.as_str().to_string());
+        if let Some(cost) = statement.cost {
+            tell("cost_usd", cost.to_string());
+        }
+    }
+    if !observed.is_empty() {
+        tell("limits_observed", observed.to_string());
+    }
+    if told.is_err() {
+        log::error!("Envoy refused to note what a request used");
+    }
+}
+
+/// Tells the access log what each attempt came to, where there was more than one: a list of objects, as JSON text.
+fn tell_attempts(statement: &Statement, live: &Live) {
+    let spent = live.spent.borrow();
+    if spent.len() < 2 {
+        return;
+    }
+    let mut list = Vec::new();
+    json::array(&mut list, |list| {
+        for (at, (spent, target)) in spent.iter().zip(&live.plan.targets).enumerate() {
+            list.object(|attempt| {
+                attempt.string("provider", &target.provider);
+                attempt.string("model", &target.name);
+                attempt.string("outcome", &outcome(spent));
+                let Some(item) = statement.items.iter().find(|item| item.attempt == at) else { return };
+                attempt.number("tokens_in", item.input);
+                attempt.number("tokens_out", item.output);
+                attempt.string("usage", item.provenance.as_str());
+                if let Some(cost) = item.cost {
+                    attempt.number("cost_usd", cost);
+                }
+            });
+        }
+    });
+    if abi::set_property("attempts", &list).is_err() {
+        log::error!("Envoy refused to note what attempts used");
+    }
+}
+
+/// What an attempt came to, in a word or by its error.
+fn outcome(spent: &Spent) -> String {
+    match spent.stage() {
+        Stage::Answering => "ok".to_owned(),
+        Stage::Asked => "unanswered".to_owned(),
+        Stage::Failed => spent.failure().unwrap_or_default(),
+    }
+}
