@@ -4,6 +4,7 @@ import argparse
 import contextlib
 import copy
 import dataclasses
+import hashlib
 import json
 import os
 import random
@@ -24,6 +25,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 WORKERS, CONNECTIONS = 2, 32
 CHUNKS = 64  # of a burst; a paced stream has four times as many, for its cost is that of a chunk
 PACE = 4  # milliseconds between them
+KEYS = {"one": "key-of-one", "other": "key-of-the-other"}  # of the consumers that are counted
 OPENAI, ANTHROPIC = "/v1/chat/completions", "/v1/messages"
 DEADLINE = 120  # seconds for one load; none takes nearly as long
 
@@ -138,8 +140,35 @@ def configuration(upstream, wasm):
     render.use_wasm(config, wasm)
     render.use_providers(config, document(upstream))
     render.connection_manager(config).pop("access_log")
+    without_internal(config)
     # No YAML aliases from here: an edit of one cluster or role is its own.
     return copy.deepcopy(json.loads(json.dumps(config)))
+
+
+def counted(config):
+    """Consumers with keys, limits in tokens and in requests, prices, and answers that are kept."""
+    sha256 = lambda key: hashlib.sha256(key.encode()).hexdigest()
+    more = {
+        "auth": {"anonymous": "deny"},
+        "consumers": {name: {"keys": [{"sha256": sha256(key)}]} for name, key in KEYS.items()},
+        "limits": [
+            {"name": "tokens", "per": ["consumer"], "tokens": 10**12, "window": "minute"},
+            {"name": "requests", "per": ["consumer"], "requests": 10**9, "window": "minute"},
+        ],
+        "pricing": {"default": {"input": 1, "output": 2}},
+        "cache": {"exact": {"when": "always"}, "wait": 0},
+    }
+    for role in wasm_filters(config):
+        role["typed_config"]["config"]["configuration"]["value"].update(more)
+    return config
+
+
+def without_internal(config):
+    """Nothing here is asked of the gateway by itself."""
+    config.pop("bootstrap_extensions")
+    resources = config["static_resources"]
+    resources["listeners"] = resources["listeners"][:1]
+    resources["clusters"] = render.provider_clusters(config)
 
 
 def modelgate(config):
@@ -236,10 +265,11 @@ class Bench:
             out.write(content)
         return ["--to", f"127.0.0.1:{variant.envoy.port}", "--path", path, "--body", file]
 
-    def load(self, case, variant, requests, connections=CONNECTIONS):
+    def load(self, case, variant, requests, connections=CONNECTIONS, keys=("key-of-one",)):
         """Sends the requests; Envoy's CPU time for them in microseconds, and what the clients saw."""
         command = [os.environ["LOAD"], "drive", *self.target(case, variant)]
         command += ["--requests", str(requests), "--connections", str(connections)]
+        command += [part for key in keys for part in ("--key", key)]
         before = cpu(variant.envoy.pid)
         done = subprocess.run(command, check=True, stdout=subprocess.PIPE, timeout=DEADLINE, preexec_fn=process.end_with_parent)
         spent = cpu(variant.envoy.pid) - before
@@ -274,6 +304,43 @@ def resident(pid):
     time.sleep(0.5)
     with open(f"/proc/{pid}/status", encoding="ascii") as file:
         return int(re.search(r"VmRSS:\s+(\d+) kB", file.read()).group(1))
+
+
+# ---- what is counted ------------------------------------------------------------------------------------------------
+
+
+@dataclasses.dataclass
+class Asked(Case):
+    """A request of 2 KB; asked for two choices, the upstream's answer of one is kept by nobody."""
+
+    choices: int = 1
+
+    def ask(self, variant):
+        request = json.loads(openai_body("answer", 2, False))
+        return OPENAI, body({**request, "n": self.choices})
+
+
+MISS = Asked("keys, limits and a cache miss, OpenAI, 2 KB", "answer", 2, 3000, 10, choices=2)
+HIT = Asked("an answer from the cache, OpenAI, 2 KB", "answer", 2, 3000, 60)
+
+
+def counting(bench, without, counted, rounds):
+    """Rows: what counting adds, what an answer from the cache costs, and what one consumer on all workers loses against two."""
+    added, hits, lost = [], [], []
+    for case in (MISS, HIT):
+        for variant in (without, counted):
+            bench.load(case, variant, case.requests // 10)
+    for number in range(rounds):
+        print(f"round {number + 1} of {rounds}, counted", file=sys.stderr)
+        added.append(bench.measure(MISS, counted) - bench.measure(MISS, without))
+        hits.append(bench.measure(HIT, counted))
+        took = [bench.load(MISS, counted, 2 * MISS.requests, keys=keys)[1]["seconds"] for keys in (["key-of-one"], list(KEYS.values()))]
+        lost.append(100 * (took[0] / took[1] - 1))
+    rows = [(MISS.name, added, "+{:.1f} µs", 10), (HIT.name, hits, "{:.1f} µs", 60), ("throughput of one consumer's limits against two's", lost, "{:.0f} % less", 20)]
+    for name, values, form, goal in rows:
+        values = sorted(values)
+        middle, low, high = statistics.median(values), values[len(values) // 4], values[-1 - len(values) // 4]
+        yield [name, "", "", form.format(middle), f"{form.format(low)} to {form.format(high)}", f"≤ {form.format(goal)}", "yes" if middle <= goal else "no"]
 
 
 # ---- the table ------------------------------------------------------------------------------------------------------
@@ -349,14 +416,14 @@ def main():
             for variant in variants:
                 wasm = asked.wasm if variant.name == "before" else os.environ["WASM"]
                 running.enter_context(bench.start(variant, upstream.origin, wasm))
-            report(bench, variants, asked.rounds, wanted, load_before)
+            report(bench, variants, asked.rounds, wanted, load_before, upstream)
     except process.DidNotStart as reason:
         sys.exit(f"error: {reason}")
     finally:
         shutil.rmtree(directory, ignore_errors=True)
 
 
-def report(bench, variants, rounds, wanted, load_before):
+def report(bench, variants, rounds, wanted, load_before, upstream):
     cases = [case for case in CASES if wanted(case.name)]
     for case in cases:
         for variant in variants:
@@ -372,6 +439,11 @@ def report(bench, variants, rounds, wanted, load_before):
     if memory:
         rows.append(memory_row(variants, memory))
     size = os.path.getsize(os.environ["WASM"])
+    if wanted("counted"):
+        counting_one = Variant("counted", True, counted)
+        with bench.start(counting_one, upstream.origin, os.environ["WASM"]):
+            blank = [""] * (len(variants) - 3)
+            rows += [[name, *blank, *rest] for name, *rest in counting(bench, variants[-1], counting_one, rounds)]
     rows.append(["size of modelgate.wasm", *[""] * (len(variants) - 1), f"{size / 1e6:.2f} MB", "", "≤ 1.5 MB", "yes" if size <= 1.5e6 else "no"])
     names = ["plain Envoy", "both roles idle", *[v.name for v in variants[2:]]]
     print(conditions(rounds, load_before), table(["", *names, "quartiles", "goal", "met"], rows), sep="\n\n")

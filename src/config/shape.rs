@@ -275,10 +275,20 @@ impl Shape for bool {
     }
 }
 
+/// The text of a number. Envoy's reader of YAML puts those that are not whole, and those beyond 32 bits, into a `Struct` as
+/// strings.
+fn digits(node: Node<'_>) -> Option<String> {
+    match node.value.kind() {
+        Kind::Number => String::from_utf8(node.value.raw().to_vec()).ok(),
+        Kind::String => Some(plain(node.value)),
+        _ => None,
+    }
+}
+
 impl Shape for u64 {
     fn read(node: Node<'_>, problems: &mut Problems) -> Option<Self> {
-        let digits = std::str::from_utf8(node.value.raw()).ok().filter(|_| node.value.kind() == Kind::Number);
-        let number = digits.and_then(|digits| digits.parse().ok());
+        let digits = digits(node);
+        let number = digits.as_ref().and_then(|digits| digits.parse().ok());
         match digits.filter(|digits| number.is_none() && digits.parse::<i128>().is_ok()) {
             Some(digits) => {
                 node.note(
@@ -295,11 +305,10 @@ impl Shape for u64 {
 }
 
 impl Shape for f64 {
-    /// Envoy's reader of YAML knows whole numbers only: into a `Struct` it puts all others as strings.
     fn read(node: Node<'_>, problems: &mut Problems) -> Option<Self> {
-        let in_words =
-            |value: Value<'_>| value.text()?.decode().parse().ok().filter(|number: &f64| number.is_finite());
-        node.is(problems, "a number", |value| value.f64().or_else(|| in_words(value)))
+        let number =
+            digits(node).and_then(|digits| digits.parse().ok()).filter(|number: &f64| number.is_finite());
+        node.is(problems, "a number", |_| number)
     }
 }
 

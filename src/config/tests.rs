@@ -312,6 +312,20 @@ fn a_document_of_the_wrong_shape_is_refused_where_it_is_wrong() {
     }
 }
 
+/// As Envoy's reader of YAML puts it into a `Struct`.
+#[test]
+fn a_number_beyond_32_bits_may_come_as_a_string() {
+    let limit = |tokens: Value| json!({"providers": {"openai": {}}, "limits": [{"name": "day", "tokens": tokens, "window": "day"}]});
+    for tokens in [json!(5_000_000_000_u64), json!("5000000000")] {
+        let config = parse(&limit(tokens)).unwrap();
+        assert_eq!(config.limits().groups()[0].limits[0].size, 5_000_000_000);
+    }
+    assert_eq!(
+        problems(&limit(json!("5e9"))),
+        ["limits[0].tokens: invalid type: string \"5e9\": expected a whole number"]
+    );
+}
+
 #[test]
 fn everything_of_the_wrong_shape_is_told_at_once() {
     let document = json!({

@@ -23,6 +23,14 @@ pub struct Request {
     pub to: SocketAddr,
     pub path: String,
     pub body: Bytes,
+    /// The clients' API keys, which they have in turn.
+    pub keys: Vec<String>,
+}
+
+impl Request {
+    fn key(&self, client: usize) -> &str {
+        self.keys.get(client % self.keys.len().max(1)).map_or("", String::as_str)
+    }
 }
 
 /// What came of it.
@@ -33,6 +41,7 @@ pub struct Report {
     failure: Option<String>,
     bytes: usize,
     first_bytes: Vec<Duration>,
+    took: Duration,
 }
 
 impl Report {
@@ -44,6 +53,7 @@ impl Report {
             "answered": self.answered,
             "failure": self.failure,
             "bytes": self.bytes,
+            "seconds": self.took.as_secs_f64(),
             "first_byte_us": median.as_secs_f64() * 1e6,
         })
     }
@@ -54,24 +64,30 @@ pub async fn drive(request: Request, requests: usize, connections: usize) -> Rep
     let report = Rc::new(RefCell::new(Report::default()));
     let left = Rc::new(Cell::new(requests));
     let clients = LocalSet::new();
-    for _ in 0..connections.min(requests) {
+    let begun = Instant::now();
+    for number in 0..connections.min(requests) {
         let (request, report, left) = (request.clone(), Rc::clone(&report), Rc::clone(&left));
         clients.spawn_local(async move {
-            if let Err(failure) = client(&request, &report, &left).await {
+            if let Err(failure) = client(&request, number, &report, &left).await {
                 report.borrow_mut().failure.get_or_insert(failure.to_string());
             }
         });
     }
     clients.await;
-    report.take()
+    Report { took: begun.elapsed(), ..report.take() }
 }
 
-async fn client(request: &Request, report: &RefCell<Report>, left: &Cell<usize>) -> io::Result<()> {
+async fn client(
+    request: &Request,
+    number: usize,
+    report: &RefCell<Report>,
+    left: &Cell<usize>,
+) -> io::Result<()> {
     let mut connection = connect(request.to).await?;
     while left.get() > 0 {
         left.set(left.get() - 1);
         let begun = Instant::now();
-        let mut body = send(&mut connection, request).await?;
+        let mut body = send(&mut connection, request, request.key(number)).await?;
         let (mut bytes, mut first) = (0, None);
         while let Some(frame) = body.frame().await {
             let frame = frame.map_err(io::Error::other)?;
@@ -91,9 +107,9 @@ pub async fn hold(request: Request, streams: usize) -> io::Result<()> {
     let clients = LocalSet::new();
     let opening = async {
         let mut open = Vec::with_capacity(streams);
-        for _ in 0..streams {
+        for number in 0..streams {
             let mut connection = connect(request.to).await?;
-            let mut body = send(&mut connection, &request).await?;
+            let mut body = send(&mut connection, &request, request.key(number)).await?;
             body.frame().await.transpose().map_err(io::Error::other)?;
             open.push((connection, body));
         }
@@ -111,13 +127,17 @@ async fn connect(to: SocketAddr) -> io::Result<SendRequest<Full<Bytes>>> {
     Ok(sender)
 }
 
-async fn send(connection: &mut SendRequest<Full<Bytes>>, request: &Request) -> io::Result<Incoming> {
+async fn send(
+    connection: &mut SendRequest<Full<Bytes>>,
+    request: &Request,
+    key: &str,
+) -> io::Result<Incoming> {
     let sent = hyper::Request::builder()
         .method(Method::POST)
         .uri(&request.path)
         .header(HOST, "gateway.example")
         .header(CONTENT_TYPE, "application/json")
-        .header(AUTHORIZATION, "Bearer key-of-the-client")
+        .header(AUTHORIZATION, format!("Bearer {key}"))
         .header("user-agent", "OpenAI/Python 2.8.0")
         .header("accept", "application/json")
         .header("x-stainless-lang", "python")

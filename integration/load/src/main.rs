@@ -63,11 +63,15 @@ struct Target {
     /// The file that holds the request's body.
     #[arg(long)]
     body: PathBuf,
+    /// An API key; with several, clients have them in turn.
+    #[arg(long = "key", default_value = "key-of-the-client")]
+    keys: Vec<String>,
 }
 
 impl Target {
     fn request(&self) -> io::Result<client::Request> {
-        Ok(client::Request { to: self.to, path: self.path.clone(), body: std::fs::read(&self.body)?.into() })
+        let (path, keys) = (self.path.clone(), self.keys.clone());
+        Ok(client::Request { to: self.to, path, body: std::fs::read(&self.body)?.into(), keys })
     }
 }
 
