@@ -147,7 +147,7 @@ fn admission_of_a_stranger(bencher: Bencher<'_, '_>) {
 fn expectation_and_lesson(bencher: Bencher<'_, '_>) {
     let (store, now) = (Memory::default(), Timestamp::from_millis(NOW));
     bencher.bench_local(|| {
-        let expected = learn::expected(&store, black_box("acme"), "gpt", 900, 1_024, None);
+        let expected = learn::expected(&store, black_box("acme"), "gpt", 900, 1_024, None).tokens;
         learn::learn(&store, "acme", "gpt", 300, now).map(|()| expected)
     });
 }

@@ -12,6 +12,7 @@ use crate::embeddings;
 use crate::error::ApiError;
 use crate::estimate::{Calibration, Family, Makeup};
 use crate::money::NanoUsd;
+use crate::quota::learn::Expected;
 use crate::quota::{self, Actual, Ask, HolderId, Refusal, Reservation, Unsettled};
 use crate::store::{Store, update};
 use crate::time::Timestamp;
@@ -24,6 +25,10 @@ const SURE: u16 = 900;
 const LEAST_MORE: u64 = 32;
 /// Nothing is lost but one lesson among many.
 const ATTEMPTS: u32 = 4;
+/// After so many reports of a model its way to count is known,
+const ENOUGH: u32 = 256;
+/// and it is learned from one request in so many, by the millisecond that they come in.
+const RARELY: u64 = 8;
 
 /// Where it is counted.
 #[derive(Clone, Copy)]
@@ -63,8 +68,8 @@ impl Asked<'_> {
     }
 
     /// How long the answers will be, all choices together.
-    fn expected_output(self, model: &Model, consumer: &Consumer, store: &dyn Store) -> u64 {
-        let Self::Chat(request) = self else { return 0 };
+    fn expected_output(self, model: &Model, consumer: &Consumer, store: &dyn Store) -> Expected {
+        let Self::Chat(request) = self else { return Expected { tokens: 0, is_known: true } };
         let most = request.max_tokens.or(model.max_output_tokens);
         let most = most.map(|most| most.saturating_mul(request.n));
         let prior = quota::learn::prior(model.max_output_tokens);
@@ -85,6 +90,16 @@ pub struct Meter {
     images: u64,
     /// Where a limit may end a stream: what watches over it.
     watch: Option<Watch>,
+    learns: Learns,
+}
+
+/// Of what its usage is a lesson, if a provider reports it.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Learns {
+    /// How the model counts prompts.
+    input: bool,
+    /// How long its answers to this consumer are.
+    output: bool,
 }
 
 /// Watches that a stream does not outgrow what is reserved for it.
@@ -175,9 +190,17 @@ impl Meter {
             now: books.now,
             holder: (books.holder)(),
         };
+        let mut learns = Learns::default();
         if config.has_limits() {
-            ask.input = calibration(first, family, books.store).tokens(&makeup);
-            ask.output = asked.expected_output(first, consumer, books.store);
+            let counts = calibration(first, family, books.store);
+            let expected = asked.expected_output(first, consumer, books.store);
+            (ask.input, ask.output) = (counts.tokens(&makeup), expected.tokens);
+            // Who knows enough learns from one answer in some.
+            let now_and_then = books.now.millis() % RARELY == 0;
+            learns = Learns {
+                input: counts.seen() < ENOUGH || now_and_then,
+                output: !expected.is_known || now_and_then,
+            };
             ask.cost =
                 price.map_or(NanoUsd::ZERO, |price| cost::expected(&price, ask.input, ask.output, images));
             if let Some(limit) = quota::in_money(config.limits(), &ask)
@@ -205,6 +228,7 @@ impl Meter {
                     output,
                     images,
                     watch,
+                    learns,
                 })))
             }
             Err(refusal) => Err(refused(*refusal, books)),
@@ -289,7 +313,7 @@ impl Meter {
         let mut statement = Statement { cost: Some(NanoUsd::ZERO), ..Statement::default() };
         for (attempt, (used, model)) in used.iter().zip(&self.models).enumerate() {
             let Some((usage, provenance)) = self.usage(used, model, books.store) else { continue };
-            if let (Used::Reported(usage), true) = (used, config.has_limits()) {
+            if let Used::Reported(usage) = used {
                 self.learn(model, usage, books);
             }
             let Usage { prompt: input, completion: output, .. } = usage;
@@ -329,7 +353,12 @@ impl Meter {
         let (Books { store, now, .. }, family) = (books, family(model));
         let consumer = self.consumer.name.as_str();
         // A lesson that could not be written is one of many.
-        let _ = quota::learn::learn(store, consumer, model.name.as_str(), usage.completion, now);
+        if self.learns.output {
+            let _ = quota::learn::learn(store, consumer, model.name.as_str(), usage.completion, now);
+        }
+        if !self.learns.input {
+            return;
+        }
         let _ = update(store, &calibration_key(model, family), ATTEMPTS, |old| {
             let mut calibration = Calibration::read(old.unwrap_or_default(), family);
             calibration.learn(&self.makeup, usage.prompt);

@@ -269,14 +269,11 @@ impl Gateway {
 
     pub fn on_response_headers(&mut self, ends: bool) -> Action {
         if self.is_answered() {
-            let Some(ticket) = &self.ticket else { return Action::Continue };
-            let Live { meter, caching, .. } = ticket.live();
-            let standing = meter.borrow().as_ref().map(|meter| meter.standing()).unwrap_or_default();
-            for (name, value) in standing {
+            // An attempt that has let its answer go has said all of it.
+            let live = self.ticket.as_ref().map(Ticket::live);
+            let untold = live.filter(|live| live.answered.get() != Some(true));
+            for (name, value) in untold.into_iter().flat_map(Live::headers) {
                 set_response_header(name, value.as_bytes());
-            }
-            if let Some(caching) = caching {
-                set_response_header("x-modelgate-cache", caching.status.as_str().as_bytes());
             }
             return Action::Continue;
         }

@@ -66,6 +66,13 @@ impl Ticket {
 }
 
 impl Live {
+    /// What its client is told in headers: how its limits stand, and what the cache did.
+    pub fn headers(&self) -> impl Iterator<Item = (&'static str, String)> {
+        let standing = self.meter.borrow().as_ref().map(|meter| meter.standing()).unwrap_or_default();
+        let cache = self.caching.as_ref().map(|caching| caching.status.as_str().to_owned());
+        standing.into_iter().chain(cache.map(|status| ("x-modelgate-cache", status)))
+    }
+
     /// How its answer is kept, if it is.
     pub fn keep(&self) -> Option<&Keep> {
         self.caching.as_ref()?.keep.as_deref()

@@ -85,7 +85,13 @@ impl Provider {
         Action::Pause
     }
 
-    fn release(&mut self, release: &Release) {
+    fn release(&mut self, mut release: Release) {
+        let is_last = release.outcome != Outcome::Retry;
+        if let Some(live) = self.live.as_ref().filter(|_| is_last) {
+            release
+                .headers
+                .extend(live.headers().map(|(name, value)| (name.into(), value.into_bytes().into())));
+        }
         if abi::replace_headers(Map::ResponseHeaders, &release.headers).is_err() {
             log::error!("Envoy refused the headers of an answer");
         }
@@ -95,7 +101,6 @@ impl Provider {
         if release.outcome != Outcome::Answer {
             self.recording = None;
         }
-        let is_last = release.outcome != Outcome::Retry;
         if let Some(live) = &self.live {
             live.answered.set(Some(is_last));
         }
@@ -122,7 +127,7 @@ impl Provider {
         let length = |(name, _): &Header<'_>| name == "content-length";
         release.headers.retain(|header| !length(header));
         if release.outcome == Outcome::Retry {
-            self.release(&release);
+            self.release(release);
             return Action::Continue;
         }
         self.attempt = None;
@@ -263,7 +268,7 @@ impl HttpContext for Provider {
             None => Action::Pause,
             Some(release) if ends => self.release_without_body(release),
             Some(release) => {
-                self.release(&release);
+                self.release(release);
                 Action::Continue
             }
         }
@@ -277,7 +282,7 @@ impl HttpContext for Provider {
         let bytes = abi::buffer(Buffer::ResponseBody, 0, size).unwrap_or_default();
         let (release, piece) = attempt.on_response_body(&bytes, ends);
         if let Some(release) = release {
-            self.release(&release);
+            self.release(release);
         }
         let piece = self.last_words(&bytes, &piece).map_or(piece, Piece::Write);
         self.record(&bytes, &piece);
@@ -300,7 +305,7 @@ impl HttpContext for Provider {
         let action = match (release, &piece) {
             (Some(release), Piece::Write(body)) if !written => self.release_bare(release, body),
             (Some(release), _) => {
-                self.release(&release);
+                self.release(release);
                 Action::Continue
             }
             (None, _) => Action::Continue,

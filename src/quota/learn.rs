@@ -32,6 +32,15 @@ pub fn prior(max_output_tokens: Option<u64>) -> u64 {
     max_output_tokens.map_or(1_024, |most| (most / 16).clamp(256, 4_096))
 }
 
+/// How long an answer is expected to be.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Expected {
+    /// Tokens.
+    pub tokens: u64,
+    /// Whether as many answers are known as ever are at a time.
+    pub is_known: bool,
+}
+
 /// How many tokens an answer will not exceed in `per_mille` of a thousand cases, after what was learned for the subject and
 /// the model; `prior` is what was believed before, and `most` what the request allows.
 #[must_use]
@@ -42,12 +51,16 @@ pub fn expected(
     per_mille: u16,
     prior: u64,
     most: Option<u64>,
-) -> u64 {
+) -> Expected {
     let (key, owner) = keys::learned(subject, model);
     let value = store.get(&key);
     let known = value.and_then(|(value, _)| Histogram::read(&value)).filter(|known| known.owner == owner);
-    let expected = known.map_or(prior, |known| known.quantile(per_mille, prior));
-    expected.min(most.unwrap_or(u64::MAX))
+    let tokens = known.as_ref().map_or(prior, |known| known.quantile(per_mille, prior));
+    Expected {
+        tokens: tokens.min(most.unwrap_or(u64::MAX)),
+        // Half of what is full is left when it is halved.
+        is_known: known.is_some_and(|known| known.total() >= FULL / 2),
+    }
 }
 
 /// Adds an answer to what is known.
@@ -162,7 +175,7 @@ mod tests {
     }
 
     fn told(store: &Memory, subject: &str, model: &str, per_mille: u16, prior: u64) -> u64 {
-        expected(store, subject, model, per_mille, prior, None)
+        expected(store, subject, model, per_mille, prior, None).tokens
     }
 
     fn teach(store: &Memory, subject: &str, outputs: impl IntoIterator<Item = u64>) {
@@ -202,7 +215,7 @@ mod tests {
             assert!((exact..=exact * 5 / 4).contains(&told), "{per_mille}: {told}");
         }
         assert_eq!(
-            expected(&store, "acme", "gpt", 900, 1, Some(300)),
+            expected(&store, "acme", "gpt", 900, 1, Some(300)).tokens,
             300,
             "it cannot be longer than it may"
         );
