@@ -196,7 +196,7 @@ impl Meter {
             let expected = asked.expected_output(first, consumer, books.store);
             (ask.input, ask.output) = (counts.tokens(&makeup), expected.tokens);
             // Who knows enough learns from one answer in some.
-            let now_and_then = books.now.millis() % RARELY == 0;
+            let now_and_then = books.now.millis().is_multiple_of(RARELY);
             learns = Learns {
                 input: counts.seen() < ENOUGH || now_and_then,
                 output: !expected.is_known || now_and_then,
