@@ -3,11 +3,13 @@
 //! Statuses are those of Envoy: a header map that has gone on is `BadArgument` to write and empty to
 //! list, a body that is not at hand is `BadArgument` to write and empty to read.
 
-use super::world::{LocalReply, Metric, world, write_buffer};
+use super::world::{Call, LocalReply, Metric, world, write_buffer};
 use proxy_wasm::types::{LogLevel, MetricType, Status};
 use std::slice;
 
 const PLUGIN_CONFIGURATION: u32 = 7;
+const CALL_RESPONSE_BODY: u32 = 4;
+const CALL_RESPONSE_HEADERS: u32 = 6;
 /// proxy-wasm's `Unimplemented`, for what this host does not offer.
 const UNIMPLEMENTED: u32 = 12;
 
@@ -97,7 +99,12 @@ unsafe extern "C" fn proxy_get_header_map_value(
 ) -> Status {
     let key = unsafe { text(key, key_size) };
     world(|world| {
-        let Some(map) = &world.here().maps[map as usize] else { return Status::BadArgument };
+        let here = world.here();
+        let found = match map {
+            CALL_RESPONSE_HEADERS => here.answer.as_ref().map(|(headers, _)| headers),
+            map => here.maps[map as usize].as_ref(),
+        };
+        let Some(map) = found else { return Status::BadArgument };
         match map.iter().find(|(name, _)| *name == key) {
             Some((_, value)) => unsafe { give(value, data, size) },
             None => Status::NotFound,
@@ -173,6 +180,7 @@ unsafe extern "C" fn proxy_get_buffer_bytes(
         let buffer = match buffer {
             PLUGIN_CONFIGURATION if here.configuration.is_none() => return Status::NotFound,
             PLUGIN_CONFIGURATION => here.configuration.as_ref(),
+            CALL_RESPONSE_BODY => here.answer.as_ref().map(|(_, body)| body),
             body => here.bodies[body as usize].as_ref(),
         };
         let buffer = buffer.map(Vec::as_slice).unwrap_or_default();
@@ -348,10 +356,48 @@ macro_rules! not_offered {
 }
 
 not_offered! {
-    proxy_call_foreign_function proxy_close_stream proxy_continue_stream proxy_dequeue_shared_queue
+    proxy_call_foreign_function proxy_close_stream proxy_dequeue_shared_queue
     proxy_done proxy_enqueue_shared_queue proxy_get_log_level proxy_get_status proxy_grpc_call
-    proxy_grpc_cancel proxy_grpc_close proxy_grpc_send proxy_grpc_stream proxy_http_call
+    proxy_grpc_cancel proxy_grpc_close proxy_grpc_send proxy_grpc_stream
     proxy_register_shared_queue proxy_resolve_shared_queue
+}
+
+/// Acts when the callback is over, as in Envoy.
+#[unsafe(no_mangle)]
+extern "C" fn proxy_continue_stream(_: u32) -> Status {
+    world(|world| world.here().goes_on = true);
+    Status::Ok
+}
+
+#[unsafe(no_mangle)]
+#[allow(clippy::too_many_arguments)]
+unsafe extern "C" fn proxy_http_call(
+    cluster: *const u8,
+    cluster_size: usize,
+    headers: *const u8,
+    headers_size: usize,
+    body: *const u8,
+    body_size: usize,
+    _trailers: *const u8,
+    _trailers_size: usize,
+    timeout_ms: u32,
+    token: *mut u32,
+) -> Status {
+    let call = unsafe {
+        Call {
+            token: 0,
+            context: 0,
+            cluster: text(cluster, cluster_size),
+            headers: read_pairs(bytes(headers, headers_size)),
+            body: bytes(body, body_size).to_vec(),
+            timeout_ms,
+        }
+    };
+    if call.cluster == "nowhere" {
+        return Status::BadArgument;
+    }
+    world(|world| unsafe { *token = world.call(call) });
+    Status::Ok
 }
 
 /// No tick comes by itself.

@@ -20,6 +20,8 @@ unsafe extern "C" {
     fn proxy_on_log(context: u32);
     fn proxy_on_done(context: u32) -> bool;
     fn proxy_on_delete(context: u32);
+    fn proxy_on_tick(context: u32);
+    fn proxy_on_http_call_response(context: u32, token: u32, headers: usize, size: usize, trailers: usize);
 }
 
 /// A piece of a message; the flag tells that nothing follows.
@@ -70,6 +72,12 @@ impl Plugin {
         };
         world(|world| world.enter(root).configuration = None);
         if accepted { Ok(Self(root)) } else { Err(world(|world| world.errors().join("\n"))) }
+    }
+
+    /// A second or so has gone by.
+    pub fn tick(&self) {
+        world(|world| _ = world.enter(self.0));
+        unsafe { proxy_on_tick(self.0) };
     }
 }
 
@@ -167,6 +175,40 @@ impl Filter {
                 Ok(parts)
             }
         }
+    }
+
+    /// Puts the request that is held where the VM reaches it from within other contexts' callbacks.
+    pub fn expose(&mut self) {
+        let (headers, body) = (self.request.headers.take(), self.request.body.take());
+        world(|world| {
+            let here = world.enter(self.context);
+            here.maps[0] = headers.map(|(headers, _)| headers);
+            here.bodies[0] = body;
+        });
+    }
+
+    /// What became of an exposed request: it goes on, or is answered; none if it is still held.
+    pub fn conclude(&mut self) -> Option<Result<Vec<Part>, LocalReply>> {
+        world(|world| {
+            let here = world.enter(self.context);
+            if let Some(reply) = here.reply.take() {
+                return Some(Err(reply));
+            }
+            let headers = here.maps[0].take_if(|_| here.goes_on)?;
+            let body = here.bodies[0].take().unwrap_or_default();
+            Some(Ok(vec![Part::Headers(headers, false), Part::Data(body, true)]))
+        })
+    }
+
+    /// Answers a call that was made for this stream; without headers it has failed.
+    pub fn answer(&mut self, token: u32, answer: Option<(Headers, Vec<u8>)>) {
+        let sizes = answer.as_ref().map_or((0, 0), |(headers, body)| (headers.len(), body.len()));
+        world(|world| {
+            world.calls.retain(|call| call.token != token);
+            world.enter(self.context).answer = answer;
+        });
+        unsafe { proxy_on_http_call_response(self.context, token, sizes.0, sizes.1, 0) };
+        world(|world| world.enter(self.context).answer = None);
     }
 
     /// Calls the VM, with what it may reach; tells whether it pauses.

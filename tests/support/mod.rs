@@ -18,11 +18,11 @@ mod envoy;
 mod provider;
 mod world;
 
-pub use chain::{Filter, Part};
+pub use chain::{Filter, Part, Plugin, Way};
 pub use client::{Answer, Ending, Request};
 pub use envoy::{Envoy, Sent};
 pub use provider::{End, Response};
-pub use world::{Headers, header, world};
+pub use world::{Call, FilterState, Headers, LocalReply, header, world};
 
 /// Two models of two providers that speak the canonical dialect, a third with a longer name, and routes over them.
 pub const CONFIG: &str = r#"{

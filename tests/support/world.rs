@@ -42,6 +42,21 @@ pub struct Context {
     pub filter_state: FilterState,
     /// Set by the filter, sent by Envoy after the callback.
     pub reply: Option<LocalReply>,
+    /// Set by the filter: a request that it had paused goes on, after the callback.
+    pub goes_on: bool,
+    /// The answer to a call, while the filter is told of it.
+    pub answer: Option<(Headers, Vec<u8>)>,
+}
+
+/// What the filter asks a cluster.
+#[derive(Clone, Debug)]
+pub struct Call {
+    pub token: u32,
+    pub context: u32,
+    pub cluster: String,
+    pub headers: Headers,
+    pub body: Vec<u8>,
+    pub timeout_ms: u32,
 }
 
 /// A metric: its kind and what was counted, set or recorded.
@@ -59,6 +74,9 @@ pub struct World {
     pub now: u64,
     pub log: Vec<(LogLevel, String)>,
     pub metrics: Vec<Metric>,
+    /// Calls that are not answered yet.
+    pub calls: Vec<Call>,
+    last_call: u32,
     /// Before so many of the next writes to shared data another worker writes the same value first.
     pub contention: u32,
     shared: HashMap<String, (Vec<u8>, u32)>,
@@ -82,6 +100,7 @@ impl World {
         *self = Self {
             now: 1_700_000_000_000_000_000,
             last_context: self.last_context,
+            last_call: self.last_call,
             contexts: std::mem::take(&mut self.contexts),
             ..Self::default()
         };
@@ -102,6 +121,14 @@ impl World {
     pub fn enter(&mut self, context: u32) -> &mut Context {
         self.current = context;
         self.here()
+    }
+
+    /// Notes a call, and numbers it.
+    pub fn call(&mut self, call: Call) -> u32 {
+        self.last_call += 1;
+        let (token, context) = (self.last_call, self.current);
+        self.calls.push(Call { token, context, ..call });
+        token
     }
 
     /// The context the VM acts for.
