@@ -504,3 +504,33 @@ def test_what_is_counted_survives_a_change_of_the_configuration(start_gateway, o
     used = sum(request.usage["prompt"] + request.usage["completion"] for request in own_lane.received())
     assert left(ask_anew("untouchable").headers) == {"more": 9, "slot": 1, "requests": 3, "tokens": 9_000 - used, "untouchable": 1}
     assert [ask_anew().status_code for _ in range(4)] == [200, 200, 200, 429]
+
+
+PROSE = "The old harbour lies quiet in the morning; only the gulls and a few fishermen are awake, and the fog hides the hills. "
+CODE = "def area(width, height):\n    if width < 0 or height < 0:\n        raise ValueError(f'negative: {width}x{height}')\n    return width * height\n\n"
+RECORD = '{"id": 48213, "name": "Ada Lovelace", "tags": ["maths", "engine"], "born": "1815-12-10", "active": false},\n'
+CHINESE = "旧港的清晨很安静，只有海鸥和几个渔夫醒着，雾气遮住了远处的山丘。"
+
+
+def test_the_estimate_learns_how_the_model_counts(start_gateway, own_lane):
+    """What is reserved for prompts of each kind, after fifty requests, is within a tenth of what the model then says they had."""
+    size = 10**9
+    limits = [{"name": "prompts", "per": ["consumer"], "input_tokens": size, "window": "day"}]
+    gateway = start_gateway(document(own_lane, limits, consumers=consumers("learner")), concurrency=2)
+    used, errors = 0, {}
+    kinds = {"prose": PROSE, "code": CODE, "JSON": RECORD, "Chinese": CHINESE}
+    for number in range(50 + 8 * len(kinds)):
+        kind, text = list(kinds.items())[number % len(kinds)]
+        answer = gateway.post({"model": "m", "messages": user(text * (2 + number % 7))}, headers=bearer("learner"))
+        reserved = size - used - left(answer.headers)["prompts"]
+        prompt = answer.json()["usage"]["prompt_tokens"]
+        used += prompt
+        if number >= 50:
+            errors.setdefault(kind, []).append(abs(reserved / prompt - 1))
+        settled = lambda: size - left_for(gateway, "learner")["prompts"] == used
+        deadline = time.monotonic() + 5
+        while not settled():
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+    means = {kind: sum(found) / len(found) for kind, found in errors.items()}
+    assert set(means) == set(kinds) and all(mean <= 0.1 for mean in means.values()), means
