@@ -118,6 +118,33 @@ fn a_model_that_the_catalog_has_under_two_names_costs_what_is_said_of_the_name_a
 }
 
 #[test]
+fn a_stream_tells_its_cost_with_its_usage_and_the_log_each_attempt_of_several() {
+    let mut envoy = envoy(&json!([{"name": "budget", "usd": 100, "window": "month"}]));
+    let answer = ask(&mut envoy, "dear", r#","stream":true,"stream_options":{"include_usage":true}"#);
+    assert!(answer.text().contains(r#""x_modelgate":{"cost_usd":0.021}"#), "{}", answer.text());
+    let answer = ask(&mut envoy, "dear", r#","stream":true"#);
+    assert!(!answer.text().contains("x_modelgate"), "{}", answer.text());
+    assert_eq!(envoy.logged("attempts"), "", "one attempt is all of the line");
+    envoy.script("a", |_| Response::error(500, "the provider fails"));
+    ask(&mut envoy, "smart", "");
+    let attempts: Value = serde_json::from_str(&envoy.logged("attempts")).unwrap();
+    assert_eq!(attempts[0], json!({"provider": "a", "model": "dear", "outcome": "500"}));
+    assert_eq!(
+        (&attempts[1]["outcome"], attempts[1]["cost_usd"].to_string()),
+        (&json!("ok"), envoy.logged("cost_usd"))
+    );
+}
+
+#[test]
+fn what_envoy_says_by_itself_tells_how_the_limits_stand_too() {
+    let mut envoy = envoy(&json!([{"name": "rpm", "requests": 5, "window": "minute"}]));
+    envoy.script("a", |_| Response::unreachable());
+    let answer = ask(&mut envoy, "dear", "");
+    assert_eq!((answer.status, answer.header("x-ratelimit-remaining-requests")), (503, "4"));
+    assert_eq!(answer.header("x-modelgate-attempts"), "");
+}
+
+#[test]
 fn what_failed_is_given_back() {
     let limits =
         json!([{"name": "tokens", "tokens": 1_000, "window": "day"}, {"name": "slots", "concurrent": 1}]);

@@ -268,13 +268,16 @@ impl Gateway {
     }
 
     pub fn on_response_headers(&mut self, ends: bool) -> Action {
-        if self.is_answered() {
-            // An attempt that has let its answer go has said all of it.
-            let live = self.ticket.as_ref().map(Ticket::live);
-            let untold = live.filter(|live| live.answered.get() != Some(true));
-            for (name, value) in untold.into_iter().flat_map(Live::headers) {
-                set_response_header(name, value.as_bytes());
-            }
+        // An attempt that has let its answer go has said all of it.
+        let live = self.ticket.as_ref().map(Ticket::live);
+        let untold = live.filter(|live| live.answered.get() != Some(true));
+        let answered = self.is_answered();
+        // What Envoy says by itself has nothing of a cache.
+        let cached = untold.filter(|_| answered).and_then(Live::cached);
+        for (name, value) in untold.map(Live::standing).into_iter().flatten().chain(cached) {
+            set_response_header(name, value.as_bytes());
+        }
+        if answered {
             return Action::Continue;
         }
         let status = abi::header(Map::ResponseHeaders, ":status").ok();

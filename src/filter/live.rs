@@ -66,11 +66,15 @@ impl Ticket {
 }
 
 impl Live {
-    /// What its client is told in headers: how its limits stand, and what the cache did.
-    pub fn headers(&self) -> impl Iterator<Item = (&'static str, String)> {
-        let standing = self.meter.borrow().as_ref().map(|meter| meter.standing()).unwrap_or_default();
-        let cache = self.caching.as_ref().map(|caching| caching.status.as_str().to_owned());
-        standing.into_iter().chain(cache.map(|status| ("x-modelgate-cache", status)))
+    /// How the limits stand that concern it, for its answer's headers.
+    pub fn standing(&self) -> Vec<(&'static str, String)> {
+        self.meter.borrow().as_ref().map(|meter| meter.standing()).unwrap_or_default()
+    }
+
+    /// What the cache did for it, for its answer's headers.
+    pub fn cached(&self) -> Option<(&'static str, String)> {
+        let status = self.caching.as_ref()?.status;
+        Some(("x-modelgate-cache", status.as_str().to_owned()))
     }
 
     /// How its answer is kept, if it is.

@@ -88,9 +88,12 @@ impl Provider {
     fn release(&mut self, mut release: Release) {
         let is_last = release.outcome != Outcome::Retry;
         if let Some(live) = self.live.as_ref().filter(|_| is_last) {
-            release
-                .headers
-                .extend(live.headers().map(|(name, value)| (name.into(), value.into_bytes().into())));
+            release.headers.extend(
+                live.standing()
+                    .into_iter()
+                    .chain(live.cached())
+                    .map(|(name, value)| (name.into(), value.into_bytes().into())),
+            );
         }
         if abi::replace_headers(Map::ResponseHeaders, &release.headers).is_err() {
             log::error!("Envoy refused the headers of an answer");
