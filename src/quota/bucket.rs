@@ -2,9 +2,10 @@
 //! request used more or less than that is settled when it is known. The level may be negative: that much is owed.
 //!
 //! What was reserved and not used is given back as far as it would still be there: had it never been taken out, the bucket might
-//! have been full since, and have flown over. How high it stood since is known to an eighth of it, and never taken for
-//! lower. So in any stretch of time the requests admitted use no more than what the bucket holds and what flows in
-//! meanwhile, and where the bucket is in demand, and so far from full, nothing is withheld.
+//! have been full since, and have flown over. So it remembers how high it stood: its peaks, each lower than the one before it,
+//! and with what was given back meanwhile added, for that too would have been there. Of more than eight peaks two are taken for
+//! one, never for lower. So in any stretch of time the requests admitted use no more than what the bucket holds and what
+//! flows in meanwhile, and where the bucket is in demand, and so far from full, nothing is withheld.
 //!
 //! All in whole numbers. A token has 60 000 parts, and with a size of N tokens a minute, N parts flow in each millisecond.
 
@@ -21,26 +22,34 @@ pub(super) struct Bucket {
     level: i64,
     /// When that was the level.
     as_of: Timestamp,
-    /// When it was full for the last time.
-    full: Timestamp,
-    /// How much has flown in since.
-    flown: i64,
+    /// When it was begun, full.
+    began: Timestamp,
     /// Counts the times that its level was looked at.
     step: u64,
-    /// For each eighth of what it holds, the last step in which it held as much.
-    held: [u64; EIGHTHS],
+    /// How high it stood: the later the lower, and nothing after those.
+    peaks: [Peak; PEAKS],
 }
 
-const EIGHTHS: usize = 8;
+const PEAKS: usize = 8;
+
+/// In this step the level was this high, and since then it has not been.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Peak {
+    step: u64,
+    level: i64,
+}
+
+impl Peak {
+    /// Lower than any.
+    const NONE: Self = Self { step: 0, level: i64::MIN };
+}
 
 /// What is known of a reservation when it is made.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Mark {
-    /// When the bucket had been full.
-    full: Timestamp,
-    /// The level after it, less what had flown in.
-    base: i64,
-    /// When that was.
+    /// When the bucket was begun.
+    began: Timestamp,
+    /// In which step it was.
     step: u64,
 }
 
@@ -63,10 +72,9 @@ impl Bucket {
             rule: Rule::default(),
             level: i64::MAX,
             as_of: now,
-            full: now,
-            flown: 0,
+            began: now,
             step: 0,
-            held: [0; EIGHTHS],
+            peaks: [Peak::NONE; PEAKS],
         }
     }
 
@@ -75,30 +83,46 @@ impl Bucket {
         let rate = i64::try_from(per_minute).unwrap_or(i64::MAX);
         self.rule = Rule { rate, capacity: parts(burst) };
         let elapsed = i64::try_from(now.since(self.as_of)).unwrap_or(i64::MAX);
-        let flown = elapsed.saturating_mul(rate);
-        self.level = self.level.saturating_add(flown);
-        self.flown = self.flown.saturating_add(flown);
+        self.level = self.level.saturating_add(elapsed.saturating_mul(rate));
         self.as_of = now;
-        if self.level >= self.rule.capacity {
-            (self.level, self.full, self.flown) = (self.rule.capacity, now, 0);
-        }
-        self.look();
-    }
-
-    /// Remembers how high the level is.
-    fn look(&mut self) {
         self.step = self.step.saturating_add(1);
-        let eighth = self.eighth();
-        for (below, held) in (0_i64..).zip(&mut self.held) {
-            if self.level >= below.saturating_mul(eighth) {
-                *held = self.step;
-            }
+        if self.level >= self.rule.capacity {
+            self.level = self.rule.capacity;
+            // It has flown over, also if it is given more room later.
+            self.remember(Peak { step: self.step, level: i64::MAX });
+        } else {
+            self.remember(Peak { step: self.step, level: self.level });
         }
     }
 
-    /// No remainder is left: a token's parts can be divided by eight.
-    fn eighth(&self) -> i64 {
-        self.rule.capacity / EIGHTHS as i64
+    /// Adds a peak in the place of those that are no higher.
+    fn remember(&mut self, new: Peak) {
+        let mut higher = self.peaks.iter().filter(|peak| peak.level > new.level).count();
+        if higher == PEAKS {
+            self.join();
+            higher = PEAKS - 1;
+        }
+        let peaks = self.peaks.iter_mut().skip(higher);
+        let new = std::iter::once(new).chain(std::iter::repeat(Peak::NONE));
+        peaks.zip(new).for_each(|(peak, new)| *peak = new);
+    }
+
+    /// Takes two peaks for one: those that differ least.
+    fn join(&mut self) {
+        let differ = |pair: &[Peak]| match pair {
+            [first, second] => first.level.saturating_sub(second.level),
+            _ => i64::MAX,
+        };
+        let pairs = self.peaks.windows(2).enumerate();
+        let least = pairs.min_by_key(|(_, pair)| differ(pair)).map_or(0, |(first, _)| first);
+        let steps = self.peaks.map(|peak| peak.step);
+        if let Some((first, step)) = self.peaks.get_mut(least).zip(steps.get(least + 1)) {
+            // As high as the first was until the second: a request between them gets less back, and none more.
+            first.step = *step;
+        }
+        let after = self.peaks;
+        let after = after.iter().skip(least + 2).copied().chain([Peak::NONE]);
+        self.peaks.iter_mut().skip(least + 1).zip(after).for_each(|(peak, next)| *peak = next);
     }
 
     /// Whether so many can be taken out, or when they can.
@@ -113,26 +137,26 @@ impl Bucket {
     /// Takes so many out, if need be more than there are.
     pub fn take(&mut self, tokens: u64) -> Mark {
         self.level = self.level.saturating_sub(parts(tokens));
-        Mark { full: self.full, base: self.level.saturating_sub(self.flown), step: self.step }
+        Mark { began: self.began, step: self.step }
     }
 
     /// Puts so many of a reservation back, as far as they would still be there.
     pub fn give_back(&mut self, tokens: u64, mark: Mark) {
-        // If it has been full since, it would have been without the reservation too.
-        if mark.full == self.full {
-            let room = self.rule.capacity.saturating_sub(self.highest_since(mark)).max(0);
-            self.level = self.level.saturating_add(parts(tokens).min(room)).min(self.rule.capacity);
-            self.look();
+        // One that was begun since was full.
+        if mark.began != self.began {
+            return;
         }
-    }
-
-    /// The level has not been higher than this since the reservation.
-    fn highest_since(&self, mark: Mark) -> i64 {
-        let undisturbed = mark.base.saturating_add(self.flown);
-        let seen = (1..).zip(&self.held).filter(|(_, step)| **step > mark.step);
-        let seen =
-            seen.map(|(eighths, _): (i64, _)| eighths.saturating_mul(self.eighth())).max().unwrap_or(0);
-        undisturbed.min(seen)
+        let since = |peak: &Peak| peak.step > mark.step;
+        let highest = self.peaks.iter().find(|peak| since(peak)).map_or(self.level, |peak| peak.level);
+        let room = self.rule.capacity.saturating_sub(highest).max(0);
+        let back = parts(tokens).min(room);
+        self.level = self.level.saturating_add(back).min(self.rule.capacity);
+        for mut peak in std::mem::replace(&mut self.peaks, [Peak::NONE; PEAKS]) {
+            if since(&peak) {
+                peak.level = peak.level.saturating_add(back);
+            }
+            self.remember(peak);
+        }
     }
 
     /// Whole tokens that can be taken out now.
@@ -160,20 +184,21 @@ impl Bucket {
     pub fn write(&self, out: &mut Vec<u8>) {
         out.extend(self.level.to_le_bytes());
         out.extend(self.as_of.millis().to_le_bytes());
-        out.extend(self.full.millis().to_le_bytes());
-        out.extend(self.flown.to_le_bytes());
+        out.extend(self.began.millis().to_le_bytes());
         out.extend(self.step.to_le_bytes());
-        self.held.iter().for_each(|step| out.extend(step.to_le_bytes()));
+        for peak in self.peaks {
+            out.extend(peak.step.to_le_bytes());
+            out.extend(peak.level.to_le_bytes());
+        }
     }
 
     pub fn read(from: &mut Reader<'_>) -> Option<Self> {
         let (level, as_of) = (from.i64()?, Timestamp::from_millis(from.u64()?));
-        let (full, flown) = (Timestamp::from_millis(from.u64()?), from.i64()?);
-        let mut bucket =
-            Self { rule: Rule::default(), level, as_of, full, flown, step: from.u64()?, held: [0; EIGHTHS] };
-        for step in &mut bucket.held {
-            *step = from.u64()?;
+        let (began, step) = (Timestamp::from_millis(from.u64()?), from.u64()?);
+        let mut peaks = [Peak::NONE; PEAKS];
+        for peak in &mut peaks {
+            *peak = Peak { step: from.u64()?, level: from.i64()? };
         }
-        Some(bucket)
+        Some(Self { rule: Rule::default(), level, as_of, began, step, peaks })
     }
 }

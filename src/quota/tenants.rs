@@ -30,7 +30,7 @@ impl Tenant {
 /// How many have a place of their own in a value.
 const PLACES: usize = 4;
 /// The form of a value, its first byte.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// A value of the store, opened at one tenant's place.
 pub(super) struct Opened<'a> {

@@ -259,6 +259,32 @@ fn a_bucket_gets_nothing_back_that_would_have_flown_over() {
 }
 
 #[test]
+fn what_would_have_flown_over_is_given_back_to_no_second_one_either() {
+    // Two took all, and ten seconds later a third took what had flown in; without the first two it had been full by then.
+    let worker = Worker::new(&json!([{"name": "a", "tokens": 600, "burst": 200, "window": "minute"}]));
+    let store = Memory::default();
+    let [first, second] = [(); 2].map(|()| worker.admit(&store, at(0)).unwrap());
+    std::mem::forget(worker.admit(&store, at(10_000)).unwrap());
+    release(&store, first, at(10_000)).unwrap();
+    assert_eq!(worker.left(&store, at(10_000)), 100);
+    release(&store, second, at(10_000)).unwrap();
+    assert_eq!(worker.left(&store, at(10_000)), 100);
+}
+
+#[test]
+fn a_bucket_that_was_begun_anew_gets_nothing_back_of_what_was_taken_before() {
+    let worker = Worker::new(&json!([{"name": "a", "tokens": 600, "burst": 200, "window": "minute"}]));
+    let store = Memory::default();
+    let late = worker.admit(&store, at(0)).unwrap();
+    // Full again since ten seconds, and so forgotten.
+    let settled = [30_000, 30_000].map(|then| worker.admit(&store, at(then)).unwrap());
+    release(&store, late, at(30_000)).unwrap();
+    assert_eq!(worker.left(&store, at(30_000)), 0);
+    settled.into_iter().for_each(|reservation| release(&store, reservation, at(30_000)).unwrap());
+    assert_eq!(worker.left(&store, at(30_000)), 200);
+}
+
+#[test]
 fn a_busy_bucket_gets_back_what_was_not_used_however_late() {
     let worker = Worker::new(&json!([{"name": "a", "tokens": 600, "window": "minute"}]));
     let store = Memory::default();

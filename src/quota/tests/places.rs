@@ -293,7 +293,7 @@ fn a_value_of_another_form_is_one_in_which_nothing_was_counted() {
     std::mem::forget(worker.admit(&good, at(0)).unwrap());
     let (value, _) = good.get("quota").unwrap();
     let mut newer = value.clone();
-    newer[0] = 2;
+    newer[0] += 1;
     let cut = (0..value.len()).map(|end| value[..end].to_vec());
     for bytes in
         cut.chain([newer, vec![0xFF; 300], vec![1; 300], b"{}".to_vec(), [value.clone(), vec![0]].concat()])
