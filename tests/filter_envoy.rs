@@ -3,10 +3,8 @@
 
 mod support;
 
-use proxy_wasm::hostcalls;
-use proxy_wasm::types::{MetricType, Status};
 use serde_json::json;
-use support::{CONFIG, Envoy, Request, Response, chat, completion, world};
+use support::{CONFIG, Envoy, Request, Response, Status, chat, completion, world};
 
 #[test]
 fn what_envoy_says_by_itself_is_said_in_openais_form() {
@@ -85,41 +83,18 @@ fn a_configuration_that_is_wrong_is_refused_and_says_where() {
 #[test]
 fn shared_data_is_written_by_whoever_saw_the_last_version() {
     Envoy::new(CONFIG);
-    let read = || hostcalls::get_shared_data("k").unwrap();
-    assert_eq!(read(), (None, None));
-    hostcalls::set_shared_data("k", Some(b"1"), Some(u32::MAX))
-        .expect("any version writes what is not there");
-    let (value, version) = read();
-    assert_eq!(value.as_deref(), Some(b"1".as_slice()));
-    assert_eq!(hostcalls::set_shared_data("k", Some(b"2"), Some(u32::MAX)), Err(Status::CasMismatch));
-    hostcalls::set_shared_data("k", Some(b"2"), version).expect("the last version");
-    assert_eq!(hostcalls::set_shared_data("k", Some(b"3"), version), Err(Status::CasMismatch));
-    hostcalls::set_shared_data("k", Some(b"4"), None).expect("no version is any version");
+    let read = || world(|world| world.shared("k").map(|(value, version)| (value.to_vec(), version)));
+    let write = |value: &[u8], version| world(|world| world.share("k", value, version));
+    assert_eq!(read(), None);
+    assert_eq!(write(b"1", u32::MAX), Status::Ok, "any version writes what is not there");
+    let (value, version) = read().unwrap();
+    assert_eq!(value, b"1");
+    assert_eq!(write(b"2", u32::MAX), Status::CasMismatch);
+    assert_eq!(write(b"2", version), Status::Ok, "the last version");
+    assert_eq!(write(b"3", version), Status::CasMismatch);
+    assert_eq!(write(b"4", 0), Status::Ok, "no version is any version");
     world(|world| world.contention = 1);
-    let (_, version) = read();
-    assert_eq!(
-        hostcalls::set_shared_data("k", Some(b"5"), version),
-        Err(Status::CasMismatch),
-        "another worker was first"
-    );
-    assert_eq!(read().0.as_deref(), Some(b"4".as_slice()));
-}
-
-#[test]
-fn metrics_count_up_are_set_or_recorded() {
-    Envoy::new(CONFIG);
-    let define = |kind, name| hostcalls::define_metric(kind, name).unwrap();
-    let counter = define(MetricType::Counter, "requests");
-    hostcalls::increment_metric(counter, 3).unwrap();
-    hostcalls::increment_metric(counter, 4).unwrap();
-    assert_eq!(hostcalls::get_metric(counter), Ok(7));
-    let gauge = define(MetricType::Gauge, "open");
-    hostcalls::increment_metric(gauge, 2).unwrap();
-    hostcalls::increment_metric(gauge, -1).unwrap();
-    assert_eq!(hostcalls::get_metric(gauge), Ok(1));
-    let histogram = define(MetricType::Histogram, "milliseconds");
-    hostcalls::record_metric(histogram, 5).unwrap();
-    hostcalls::record_metric(histogram, 6).unwrap();
-    assert_eq!(world(|world| world.metrics[histogram as usize].values.clone()), [5, 6]);
-    assert_ne!(define(MetricType::Counter, "requests"), counter, "a name defined again has another number");
+    let (_, version) = read().unwrap();
+    assert_eq!(write(b"5", version), Status::CasMismatch, "another worker was first");
+    assert_eq!(read().unwrap().0, b"4");
 }

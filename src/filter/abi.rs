@@ -1,13 +1,19 @@
-//! The proxy-wasm host calls this filter makes, bytes in, `Result` out.
-//!
-//! The SDK's own wrappers panic on statuses they do not expect and on headers that are not UTF-8,
-//! either of which a client or a network can cause; here every status is a value. Specification:
-//! proxy-wasm ABI 0.2.1.
+//! The proxy-wasm host calls this filter makes, bytes in, `Result` out: every status that a client or a network can cause is
+//! a value. What the host calls is in `exports`. Specification: proxy-wasm ABI 0.2.1.
 #![allow(unsafe_code)]
 
-use proxy_wasm::hostcalls;
+use std::alloc::{Layout, alloc};
 use std::ptr::null_mut;
-use std::time::Duration;
+
+/// What the host does with what it has told of.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[repr(u32)]
+pub enum Action {
+    /// It goes on.
+    Continue = 0,
+    /// It is held.
+    Pause = 1,
+}
 
 /// The host said no; the number is its `WasmResult`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -86,6 +92,19 @@ unsafe extern "C" {
         value: *const u8,
         value_size: usize,
         version: u32,
+    ) -> u32;
+    fn proxy_log(level: u32, message: *const u8, size: usize) -> u32;
+    fn proxy_http_call(
+        cluster: *const u8,
+        cluster_size: usize,
+        headers: *const u8,
+        headers_size: usize,
+        body: *const u8,
+        body_size: usize,
+        trailers: *const u8,
+        trailers_size: usize,
+        timeout_ms: u32,
+        token: *mut u32,
     ) -> u32;
     fn proxy_set_effective_context(context: u32) -> u32;
     fn proxy_continue_stream(stream: u32) -> u32;
@@ -191,13 +210,40 @@ pub fn share(key: &str, value: &[u8], version: u32) -> Result<(), Refused> {
     done(unsafe { proxy_set_shared_data(key.as_ptr(), key.len(), value.as_ptr(), value.len(), version) })
 }
 
-/// Asks a cluster; the answer comes to this context under the number that is given back. An answer that cannot be had comes as
-/// one of Envoy's own, or without headers.
-pub fn call(cluster: &str, headers: Vec<(&str, &str)>, body: &[u8], timeout_ms: u32) -> Result<u32, Refused> {
-    // The SDK's own, because its dispatcher must know of the call.
-    let timeout = Duration::from_millis(timeout_ms.into());
-    hostcalls::dispatch_http_call(cluster, headers, Some(body), Vec::new(), timeout)
-        .map_err(|status| Refused(status as u32))
+/// Asks a cluster; the answer comes under the number that is given back. An answer that cannot be had comes as one of Envoy's
+/// own, or without headers.
+pub fn call(cluster: &str, headers: &[(&str, &str)], body: &[u8], timeout_ms: u32) -> Result<u32, Refused> {
+    let (headers, trailers) = (write_pairs(headers), write_pairs::<&str, &str>(&[]));
+    let mut token = 0;
+    // SAFETY: pointers and lengths are of live slices; the host writes one u32.
+    done(unsafe {
+        proxy_http_call(
+            cluster.as_ptr(),
+            cluster.len(),
+            headers.as_ptr(),
+            headers.len(),
+            body.as_ptr(),
+            body.len(),
+            trailers.as_ptr(),
+            trailers.len(),
+            timeout_ms,
+            &raw mut token,
+        )
+    })?;
+    Ok(token)
+}
+
+/// Writes a line into Envoy's log. There is nowhere to say that it could not be written.
+pub fn log(level: log::Level, line: &str) {
+    let level = match level {
+        log::Level::Trace => 0,
+        log::Level::Debug => 1,
+        log::Level::Info => 2,
+        log::Level::Warn => 3,
+        log::Level::Error => 4,
+    };
+    // SAFETY: pointer and length are of one live text.
+    _ = unsafe { proxy_log(level, line.as_ptr(), line.len()) };
 }
 
 /// Does what follows for this context, until it is another one's turn.
@@ -247,10 +293,16 @@ fn done(status: u32) -> Result<(), Refused> {
     if status == 0 { Ok(()) } else { Err(Refused(status)) }
 }
 
-/// Makes a call that hands over memory.
-///
-/// The host puts the bytes into memory that it asked `proxy_on_memory_allocate` for: a boxed slice
-/// of exactly that size, given up by this module, so it can be taken back as a `Vec`.
+/// Memory for what the host hands over, to be taken back by [`received`]; none if there is none left.
+pub(super) fn lend(size: usize) -> *mut u8 {
+    match Layout::array::<u8>(size) {
+        // SAFETY: it is not empty.
+        Ok(layout) if size > 0 => unsafe { alloc(layout) },
+        _ => null_mut(),
+    }
+}
+
+/// Makes a call that hands over memory, of exactly the size that was lent.
 fn received(call: impl FnOnce(*mut *mut u8, *mut usize) -> u32) -> Result<Vec<u8>, Refused> {
     let mut data: *mut u8 = null_mut();
     let mut size = 0_usize;
@@ -258,7 +310,7 @@ fn received(call: impl FnOnce(*mut *mut u8, *mut usize) -> u32) -> Result<Vec<u8
     if data.is_null() {
         return Ok(Vec::new());
     }
-    // SAFETY: as said above, an allocation of `size` bytes that nobody else owns.
+    // SAFETY: an allocation of `size` bytes by `lend`, that nobody else owns.
     Ok(unsafe { Vec::from_raw_parts(data, size, size) })
 }
 

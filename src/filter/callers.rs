@@ -4,9 +4,9 @@
 //! client: planned, limited, charged. Whom it asks for is told by a word that is in this VM's memory for as long as the call
 //! is on its way, and that nobody could guess.
 
+use super::roster::Roster;
 use crate::config::Consumer;
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::rc::Rc;
 
@@ -16,7 +16,7 @@ pub(super) const HEADER: &str = "x-modelgate-caller";
 /// A call on its way.
 pub(super) struct Caller(String);
 
-thread_local! { static CALLERS: RefCell<BTreeMap<String, Rc<Consumer>>> = RefCell::default(); }
+thread_local! { static CALLERS: RefCell<Roster<String, Rc<Consumer>>> = const { RefCell::new(Roster::new()) }; }
 
 impl Caller {
     /// A call on behalf of this consumer. What the gateway asks is the configuration's choice, so any model may be asked.
@@ -24,7 +24,7 @@ impl Caller {
         // Both are keyed hashes, of which nobody has the key.
         let random = || RandomState::new().build_hasher().finish();
         let word = format!("{:016x}{:016x}", random(), random());
-        CALLERS.with_borrow_mut(|all| all.insert(word.clone(), Rc::new(consumer.asking_for_any())));
+        CALLERS.with_borrow_mut(|all| all.add(word.clone(), Rc::new(consumer.asking_for_any())));
         Self(word)
     }
 
@@ -42,5 +42,5 @@ impl Drop for Caller {
 
 /// The consumer behind the call with this word, if there is one.
 pub(super) fn find(word: &[u8]) -> Option<Rc<Consumer>> {
-    CALLERS.with_borrow(|all| all.get(std::str::from_utf8(word).ok()?).cloned())
+    CALLERS.with_borrow(|all| all.find(&String::from_utf8(word.to_vec()).ok()?).cloned())
 }

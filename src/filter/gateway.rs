@@ -1,6 +1,6 @@
 //! The gateway role: holds a client's request until its body is there, plans it, lets it go.
 
-use super::abi::{self, Buffer, Map};
+use super::abi::{self, Action, Buffer, Map};
 use super::callers::{self, Caller};
 use super::live::{Live, Ticket};
 use super::token;
@@ -9,7 +9,6 @@ use crate::auth::{Credentials, Denied};
 use crate::cache::{Control, Key};
 use crate::config::{Config, Consumer};
 use crate::exchange::{self, Asking, Embedding, Forward, Head, Reply, Service, Step, local_reply};
-use proxy_wasm::types::Action;
 use std::cell::RefCell;
 use std::rc::{Rc, Weak};
 
@@ -69,9 +68,15 @@ const STEERING: [&str; 11] = [
 const PER_TRY_TIMEOUT: &str = "x-envoy-upstream-rq-per-try-timeout-ms";
 
 impl Gateway {
-    pub fn new(config: Rc<Config>, context: u32, itself: Weak<RefCell<Self>>) -> Self {
+    pub fn new(config: Rc<Config>, context: u32) -> Rc<RefCell<Self>> {
         let (state, control) = (State::New, Control::default());
-        Self { config, context, itself, state, control, request_id: Vec::new(), ticket: None, flight: None }
+        Rc::new_cyclic(|itself| {
+            let itself = itself.clone();
+            let request_id = Vec::new();
+            let gateway =
+                Self { config, context, itself, state, control, request_id, ticket: None, flight: None };
+            RefCell::new(gateway)
+        })
     }
 
     /// The whole body of this consumer's request is there, `size` bytes of it; `waits` if it may wait for an answer that is on

@@ -1,14 +1,14 @@
 //! Requests that are held until something else is known, and how they go on.
 
-use super::abi::{self, Buffer, Map};
+use super::abi::{self, Action, Buffer, Map};
 use super::callers::{self, Caller};
+use super::exports;
 use super::flights;
 use super::gateway::{Gateway, State};
 use crate::cache::Key;
 use crate::config::Consumer;
 use crate::exchange::{Call, Embedding, Service, embedding};
 use crate::time::Timestamp;
-use proxy_wasm::types::Action;
 use std::rc::Rc;
 
 impl Gateway {
@@ -61,7 +61,9 @@ impl Gateway {
                 .filter(|trace| !trace.is_empty())
                 .map(|trace| ("traceparent", trace)),
         );
-        abi::call(self.config.internal_cluster().as_str(), headers, &call.body, call.timeout_ms)?;
+        let cluster = self.config.internal_cluster();
+        let number = abi::call(cluster.as_str(), &headers, &call.body, call.timeout_ms)?;
+        exports::expect(number, self.context);
         self.state = State::Calling(Rc::clone(consumer), caller);
         Ok(())
     }

@@ -5,11 +5,11 @@
 //! while a new build is being rolled out, the ticket finds nothing, and everything goes by way of Envoy.
 
 use super::abi;
+use super::roster::Roster;
 use crate::attempt::Spent;
 use crate::exchange::{Caching, Keep, Meter};
 use crate::plan::Plan;
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 /// A request that was forwarded, as its gateway role and its attempts see it.
@@ -32,7 +32,7 @@ pub(super) struct Ticket {
 }
 
 thread_local! {
-    static ALL: RefCell<BTreeMap<u64, Rc<Live>>> = RefCell::default();
+    static ALL: RefCell<Roster<u64, Rc<Live>>> = const { RefCell::new(Roster::new()) };
     static LAST: Cell<u64> = const { Cell::new(0) };
 }
 
@@ -52,7 +52,7 @@ impl Ticket {
             last => last.wrapping_add(1),
         };
         LAST.set(number);
-        ALL.with_borrow_mut(|all| all.insert(number, Rc::clone(&live)));
+        ALL.with_borrow_mut(|all| all.add(number, Rc::clone(&live)));
         Self { number, live }
     }
 
@@ -91,5 +91,5 @@ impl Drop for Ticket {
 
 /// The request with this ticket, if it is under way in this VM.
 pub(super) fn find(ticket: u64) -> Option<Rc<Live>> {
-    ALL.with_borrow(|all| all.get(&ticket).cloned())
+    ALL.with_borrow(|all| all.find(&ticket).cloned())
 }

@@ -7,25 +7,16 @@
 mod abi;
 mod books;
 mod callers;
-mod downstream;
+mod exports;
 mod flights;
 mod gateway;
 mod held;
 mod live;
+mod logger;
 mod provider;
 mod root;
+mod roster;
 mod settle;
 mod token;
 
-pub use root::root;
-
-#[cfg(target_family = "wasm")]
-mod start {
-    #[global_allocator]
-    static ALLOCATOR: talc::wasm::WasmDynamicTalc = talc::wasm::new_wasm_dynamic_allocator();
-
-    proxy_wasm::main! {{
-        proxy_wasm::set_log_level(proxy_wasm::types::LogLevel::Info);
-        proxy_wasm::set_root_context(super::root);
-    }}
-}
+pub use logger::start as start_logging;

@@ -1,14 +1,12 @@
 //! The provider role: one context per upstream attempt.
 
-use super::abi::{self, Buffer, Map};
+use super::abi::{self, Action, Buffer, Map};
 use super::books;
 use super::live::{self, Live};
 use crate::attempt::{Attempt, Head, Header, Outcome, Piece, Recording, Release, broken};
 use crate::config::Config;
 use crate::error::ApiError;
 use crate::plan::{Plan, Turn};
-use proxy_wasm::traits::{Context, HttpContext};
-use proxy_wasm::types::Action;
 use std::rc::Rc;
 
 /// One attempt.
@@ -229,10 +227,9 @@ fn write_body(bytes: &[u8]) {
     }
 }
 
-impl Context for Provider {}
-
-impl HttpContext for Provider {
-    fn on_http_request_headers(&mut self, _: usize, ends: bool) -> Action {
+/// Envoy's callbacks.
+impl Provider {
+    pub fn on_request_headers(&mut self, ends: bool) -> Action {
         match self.begin() {
             Err(error) => self.refuse(error),
             Ok(attempt) if attempt.body_passes() || ends => {
@@ -243,7 +240,7 @@ impl HttpContext for Provider {
         }
     }
 
-    fn on_http_request_body(&mut self, size: usize, ends: bool) -> Action {
+    pub fn on_request_body(&mut self, size: usize, ends: bool) -> Action {
         match &self.attempt {
             None => Action::Pause,
             Some(attempt) if attempt.body_passes() => Action::Continue,
@@ -252,7 +249,7 @@ impl HttpContext for Provider {
         }
     }
 
-    fn on_http_request_trailers(&mut self, _: usize) -> Action {
+    pub fn on_request_trailers(&mut self) -> Action {
         match &self.attempt {
             None => Action::Pause,
             Some(attempt) if attempt.body_passes() => Action::Continue,
@@ -260,7 +257,7 @@ impl HttpContext for Provider {
         }
     }
 
-    fn on_http_response_headers(&mut self, _: usize, ends: bool) -> Action {
+    pub fn on_response_headers(&mut self, ends: bool) -> Action {
         let Some(attempt) = &mut self.attempt else { return Action::Continue };
         let headers = abi::headers(Map::ResponseHeaders).unwrap_or_default();
         let headers = headers.pairs();
@@ -277,7 +274,7 @@ impl HttpContext for Provider {
         }
     }
 
-    fn on_http_response_body(&mut self, size: usize, ends: bool) -> Action {
+    pub fn on_response_body(&mut self, size: usize, ends: bool) -> Action {
         let Some(attempt) = &mut self.attempt else { return Action::Continue };
         if !ends && attempt.waits(size) {
             return Action::Pause;
@@ -293,7 +290,7 @@ impl HttpContext for Provider {
     }
 
     /// Trailers are the end where no piece of the body said that it is the last.
-    fn on_http_response_trailers(&mut self, _: usize) -> Action {
+    pub fn on_response_trailers(&mut self) -> Action {
         if abi::drop_trailers(Map::ResponseTrailers).is_err() {
             log::error!("Envoy refused to drop a response's trailers");
         }

@@ -2,27 +2,22 @@
 
 use super::abi::{self, Buffer};
 use super::books;
-use super::downstream::Downstream;
+use super::exports::Context;
 use super::flights;
+use super::gateway::Gateway;
 use super::provider::Provider;
 use crate::config::Config;
-use proxy_wasm::traits::{Context, HttpContext, RootContext};
-use proxy_wasm::types::ContextType;
+use std::cell::RefCell;
 use std::rc::Rc;
 
-/// Makes the root context of a role.
-#[must_use]
-pub fn root(context: u32) -> Box<dyn RootContext> {
-    Box::new(Root { context, role: Role::default() })
-}
-
-struct Root {
+/// A role, which makes a context for each stream.
+pub(super) struct Root {
     /// Its number.
     context: u32,
-    role: Role,
+    role: RefCell<Role>,
 }
 
-#[derive(Default)]
+#[derive(Default, Clone)]
 enum Role {
     /// Nothing is configured yet, or the role is `idle`.
     #[default]
@@ -31,14 +26,13 @@ enum Role {
     Provider(Rc<Config>),
 }
 
-struct Idle;
-impl Context for Idle {}
-impl HttpContext for Idle {}
+impl Root {
+    pub fn new(context: u32) -> Self {
+        Self { context, role: RefCell::default() }
+    }
 
-impl Context for Root {}
-
-impl RootContext for Root {
-    fn on_configure(&mut self, size: usize) -> bool {
+    /// Reads the configuration, `size` bytes of it. Says whether it is one.
+    pub fn configure(&self, size: usize) -> bool {
         let role = abi::property("plugin_root_id").unwrap_or_default();
         let make = match role.as_slice() {
             b"gateway" => Role::Gateway,
@@ -53,13 +47,15 @@ impl RootContext for Root {
         let document = abi::buffer(Buffer::PluginConfiguration, 0, size).unwrap_or_default();
         match Config::parse(&document, &|name| std::env::var(name).ok()) {
             Ok(config) => {
-                if let Role::Gateway(config) = make(Rc::new(config)).remember(self) {
+                let role = make(Rc::new(config));
+                if let Role::Gateway(config) = &role {
                     config.warnings().iter().for_each(|warning| log::warn!("{warning}"));
                     if (config.has_limits() || config.has_waits()) && abi::tick_every(books::TICK).is_err() {
                         log::error!("Envoy refused to give this worker ticks");
                         return false;
                     }
                 }
+                self.role.replace(role);
                 true
             }
             Err(problems) => {
@@ -69,30 +65,23 @@ impl RootContext for Root {
         }
     }
 
-    fn on_tick(&mut self) {
-        let Role::Gateway(config) = &self.role else { return };
+    /// A second has gone by.
+    pub fn tick(&self) {
+        let Role::Gateway(config) = self.role.borrow().clone() else { return };
         if config.has_limits() {
             books::tick();
         }
         flights::tick(books::now(), self.context);
     }
 
-    fn get_type(&self) -> Option<ContextType> {
-        Some(ContextType::HttpContext)
-    }
-
-    fn create_http_context(&self, context: u32) -> Option<Box<dyn HttpContext>> {
-        Some(match &self.role {
-            Role::Idle => Box::new(Idle),
-            Role::Gateway(config) => Box::new(Downstream::new(Rc::clone(config), context)),
-            Role::Provider(config) => Box::new(Provider::new(Rc::clone(config))),
-        })
-    }
-}
-
-impl Role {
-    fn remember(self, root: &mut Root) -> &Self {
-        root.role = self;
-        &root.role
+    /// The context of a stream.
+    pub fn stream(&self, context: u32) -> Context {
+        match &*self.role.borrow() {
+            Role::Idle => Context::Idle,
+            Role::Gateway(config) => Context::Gateway(Gateway::new(Rc::clone(config), context)),
+            Role::Provider(config) => {
+                Context::Provider(Rc::new(RefCell::new(Provider::new(Rc::clone(config)))))
+            }
+        }
     }
 }

@@ -3,15 +3,12 @@
 //! Statuses are those of Envoy: a header map that has gone on is `BadArgument` to write and empty to
 //! list, a body that is not at hand is `BadArgument` to write and empty to read.
 
-use super::world::{Call, LocalReply, Metric, world, write_buffer};
-use proxy_wasm::types::{LogLevel, MetricType, Status};
+use super::world::{Call, LocalReply, Status, world, write_buffer};
 use std::slice;
 
 const PLUGIN_CONFIGURATION: u32 = 7;
 const CALL_RESPONSE_BODY: u32 = 4;
 const CALL_RESPONSE_HEADERS: u32 = 6;
-/// proxy-wasm's `Unimplemented`, for what this host does not offer.
-const UNIMPLEMENTED: u32 = 12;
 
 unsafe extern "C" {
     fn proxy_on_memory_allocate(size: usize) -> *mut u8;
@@ -71,7 +68,7 @@ fn write_pairs(pairs: &[(String, Vec<u8>)]) -> Vec<u8> {
 }
 
 #[unsafe(no_mangle)]
-unsafe extern "C" fn proxy_log(level: LogLevel, message: *const u8, size: usize) -> Status {
+unsafe extern "C" fn proxy_log(level: u32, message: *const u8, size: usize) -> Status {
     let line = String::from_utf8_lossy(unsafe { bytes(message, size) }).into_owned();
     world(|world| world.log.push((level, line)));
     Status::Ok
@@ -292,74 +289,6 @@ unsafe extern "C" fn proxy_set_shared_data(
 ) -> Status {
     let (key, value) = unsafe { (text(key, key_size), bytes(value, value_size)) };
     world(|world| world.share(&key, value, cas))
-}
-
-#[unsafe(no_mangle)]
-unsafe extern "C" fn proxy_define_metric(
-    kind: MetricType,
-    name: *const u8,
-    size: usize,
-    id: *mut u32,
-) -> Status {
-    let name = unsafe { text(name, size) };
-    world(|world| {
-        // As in Envoy, a name that is defined again gets another number.
-        unsafe { *id = world.metrics.len() as u32 };
-        world.metrics.push(Metric { name, kind, values: Vec::new() });
-    });
-    Status::Ok
-}
-
-#[unsafe(no_mangle)]
-unsafe extern "C" fn proxy_increment_metric(id: u32, offset: i64) -> Status {
-    world(|world| match world.metrics.get_mut(id as usize) {
-        None => Status::NotFound,
-        Some(Metric { kind: MetricType::Histogram, .. }) => Status::BadArgument,
-        Some(Metric { kind: MetricType::Counter, .. }) if offset <= 0 => Status::BadArgument,
-        Some(metric) => {
-            let now = metric.values.first().copied().unwrap_or(0);
-            metric.values = vec![now.saturating_add_signed(offset)];
-            Status::Ok
-        }
-    })
-}
-
-#[unsafe(no_mangle)]
-unsafe extern "C" fn proxy_record_metric(id: u32, value: u64) -> Status {
-    world(|world| match world.metrics.get_mut(id as usize) {
-        None => Status::NotFound,
-        Some(metric) => {
-            match metric.kind {
-                MetricType::Gauge => metric.values = vec![value],
-                MetricType::Histogram => metric.values.push(value),
-                _ => metric.values = vec![metric.values.first().copied().unwrap_or(0) + value],
-            }
-            Status::Ok
-        }
-    })
-}
-
-#[unsafe(no_mangle)]
-unsafe extern "C" fn proxy_get_metric(id: u32, value: *mut u64) -> Status {
-    world(|world| match world.metrics.get(id as usize) {
-        None => Status::NotFound,
-        Some(metric) if metric.kind == MetricType::Histogram => Status::BadArgument,
-        Some(metric) => {
-            unsafe { *value = metric.values.first().copied().unwrap_or(0) };
-            Status::Ok
-        }
-    })
-}
-
-macro_rules! not_offered {
-    ($($name:ident)*) => { $(#[unsafe(no_mangle)] extern "C" fn $name() -> u32 { UNIMPLEMENTED })* };
-}
-
-not_offered! {
-    proxy_call_foreign_function proxy_close_stream proxy_dequeue_shared_queue
-    proxy_done proxy_enqueue_shared_queue proxy_get_log_level proxy_get_status proxy_grpc_call
-    proxy_grpc_cancel proxy_grpc_close proxy_grpc_send proxy_grpc_stream
-    proxy_register_shared_queue proxy_resolve_shared_queue
 }
 
 /// Acts when the callback is over, as in Envoy.

@@ -4,25 +4,25 @@
 //! next callback sees whole. Headers that have gone on are out of its reach.
 
 use super::world::{Context, FilterState, Headers, LocalReply, World, header, world};
-use proxy_wasm::types::Action;
 use std::collections::BTreeMap;
-use std::sync::Once;
 
 unsafe extern "C" {
     fn proxy_on_context_create(context: u32, root: u32);
     fn proxy_on_configure(root: u32, size: usize) -> bool;
-    fn proxy_on_request_headers(context: u32, count: usize, end: bool) -> Action;
-    fn proxy_on_request_body(context: u32, size: usize, end: bool) -> Action;
-    fn proxy_on_request_trailers(context: u32, count: usize) -> Action;
-    fn proxy_on_response_headers(context: u32, count: usize, end: bool) -> Action;
-    fn proxy_on_response_body(context: u32, size: usize, end: bool) -> Action;
-    fn proxy_on_response_trailers(context: u32, count: usize) -> Action;
+    fn proxy_on_request_headers(context: u32, count: usize, end: bool) -> u32;
+    fn proxy_on_request_body(context: u32, size: usize, end: bool) -> u32;
+    fn proxy_on_request_trailers(context: u32, count: usize) -> u32;
+    fn proxy_on_response_headers(context: u32, count: usize, end: bool) -> u32;
+    fn proxy_on_response_body(context: u32, size: usize, end: bool) -> u32;
+    fn proxy_on_response_trailers(context: u32, count: usize) -> u32;
     fn proxy_on_log(context: u32);
-    fn proxy_on_done(context: u32) -> bool;
     fn proxy_on_delete(context: u32);
     fn proxy_on_tick(context: u32);
     fn proxy_on_http_call_response(context: u32, token: u32, headers: usize, size: usize, trailers: usize);
 }
+
+/// proxy-wasm's action `Pause`; the other one is to continue.
+const PAUSE: u32 = 1;
 
 /// A piece of a message; the flag tells that nothing follows.
 #[derive(Clone, Debug)]
@@ -48,14 +48,7 @@ impl Plugin {
     /// # Errors
     /// What the filter logged when it refused.
     pub fn configure(role: &str, configuration: &[u8]) -> Result<Self, String> {
-        static LOGGER: Once = Once::new();
-        LOGGER.call_once(|| {
-            // The SDK's panic hook would hide a failed assertion in the log.
-            let hook = std::panic::take_hook();
-            proxy_wasm::set_log_level(proxy_wasm::types::LogLevel::Info);
-            std::panic::set_hook(hook);
-        });
-        proxy_wasm::set_root_context(modelgate::filter::root);
+        modelgate::filter::start_logging();
         let context = Context {
             root_id: role.to_string(),
             configuration: Some(configuration.to_vec()),
@@ -216,7 +209,7 @@ impl Filter {
         &mut self,
         way: Way,
         body: &mut Option<Vec<u8>>,
-        enter: impl FnOnce() -> Action,
+        enter: impl FnOnce() -> u32,
     ) -> Result<bool, LocalReply> {
         let held = self.half(way).headers.take();
         let end = held.as_ref().is_some_and(|(_, end)| *end);
@@ -232,7 +225,7 @@ impl Filter {
         self.half(way).headers = headers.map(|headers| (headers, end));
         match world(|world| world.enter(self.context).reply.take()) {
             Some(reply) => Err(reply),
-            None => Ok(action == Action::Pause),
+            None => Ok(action == PAUSE),
         }
     }
 
@@ -262,7 +255,6 @@ impl Filter {
             if logs {
                 proxy_on_log(self.context);
             }
-            proxy_on_done(self.context);
             proxy_on_delete(self.context);
         }
         world(|world| world.close(self.context));

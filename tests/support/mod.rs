@@ -1,7 +1,7 @@
 //! A fake Envoy around the real filter, so that whole requests are tested natively and in parallel.
 //!
 //! Three layers, each with Envoy's own rules and each knowing only the one before it:
-//! `world` is what the host keeps (contexts, shared data, metrics, clock, log) and `abi` the
+//! `world` is what the host keeps (contexts, shared data, clock, log) and `abi` the
 //! proxy-wasm functions the filter calls on it; `chain` is one filter in a stream: what it pauses is
 //! buffered, what it lets go is handed on; `envoy` is the router between a client and scripted
 //! providers: it picks the cluster by `wasm.next`, retries without restoring the headers, and
@@ -22,7 +22,7 @@ pub use chain::{Filter, Part, Plugin, Way};
 pub use client::{Answer, Ending, Request};
 pub use envoy::{Envoy, Sent};
 pub use provider::{End, Response};
-pub use world::{Call, FilterState, Headers, LocalReply, header, world};
+pub use world::{Call, FilterState, Headers, LocalReply, Status, header, world};
 
 /// Two models of two providers that speak the canonical dialect, a third with a longer name, and routes over them.
 pub const CONFIG: &str = r#"{
