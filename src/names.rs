@@ -134,6 +134,10 @@ name! {
     /// What a region is called that models run in.
     RegionName, without_slash
 }
+name! {
+    /// What a tag is called: something that is warranted of a model, and that consumers may require.
+    TagName, without_slash
+}
 
 name! {
     /// What a limit is called; clients and operators see it.
@@ -214,13 +218,17 @@ fn printable(text: &str, limit: usize, allowed: impl Fn(char) -> bool) -> Result
 /// anything), or when one of the two begins with the other: `claude-sonnet` was meant to be
 /// `claude-sonnet-4-5`. Case does not count.
 pub fn nearest<'a>(wanted: &str, candidates: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
+    nearest_of(wanted, &mut candidates.into_iter())
+}
+
+/// The same for any source of candidates, so that the code is there once.
+fn nearest_of<'a>(wanted: &str, candidates: &mut dyn Iterator<Item = &'a str>) -> Vec<&'a str> {
     if wanted.is_empty() || wanted.len() > MAX_NAME {
         return Vec::new();
     }
     let wanted = wanted.to_lowercase();
     let limit = (wanted.chars().count() / 2).clamp(1, MAX_DISTANCE);
     let mut near: Vec<(usize, &str)> = candidates
-        .into_iter()
         .filter_map(|candidate| {
             let lower = candidate.to_lowercase();
             let distance =
