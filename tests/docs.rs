@@ -3,7 +3,7 @@
 
 use modelgate::config::{Config, Consumer, Vendor};
 use modelgate::names::ConsumerName;
-use modelgate::route::{Unresolved, resolve};
+use modelgate::route::{Needs, Unresolved, resolve};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -154,8 +154,11 @@ fn what_is_shown_of_who_may_ask_says_what_is_said_of_it() {
     assert!(!may(None, "claude-opus") && !may(Some("unheard-of"), "claude-opus"));
 
     let bureau = regions.auth().consumer("bureau").expect("a consumer");
-    let candidates = resolve(regions, "fast", bureau).expect("a route");
+    let candidates = resolve(regions, "fast", bureau, Needs::NOTHING).expect("a route");
     let [target] = &candidates.targets[..] else { panic!("one target") };
     assert_eq!(target.model.name, "gpt-mini-eu");
-    assert!(matches!(resolve(regions, "gpt-mini", bureau), Err(Unresolved::NotAllowed { .. })));
+    assert!(matches!(
+        resolve(regions, "gpt-mini", bureau, Needs::NOTHING),
+        Err(Unresolved::NotAllowed { .. })
+    ));
 }

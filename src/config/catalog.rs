@@ -1,7 +1,7 @@
 //! What clients may ask for: the models with their aliases, the routes, and what each provider serves.
 
-use super::{CachePolicy, Price, Provider};
-use crate::names::{ModelName, RegionName, RouteName};
+use super::{Abilities, CachePolicy, Price, Provider};
+use crate::names::{ModelName, RegionName, RouteName, TagName};
 use std::collections::HashMap;
 use std::collections::hash_map::DefaultHasher;
 use std::hash::BuildHasherDefault;
@@ -24,6 +24,10 @@ pub struct Model {
     pub max_output_tokens: Option<u64>,
     /// Where it runs, if known.
     pub region: Option<RegionName>,
+    /// What is warranted of it.
+    pub tags: Vec<TagName>,
+    /// What it is known not to be able to do.
+    pub lacks: Abilities,
     /// Whether the catalog lists it; otherwise clients alone have named it.
     pub listed: bool,
     /// What it costs, if that is said of it; see [`Config::price`](super::Config::price).
@@ -103,6 +107,8 @@ impl Offer {
             context_window: None,
             max_output_tokens: None,
             region: None,
+            tags: Vec::new(),
+            lacks: Abilities::NONE,
             listed: false,
             price: None,
         }))

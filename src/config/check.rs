@@ -6,8 +6,8 @@
 use super::catalog::{Catalog, Model, Named, Offer, Route, Target};
 use super::identity::Sections;
 use super::problems::Problems;
-use super::{Bounds, Cache, Config, Timeouts, raw};
-use crate::names::{self, BadName, ClusterName, ModelName, RegionName, RouteName};
+use super::{Abilities, Ability, Bounds, Cache, Config, Timeouts, raw};
+use crate::names::{self, BadName, ClusterName, ModelName, RegionName, RouteName, TagName};
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 use std::rc::Rc;
@@ -28,6 +28,8 @@ pub(super) struct Check<'a> {
     pub route_names: BTreeSet<String>,
     /// Where models run.
     pub regions: BTreeSet<RegionName>,
+    /// What is warranted of models.
+    pub tags: BTreeSet<TagName>,
 }
 
 /// The configuration `document` describes, with the environment that the keys are read from.
@@ -42,6 +44,7 @@ pub(super) fn check(
         refused: BTreeSet::new(),
         route_names: BTreeSet::new(),
         regions: BTreeSet::new(),
+        tags: BTreeSet::new(),
     };
     let mut catalog = Catalog::default();
     check.providers(&mut catalog, document.providers);
@@ -144,6 +147,11 @@ impl Check<'_> {
             .as_deref()
             .and_then(|region| self.name(RegionName::parse(region), &format!("{path}.region"), region));
         self.regions.extend(region.clone());
+        let mut tags = Vec::with_capacity(raw.tags.len());
+        for (position, tag) in raw.tags.iter().enumerate() {
+            tags.extend(self.name(TagName::parse(tag), &format!("{path}.tags[{position}]"), tag));
+        }
+        self.tags.extend(tags.iter().cloned());
         let provider = catalog.offers.get(raw.provider.as_str()).map(|offer| Rc::clone(&offer.provider));
         if provider.is_none() {
             self.unknown_provider(catalog, format!("{path}.provider"), &raw.provider);
@@ -155,6 +163,7 @@ impl Check<'_> {
                 self.problems.add(format!("{path}.{key}"), "0", "a number of tokens, at least 1");
             }
         }
+        let lacks = self.lacks(&format!("{path}.supports"), &raw.supports);
         let price = raw.price.map(|raw| self.price(&format!("{path}.price"), raw));
         Some(Model {
             name: parsed?,
@@ -164,10 +173,30 @@ impl Check<'_> {
             context_window: raw.context_window,
             max_output_tokens: raw.max_output_tokens,
             region,
+            tags,
+            lacks,
             listed: true,
             // A price that was refused is none; a problem says so.
             price: price.flatten(),
         })
+    }
+
+    /// What a model does not support. Of what nothing is said it may be able.
+    fn lacks(&mut self, path: &str, supports: &raw::Entries<bool>) -> Abilities {
+        let mut lacks = Abilities::NONE;
+        for (word, can) in &supports.0 {
+            match Ability::ALL.iter().find(|(_, other, _)| other == word) {
+                Some((ability, ..)) => lacks = lacks.with(*ability, !can),
+                None => {
+                    let words = Ability::ALL.map(|(_, word, _)| word);
+                    let (found, expected) =
+                        (format!("unknown key `{word}`"), format!("one of `{}`", words.join("`, `")));
+                    let nearest = names::nearest(word, words);
+                    self.problems.add_with_nearest(format!("{path}.{word}"), found, expected, nearest);
+                }
+            }
+        }
+        lacks
     }
 
     fn routes(

@@ -2,7 +2,7 @@
 
 use super::catalog::{Index, Model, Named};
 use super::shape::words;
-use crate::names::{ConsumerName, RegionName, TierName};
+use crate::names::{ConsumerName, RegionName, TagName, TierName};
 use crate::time::Timestamp;
 use std::fmt;
 use std::rc::Rc;
@@ -38,6 +38,8 @@ pub struct Allowed {
     pub models: Option<Vec<Named>>,
     /// Where the models that answer may run; anywhere, and where nobody said, if there is no list.
     pub regions: Option<Vec<RegionName>>,
+    /// What has to be warranted of the models that answer.
+    pub requires: Vec<TagName>,
 }
 
 /// Who may be served an answer that was given before.
@@ -63,7 +65,7 @@ impl Consumer {
     /// The same, for whom the gateway asks something: any model, where it may run for this consumer.
     #[must_use]
     pub fn asking_for_any(&self) -> Self {
-        let any = |allowed: &Allowed| Allowed { models: None, regions: allowed.regions.clone() };
+        let any = |allowed: &Allowed| Allowed { models: None, ..allowed.clone() };
         let tier = Tier { name: self.tier.name.clone(), allowed: any(&self.tier.allowed) };
         Self { tier: Rc::new(tier), allowed: any(&self.allowed), ..self.clone() }
     }
@@ -81,6 +83,12 @@ impl Consumer {
             model.region.as_ref().is_some_and(|region| regions.contains(region))
         };
         on(&self.tier.allowed) && on(&self.allowed)
+    }
+
+    /// What has to be warranted of this model, so that it may answer, and is not.
+    pub fn misses(&self, model: &Model) -> Option<&TagName> {
+        let required = self.tier.allowed.requires.iter().chain(&self.allowed.requires);
+        required.into_iter().find(|tag| !model.tags.contains(tag))
     }
 }
 

@@ -7,7 +7,7 @@ use super::catalog::{Catalog, Named};
 use super::check::Check;
 use super::consumer::{Allowed, ApiKey, Auth, Consumer, Jwt, KeyHash, Tier};
 use super::raw;
-use crate::names::{self, ConsumerName, RegionName, TierName};
+use crate::names::{self, ConsumerName, RegionName, TagName, TierName};
 use crate::time::Timestamp;
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -52,7 +52,7 @@ impl Check<'_> {
     fn tiers(&mut self, catalog: &Catalog, auth: &mut Auth, raw: raw::Entries<raw::Tier>) {
         for (name, raw) in raw.0 {
             let path = format!("tiers.{name}");
-            let allowed = self.allowed(catalog, &path, raw.models, raw.regions);
+            let allowed = self.allowed(catalog, &path, raw.models, raw.regions, raw.requires);
             match self.name(TierName::parse(&name), &path, &name) {
                 Some(tier) => _ = auth.tiers.insert(name.into(), Rc::new(Tier { name: tier, allowed })),
                 None => self.refuse(path),
@@ -68,7 +68,7 @@ impl Check<'_> {
             let path = format!("consumers.{name}");
             let parsed = self.name(ConsumerName::parse(&name), &path, &name);
             let tier = self.tier(auth, &path, raw.tier.as_deref());
-            let allowed = self.allowed(catalog, &path, raw.models, raw.regions);
+            let allowed = self.allowed(catalog, &path, raw.models, raw.regions, raw.requires);
             let keys = self.keys(&path, raw.keys, &mut known);
             let (Some(name), Some(tier)) = (parsed, tier) else { continue };
             let cache_scope = raw.cache_scope.unwrap_or_default();
@@ -157,19 +157,24 @@ impl Check<'_> {
         Jwt::new(&raw.payload, consumer, tier)
     }
 
-    /// What two lists allow; both may be left out.
+    /// What lists allow; all may be left out.
     fn allowed(
         &mut self,
         catalog: &Catalog,
         path: &str,
         models: Option<Vec<String>>,
         regions: Option<Vec<String>>,
+        requires: Vec<String>,
     ) -> Allowed {
         let models = models.map(|models| {
             self.each(format!("{path}.models"), models, |check, path, name| check.named(catalog, path, name))
         });
         let regions = regions.map(|regions| self.each(format!("{path}.regions"), regions, Self::region));
-        Allowed { models, regions }
+        let mut tags = Vec::with_capacity(requires.len());
+        for (position, tag) in requires.iter().enumerate() {
+            tags.extend(self.tag(format!("{path}.requires[{position}]"), tag));
+        }
+        Allowed { models, regions, requires: tags }
     }
 
     /// An empty list is taken for a mistake: it would allow nothing.
@@ -212,6 +217,17 @@ impl Check<'_> {
             self.problems.add_with_nearest(path, found, "the region of a model (models.*.region)", nearest);
         }
         region
+    }
+
+    /// A tag that models have: no other can be meant.
+    fn tag(&mut self, path: String, name: &str) -> Option<TagName> {
+        let tag = self.tags.get(name).cloned();
+        if tag.is_none() {
+            let nearest = names::nearest(name, self.tags.iter().map(TagName::as_str));
+            let found = format!("unknown tag {name:?}");
+            self.problems.add_with_nearest(path, found, "the tag of a model (models.*.tags)", nearest);
+        }
+        tag
     }
 }
 

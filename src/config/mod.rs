@@ -4,6 +4,7 @@
 //! configuration whose references are all resolved or everything that is wrong with the document.
 //! The document itself is described in `docs/configuration.md`.
 
+mod ability;
 mod base_url;
 mod cache;
 mod catalog;
@@ -23,6 +24,7 @@ mod shape;
 mod tests;
 mod vendor;
 
+pub use ability::{Abilities, Ability};
 pub use base_url::{BadBaseUrl, BaseUrl, Scheme};
 pub use cache::{Cache, CachePolicy, CacheStore, Embedder, Exact, Semantic, Similarity, When};
 pub use catalog::{Model, Named, Route, Target};

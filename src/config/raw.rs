@@ -67,6 +67,8 @@ map! {
         context_window: Option<u64>,
         max_output_tokens: Option<u64>,
         region: Option<String>,
+        tags: Vec<String> = Default::default(),
+        supports: Entries<bool> = Default::default(),
         price: Option<Price>,
     }
 }
@@ -160,9 +162,10 @@ map! {
 
 map! {
     #[derive(Default)]
-    Tier: "a tier: a map with the keys models and regions" {
+    Tier: "a tier: a map with the keys models, regions and requires" {
         models: Option<Vec<String>>,
         regions: Option<Vec<String>>,
+        requires: Vec<String> = Default::default(),
     }
 }
 
@@ -172,6 +175,7 @@ map! {
         keys: Vec<ConsumerKey> = Default::default(),
         models: Option<Vec<String>>,
         regions: Option<Vec<String>>,
+        requires: Vec<String> = Default::default(),
         cache_scope: Option<CacheScope>,
     }
 }

@@ -274,6 +274,16 @@ fn a_document_of_the_wrong_shape_is_refused_where_it_is_wrong() {
                 .to_owned(),
         ),
         (
+            model(json!({"provider": "openai", "supports": {"images": false}})),
+            "models.a.supports.images: unknown key `images`: expected one of `image`, `audio`, `file`, `tools`, \
+             `parallel_tool_calls`, `strict`, `json_object`, `json_schema`, `reasoning`, `streaming`; nearest: \"image\""
+                .to_owned(),
+        ),
+        (
+            model(json!({"provider": "openai", "supports": {"image": "no"}})),
+            "models.a.supports.image: invalid type: string \"no\": expected true or false".to_owned(),
+        ),
+        (
             model(json!({"provider": "openai", "price": {"input": 1}})),
             "models.a.price: missing key `output`".to_owned(),
         ),

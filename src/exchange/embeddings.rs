@@ -10,7 +10,7 @@ use crate::error::ApiError;
 use crate::estimate::Makeup;
 use crate::json::Value;
 use crate::plan::{Operation, Plan};
-use crate::route;
+use crate::route::{self, Needs};
 use std::rc::Rc;
 
 /// How the request with this body is forwarded, or what is done instead. Its answers are not kept.
@@ -23,7 +23,8 @@ pub(super) fn forward(
 ) -> Result<Forward, Box<Step>> {
     let Asking { consumer, request_id, control, .. } = asking;
     let request = Request::read(root)?;
-    let candidates = route::resolve(config, &request.model.decode(), consumer).map_err(unresolved)?;
+    let candidates =
+        route::resolve(config, &request.model.decode(), consumer, Needs::NOTHING).map_err(unresolved)?;
     if control.only_if_cached {
         return Err(not_cached().into());
     }

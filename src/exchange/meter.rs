@@ -384,11 +384,13 @@ fn asker(consumer: &Consumer) -> quota::Consumer<'_> {
     }
 }
 
-fn family(model: &Model) -> Family {
+/// Whose tokenizer counts it.
+pub(super) fn family(model: &Model) -> Family {
     Family::of(model.provider.vendor, model.upstream.as_str())
 }
 
-fn calibration(model: &Model, family: Family, store: &dyn Store) -> Calibration {
+/// What is known of how a model counts.
+pub(super) fn calibration(model: &Model, family: Family, store: &dyn Store) -> Calibration {
     let known = store.get(&calibration_key(model, family));
     Calibration::read(known.as_ref().map_or(&[], |(bytes, _)| bytes), family)
 }

@@ -10,6 +10,7 @@ mod endpoint;
 mod kept;
 mod local;
 mod meter;
+mod needs;
 mod prepare;
 #[cfg(test)]
 mod tests;
@@ -27,11 +28,12 @@ use crate::config::{Config, Consumer};
 use crate::error::ApiError;
 use crate::json::{Document, Error, Surrogates, Value};
 use crate::plan::{Operation, Plan};
-use crate::route::{self, Unresolved};
+use crate::route::{self, Needs, Unresolved};
 use crate::time::Timestamp;
 use endpoint::Endpoint;
 use kept::{Look, look_up};
 use meter::Asked;
+use needs::Asks;
 use prepare::{Prepared, prepare};
 use std::rc::Rc;
 
@@ -258,7 +260,12 @@ fn chat(
     let Asking { consumer, request_id, .. } = asking;
     let request = Request::read(root)?;
     let asked = request.model.decode();
-    let candidates = route::resolve(config, &asked, consumer).map_err(unresolved)?;
+    let asks = Asks::of(&request);
+    let needs = Needs {
+        abilities: &|| asks.abilities(),
+        more_than: &|model, window| asks.more_than(model, window, books.store),
+    };
+    let candidates = route::resolve(config, &asked, consumer, needs).map_err(unresolved)?;
     let caching = match look_up(&request, &candidates, asking, config, books) {
         Look::Answered(reply) => return Err(reply.into()),
         Look::Awaited(key) => return Err(Box::new(Step::Wait(key))),
@@ -299,13 +306,18 @@ fn not_json(error: Error) -> ApiError {
 }
 
 fn unresolved(error: Unresolved) -> ApiError {
-    let message = error.to_string();
+    let (message, unsupported) = (error.to_string(), error.unsupported());
     match error {
         Unresolved::Unknown { .. } => {
             ApiError { status: 404, ..ApiError::invalid_param("model", message).coded("model_not_found") }
         }
         Unresolved::NotAllowed { .. } => forbidden(message).coded("model_not_allowed"),
         Unresolved::NoRegion { .. } => forbidden(message).coded("region_not_allowed"),
+        Unresolved::NotWarranted { .. } => forbidden(message).coded("tag_required"),
+        Unresolved::Incapable { .. } => match unsupported {
+            Some(member) => ApiError::invalid_param(member, message).coded("unsupported_parameter"),
+            None => ApiError::invalid_param("messages", message).coded("context_length_exceeded"),
+        },
         Unresolved::Nobody { .. } => ApiError::new(503, "server_error", message).coded("no_provider"),
     }
 }

@@ -20,11 +20,23 @@ const CONFIG: &str = r#"{
     "m-b": {"provider": "b", "model": "m"},
     "x": {"provider": "b"},
     "claude": {"provider": "claude"},
-    "nobody": {"provider": "keyless"}
+    "nobody": {"provider": "keyless"},
+    "image": {"provider": "a", "supports": {"image": false}},
+    "audio": {"provider": "a", "supports": {"audio": false}},
+    "file": {"provider": "a", "supports": {"file": false}},
+    "tools": {"provider": "a", "supports": {"tools": false}},
+    "parallel_tool_calls": {"provider": "a", "supports": {"parallel_tool_calls": false}},
+    "strict": {"provider": "a", "supports": {"strict": false}},
+    "json_object": {"provider": "a", "supports": {"json_object": false}},
+    "json_schema": {"provider": "a", "supports": {"json_schema": false}},
+    "reasoning": {"provider": "a", "supports": {"reasoning": false}},
+    "streaming": {"provider": "a", "supports": {"streaming": false}},
+    "short": {"provider": "a", "context_window": 1000}
   },
   "routes": {
     "mixed": {"targets": [{"model": "m"}, {"model": "claude"}, {"model": "x"}, {"model": "m-b"}]},
     "foreign-first": {"targets": [{"model": "claude"}, {"model": "m"}, {"model": "x"}]},
+    "long": {"targets": [{"model": "short"}, {"model": "m-b"}]},
     "eager": {"targets": [{"model": "m", "tries": 10}, {"model": "x", "tries": 10}]}
   },
   "auth": {"anonymous": {"consumer": "anonymous"}},
@@ -151,6 +163,88 @@ fn a_body_changes_only_where_it_must() {
 fn an_attempt_has_the_time_that_its_sort_of_answer_takes() {
     assert_eq!(forwarded("m", "").attempt_ms, Some(600_000));
     assert_eq!(forwarded("m", r#","stream":true"#).attempt_ms, Some(3000));
+}
+
+#[test]
+fn a_model_is_not_asked_for_what_the_catalog_says_it_cannot() {
+    let says = |part: &str| {
+        format!(r#","messages":[{{"role":"user","content":[{{"type":"text","text":"hi"}},{part}]}}]"#)
+    };
+    let image = says(r#"{"type":"image_url","image_url":{"url":"https://x.example/a.png"}}"#);
+    let audio = says(r#"{"type":"input_audio","input_audio":{"data":"AA==","format":"wav"}}"#);
+    let file = says(r#"{"type":"file","file":{"file_id":"file_1"}}"#);
+    let tool = |more: &str| {
+        format!(
+            r#","messages":[{{"role":"user","content":"hi"}}],"tools":[{{"type":"function","function":{{"name":"f"{more}}}}}]"#
+        )
+    };
+    let hi = |more: &str| format!(r#","messages":[{{"role":"user","content":"hi"}}]{more}"#);
+    let schema =
+        r#","response_format":{"type":"json_schema","json_schema":{"name":"s","schema":{"type":"object"}}}"#;
+    let asked = [
+        ("image", "messages", image),
+        ("audio", "messages", audio),
+        ("file", "messages", file),
+        ("tools", "tools", tool("")),
+        ("parallel_tool_calls", "parallel_tool_calls", tool("") + r#","parallel_tool_calls":true"#),
+        ("strict", "tools", tool(r#","strict":true"#)),
+        ("json_object", "response_format", hi(r#","response_format":{"type":"json_object"}"#)),
+        ("json_schema", "response_format", hi(schema)),
+        ("reasoning", "reasoning_effort", hi(r#","reasoning_effort":"low""#)),
+        ("streaming", "stream", hi(r#","stream":true"#)),
+    ];
+    assert_eq!(asked.len(), crate::config::Ability::ALL.len());
+    for (word, member, more) in &asked {
+        let refused = step(&format!(r#"{{"model":"{word}"{more}}}"#));
+        let Step::Reply(reply) = refused else { panic!("{word}: {refused:?}") };
+        let body = String::from_utf8(reply.body).unwrap();
+        assert!(reply.status == 400 && body.contains("unsupported_parameter"), "{body}");
+        assert!(body.contains(&format!("does not support {word}.")), "{body}");
+        assert!(body.contains(&format!(r#""param":"{member}""#)), "{body}");
+        // Whoever asks for something else is served, but that who gets a strict or a parallel call gets a call.
+        for (other, _, more) in &asked {
+            let part_of = *word == "tools" && ["parallel_tool_calls", "strict"].contains(other);
+            let served = matches!(step(&format!(r#"{{"model":"{word}"{more}}}"#)), Step::Forward(_));
+            assert_eq!(served, other != word && !part_of, "{word} {other}");
+        }
+    }
+    for more in [r#","reasoning_effort":"none""#, r#","parallel_tool_calls":true"#, r#","stream":false"#] {
+        for word in ["reasoning", "parallel_tool_calls", "streaming"] {
+            assert!(
+                matches!(step(&format!(r#"{{"model":"{word}"{}}}"#, hi(more))), Step::Forward(_)),
+                "{word} {more}"
+            );
+        }
+    }
+}
+
+#[test]
+fn what_has_no_room_in_a_model_goes_to_the_next_and_if_there_is_none_is_refused() {
+    let of = |words: usize, more: &str| {
+        let content = "word ".repeat(words);
+        format!(r#""messages":[{{"role":"user","content":"{content}"}}]{more}"#)
+    };
+    for (words, more, fits) in [
+        (10, "", true),
+        (900, "", true),
+        // Nobody is sent away by an estimate that may be a tenth too high.
+        (1050, "", true),
+        (1400, "", false),
+        (10, r#","max_tokens":900"#, true),
+        (10, r#","max_tokens":1000"#, false),
+        (800, r#","max_tokens":500"#, false),
+    ] {
+        let body = of(words, more);
+        let Step::Forward(forward) = step(&format!(r#"{{"model":"long",{body}}}"#)) else { panic!("{body}") };
+        assert_eq!(shape(&forward.plan), if fits { &["A", "b"][..] } else { &["B"] }, "{words} {more}");
+        match step(&format!(r#"{{"model":"short",{body}}}"#)) {
+            Step::Reply(reply) => {
+                let body = String::from_utf8(reply.body).unwrap();
+                assert!(!fits && reply.status == 400 && body.contains("context_length_exceeded"), "{body}");
+            }
+            step => assert!(fits && matches!(step, Step::Forward(_)), "{words} {more}: {step:?}"),
+        }
+    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What `GET /v1/models` lists: every name of the catalog that can be answered now, and that is for whoever asks.
 
-use super::why_not;
+use super::{Needs, why_not};
 use crate::config::{Config, Consumer, Model, Named};
 
 /// One entry of the list.
@@ -24,7 +24,7 @@ pub fn models<'a>(config: &'a Config, consumer: &Consumer) -> Vec<Listed<'a>> {
 /// The entry of this name.
 pub fn listed<'a>(config: &'a Config, name: &'a str, consumer: &Consumer) -> Option<Listed<'a>> {
     let named = config.named(name).filter(|named| consumer.may_ask_for(named))?;
-    let answers = |model: &Model| why_not(model, consumer).is_none();
+    let answers = |model: &Model| why_not(model, consumer, Needs::NOTHING).is_none();
     let (owned_by, usable) = match named {
         Named::Model(model) => (model.provider.name.as_str(), answers(model)),
         Named::Route(route) => ("modelgate", route.targets.iter().any(|target| answers(&target.model))),

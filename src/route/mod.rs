@@ -1,8 +1,8 @@
 //! Who may answer, in what order: from the name a client asked for to the models that will be tried.
 //!
 //! A name is, in this order: a model's, an alias or a route's; `provider/model`; or, if there is a default provider, that
-//! provider's name for a model. Providers without their key are left out as long as someone else can answer, and so are
-//! models in regions that are not for whoever asks.
+//! provider's name for a model. Left out, as long as someone else can answer, are models that are not for whoever asks (by region
+//! or by what is warranted of them), those whose providers have no key, and those that cannot do what is asked for.
 
 mod list;
 mod unresolved;
@@ -10,8 +10,8 @@ mod unresolved;
 pub use list::{Listed, listed, models};
 pub use unresolved::Unresolved;
 
-use crate::config::{Config, Consumer, Key, Model, Named, Target};
-use crate::names::{ModelName, ProviderName, RouteName};
+use crate::config::{Abilities, Config, Consumer, Key, Model, Named, Target};
+use crate::names::{ModelName, ProviderName, RouteName, TagName};
 use std::fmt;
 use std::rc::Rc;
 
@@ -35,41 +35,82 @@ pub enum Found {
     Route(RouteName),
 }
 
-/// A provider that cannot answer, or not this time.
+/// A model that does not answer, or not this time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Excluded {
-    /// Who.
+    /// Which.
+    pub model: ModelName,
+    /// Who would serve it.
     pub provider: ProviderName,
     /// For what reason.
     pub why: Why,
 }
 
-/// Why a provider cannot answer.
+/// Why a model does not answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Why {
-    /// Its key is not in the environment.
+    /// Whoever asks may not use the region that it runs in.
+    Region,
+    /// Whoever asks requires something that is not warranted of it.
+    Tag(TagName),
+    /// Its provider's key is not in the environment.
     KeyMissing {
         /// The variable that should hold it.
         variable: Rc<str>,
     },
-    /// Whoever asks may not use the region that the model runs in.
-    Region,
+    /// It cannot do all that is asked for.
+    Lacks(Abilities),
+    /// Prompt and answer have no room in it.
+    TooLong {
+        /// Tokens that are needed, about.
+        needed: u64,
+        /// Tokens that there is room for.
+        window: u64,
+    },
 }
 
 impl fmt::Display for Excluded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.why {
-            Why::KeyMissing { variable } => write!(f, "{} has no key: set {variable}", self.provider),
-            Why::Region => write!(f, "{} is in no region that you may use", self.provider),
+        let Self { model, provider, why } = self;
+        match why {
+            Why::Region => write!(f, "{model} is in no region that you may use"),
+            Why::Tag(tag) => write!(f, "{model} has not the tag {tag}, which you require"),
+            Why::KeyMissing { variable } => write!(f, "{provider} has no key: set {variable}"),
+            Why::Lacks(abilities) => {
+                let words: Vec<_> = abilities.each().map(|(word, _)| word).collect();
+                write!(f, "{model} does not support {}", words.join(", "))
+            }
+            Why::TooLong { needed, window } => {
+                write!(f, "{model} has room for {window} tokens, and about {needed} are needed")
+            }
         }
     }
+}
+
+/// What a request needs of a model. It is asked only where the catalog says something about that.
+#[derive(Clone, Copy)]
+pub struct Needs<'a> {
+    /// What it asks for besides an answer to a text.
+    pub abilities: &'a dyn Fn() -> Abilities,
+    /// How many tokens prompt and answer need of a model, where that is more than so many.
+    pub more_than: &'a dyn Fn(&Model, u64) -> Option<u64>,
+}
+
+impl Needs<'_> {
+    /// Nothing in particular.
+    pub const NOTHING: Needs<'static> = Needs { abilities: &|| Abilities::NONE, more_than: &|_, _| None };
 }
 
 /// The models that may answer this consumer's request for `asked`.
 ///
 /// # Errors
 /// If nothing has this name, if it is not for this consumer, or if nobody who has it can answer.
-pub fn resolve(config: &Config, asked: &str, consumer: &Consumer) -> Result<Candidates, Unresolved> {
+pub fn resolve(
+    config: &Config,
+    asked: &str,
+    consumer: &Consumer,
+    needs: Needs<'_>,
+) -> Result<Candidates, Unresolved> {
     let named = match config.named(asked) {
         Some(named) => Some(named.clone()),
         None => match config.qualified(asked) {
@@ -85,11 +126,11 @@ pub fn resolve(config: &Config, asked: &str, consumer: &Consumer) -> Result<Cand
     match named {
         Named::Model(model) => {
             let found = Found::Model(model.name.clone());
-            candidates(asked, found, [Target { model, tries: 1 }], consumer)
+            candidates(asked, found, [Target { model, tries: 1 }], consumer, needs)
         }
         Named::Route(route) => {
             let found = Found::Route(route.name.clone());
-            candidates(asked, found, route.targets.iter().cloned(), consumer)
+            candidates(asked, found, route.targets.iter().cloned(), consumer, needs)
         }
     }
 }
@@ -101,16 +142,17 @@ fn candidates(
     found: Found,
     named: impl IntoIterator<Item = Target>,
     consumer: &Consumer,
+    needs: Needs<'_>,
 ) -> Result<Candidates, Unresolved> {
     let named = named.into_iter();
     let mut targets = Vec::with_capacity(named.size_hint().0);
     let mut excluded: Vec<Excluded> = Vec::new();
     for target in named {
-        match why_not(&target.model, consumer) {
+        match why_not(&target.model, consumer, needs) {
             None => targets.push(target),
             Some(why) => {
-                let provider = target.model.provider.name.clone();
-                let excluding = Excluded { provider, why };
+                let (model, provider) = (target.model.name.clone(), target.model.provider.name.clone());
+                let excluding = Excluded { model, provider, why };
                 if !excluded.contains(&excluding) {
                     excluded.push(excluding);
                 }
@@ -123,15 +165,26 @@ fn candidates(
     Ok(Candidates { found, targets, excluded })
 }
 
-/// What keeps a model from answering this consumer. What the consumer may not use does not matter to it, so that comes first.
-fn why_not(model: &Model, consumer: &Consumer) -> Option<Why> {
+/// What keeps a model from answering this consumer. What the consumer may not use does not matter to it, so that comes first; and
+/// what the request needs matters only of who could answer.
+fn why_not(model: &Model, consumer: &Consumer, needs: Needs<'_>) -> Option<Why> {
     if !consumer.may_use(model) {
         return Some(Why::Region);
     }
-    match &model.provider.key {
-        Key::Missing { variable } => Some(Why::KeyMissing { variable: Rc::clone(variable) }),
-        Key::Secret(_) | Key::None => None,
+    if let Some(tag) = consumer.misses(model) {
+        return Some(Why::Tag(tag.clone()));
     }
+    if let Key::Missing { variable } = &model.provider.key {
+        return Some(Why::KeyMissing { variable: Rc::clone(variable) });
+    }
+    if !model.lacks.is_empty() {
+        let lacks = model.lacks.and((needs.abilities)());
+        if !lacks.is_empty() {
+            return Some(Why::Lacks(lacks));
+        }
+    }
+    let window = model.context_window?;
+    (needs.more_than)(model, window).map(|needed| Why::TooLong { needed, window })
 }
 
 #[cfg(test)]

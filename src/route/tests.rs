@@ -1,4 +1,5 @@
 use super::*;
+use crate::config::Ability;
 use serde_json::json;
 
 fn config() -> Config {
@@ -48,7 +49,7 @@ fn closed() -> Config {
 
 /// As a consumer that may ask for everything.
 fn resolve(config: &Config, asked: &str) -> Result<Candidates, Unresolved> {
-    super::resolve(config, asked, config.auth().anonymous().unwrap())
+    super::resolve(config, asked, config.auth().anonymous().unwrap(), Needs::NOTHING)
 }
 
 #[test]
@@ -194,7 +195,7 @@ fn what_is_not_for_a_consumer_is_left_out_or_refused_and_it_is_told_why() {
             Err("The model `anthropic/x` does not exist. GET /v1/models lists those that do."),
         ),
     ] {
-        let found = super::resolve(&config, asked, config.auth().consumer(consumer).unwrap());
+        let found = super::resolve(&config, asked, config.auth().consumer(consumer).unwrap(), Needs::NOTHING);
         let found = found.map(|candidates| {
             candidates.targets.iter().map(|target| target.model.upstream.to_string()).collect::<Vec<_>>()
         });
@@ -209,11 +210,11 @@ fn what_is_not_for_a_consumer_is_left_out_or_refused_and_it_is_told_why() {
 fn a_region_that_is_left_out_is_named_among_the_reasons() {
     let config = config();
     let european = config.auth().consumer("european").unwrap();
-    let candidates = super::resolve(&config, "mixed", european).unwrap();
+    let candidates = super::resolve(&config, "mixed", european, Needs::NOTHING).unwrap();
     let excluded: Vec<_> = candidates.excluded.iter().map(ToString::to_string).collect();
     assert_eq!(
         excluded,
-        ["gemini is in no region that you may use", "openai is in no region that you may use"]
+        ["flash is in no region that you may use", "gpt-5 is in no region that you may use"]
     );
 }
 
@@ -222,7 +223,7 @@ fn only_names_that_are_for_a_consumer_are_suggested() {
     let config = config();
     let told = |consumer: &str, asked: &str| {
         let consumer = config.auth().consumer(consumer).unwrap();
-        super::resolve(&config, asked, consumer).unwrap_err().to_string()
+        super::resolve(&config, asked, consumer, Needs::NOTHING).unwrap_err().to_string()
     };
     assert_eq!(
         told("european", "local/gpt-5"),
@@ -236,4 +237,132 @@ fn only_names_that_are_for_a_consumer_are_suggested() {
         told("routed", "gemini/nearbi"),
         "The model `gemini/nearbi` does not exist. GET /v1/models lists those that do."
     );
+}
+
+/// Models of which the catalog says what they cannot do, how much they have room for and what is warranted of them.
+fn catalog() -> Config {
+    let document = json!({
+        "providers": {"openai": {"api_key": "none"}, "local": {"vendor": "compatible", "base_url": "http://localhost:1"}},
+        "models": {
+            "blind": {"provider": "openai", "supports": {"image": false, "tools": true}, "tags": ["audited"]},
+            "plain": {"provider": "openai", "supports": {"image": false, "tools": false, "json_schema": false}},
+            "small": {"provider": "local", "context_window": 1_000, "tags": ["audited", "keeps_nothing"]},
+            "any": {"provider": "openai"},
+        },
+        "routes": {
+            "all": {"targets": [{"model": "blind"}, {"model": "plain"}, {"model": "small"}, {"model": "any"}]},
+            "limited": {"targets": [{"model": "plain"}, {"model": "small"}]},
+        },
+        "tiers": {"careful": {"requires": ["audited"]}},
+        "auth": {"anonymous": {"consumer": "anyone"}},
+        "consumers": {"anyone": {}, "bank": {"tier": "careful"}, "clinic": {"tier": "careful", "requires": ["keeps_nothing"]}},
+    });
+    Config::parse(document.to_string().as_bytes(), &|_| None).unwrap()
+}
+
+#[test]
+fn who_cannot_do_what_is_asked_or_is_not_warranted_is_left_out_and_the_reason_is_kept() {
+    use crate::config::Ability::{Image, JsonSchema, Streaming, Tools};
+    let config = catalog();
+    let none: &[Ability] = &[];
+    for (consumer, asked, abilities, tokens, targets, reasons) in [
+        ("anyone", "all", none, 0, "blind plain small any", ""),
+        ("anyone", "all", &[Streaming], 1_000, "blind plain small any", ""),
+        (
+            "anyone",
+            "all",
+            &[Image],
+            0,
+            "small any",
+            "blind does not support image; plain does not support image",
+        ),
+        (
+            "anyone",
+            "all",
+            &[Image, Tools, JsonSchema],
+            0,
+            "small any",
+            "blind does not support image; plain does not support image, tools, json_schema",
+        ),
+        (
+            "anyone",
+            "all",
+            none,
+            1_001,
+            "blind plain any",
+            "small has room for 1000 tokens, and about 1001 are needed",
+        ),
+        (
+            "bank",
+            "all",
+            none,
+            0,
+            "blind small",
+            "plain has not the tag audited, which you require; any has not the tag audited, which you require",
+        ),
+        (
+            "clinic",
+            "all",
+            none,
+            0,
+            "small",
+            "blind has not the tag keeps_nothing, which you require; plain has not the tag audited, which you require; \
+             any has not the tag audited, which you require",
+        ),
+        (
+            "bank",
+            "any",
+            none,
+            0,
+            "",
+            "No model for `any` may answer you: any has not the tag audited, which you require.",
+        ),
+        (
+            "anyone",
+            "blind",
+            &[Image],
+            0,
+            "",
+            "No model for `blind` can do what is asked for: blind does not support image.",
+        ),
+        (
+            "anyone",
+            "limited",
+            &[Tools],
+            2_000,
+            "",
+            "No model for `limited` can do what is asked for: plain does not support tools; small has room for 1000 \
+             tokens, and about 2000 are needed.",
+        ),
+        (
+            "clinic",
+            "limited",
+            none,
+            2_000,
+            "",
+            "No model for `limited` can do what is asked for: plain has not the tag audited, which you require; \
+             small has room for 1000 tokens, and about 2000 are needed.",
+        ),
+    ] {
+        let asks_for = abilities.iter().fold(Abilities::NONE, |all, ability| all.with(*ability, true));
+        let needs =
+            Needs { abilities: &|| asks_for, more_than: &|_, window| (tokens > window).then_some(tokens) };
+        let (found, told) =
+            match super::resolve(&config, asked, config.auth().consumer(consumer).unwrap(), needs) {
+                Ok(Candidates { targets, excluded, .. }) => {
+                    let reasons: Vec<_> = excluded.iter().map(ToString::to_string).collect();
+                    (targets.iter().map(|target| target.model.name.to_string()).collect(), reasons.join("; "))
+                }
+                Err(refusal) => (Vec::new(), refusal.to_string()),
+            };
+        assert_eq!((found.join(" ").as_str(), told.as_str()), (targets, reasons), "{consumer} {asked}");
+    }
+}
+
+#[test]
+fn it_is_not_asked_what_a_request_needs_where_the_catalog_says_nothing_of_it() {
+    let unasked = Needs { abilities: &|| panic!("abilities"), more_than: &|_, _| panic!("tokens") };
+    let config = catalog();
+    let anyone = config.auth().consumer("anyone").unwrap();
+    assert!(super::resolve(&config, "any", anyone, unasked).is_ok());
 }

@@ -25,6 +25,20 @@ pub enum Unresolved {
         /// The name.
         asked: String,
     },
+    /// Of nothing that has this name is warranted what whoever asks requires (403).
+    NotWarranted {
+        /// The name.
+        asked: String,
+        /// Who could have answered, and why not.
+        excluded: Vec<Excluded>,
+    },
+    /// Nothing that has this name can do what the request asks for (400).
+    Incapable {
+        /// The name.
+        asked: String,
+        /// Who could have answered, and why not.
+        excluded: Vec<Excluded>,
+    },
     /// Something has this name, but nobody who could answer can now: the operator's mistake (503).
     Nobody {
         /// The name.
@@ -57,12 +71,32 @@ impl Unresolved {
         Self::NotAllowed { asked: shown(asked) }
     }
 
-    /// Where nothing but the region keeps everyone from answering it is the consumer's matter, else the operator's.
+    /// Whose matter it is that nobody answers: the client's, if someone could answer another request; the consumer's, if someone
+    /// could answer another consumer; else the operator's.
     pub(super) fn nobody(asked: &str, excluded: Vec<Excluded>) -> Self {
-        if excluded.iter().all(|excluded| excluded.why == Why::Region) {
-            return Self::NoRegion { asked: shown(asked) };
+        let asked = shown(asked);
+        let for_request = |why: &Why| matches!(why, Why::Lacks(_) | Why::TooLong { .. });
+        let for_consumer = |why: &Why| matches!(why, Why::Region | Why::Tag(_));
+        if excluded.iter().any(|excluded| for_request(&excluded.why)) {
+            return Self::Incapable { asked, excluded };
         }
-        Self::Nobody { asked: shown(asked), excluded }
+        if excluded.iter().all(|excluded| excluded.why == Why::Region) {
+            return Self::NoRegion { asked };
+        }
+        if excluded.iter().all(|excluded| for_consumer(&excluded.why)) {
+            return Self::NotWarranted { asked, excluded };
+        }
+        Self::Nobody { asked, excluded }
+    }
+
+    /// The member of the request that asks for what nobody can do; none if it is too long for all who could.
+    #[must_use]
+    pub fn unsupported(&self) -> Option<&'static str> {
+        let Self::Incapable { excluded, .. } = self else { return None };
+        excluded.iter().find_map(|excluded| match excluded.why {
+            Why::Lacks(abilities) => abilities.each().next().map(|(_, member)| member),
+            _ => None,
+        })
     }
 }
 
@@ -92,15 +126,27 @@ impl fmt::Display for Unresolved {
             Self::NoRegion { asked } => {
                 write!(f, "The model `{asked}` runs in no region that you may use.")
             }
+            Self::NotWarranted { asked, excluded } => {
+                write!(f, "No model for `{asked}` may answer you")?;
+                reasons(excluded, f)
+            }
+            Self::Incapable { asked, excluded } => {
+                write!(f, "No model for `{asked}` can do what is asked for")?;
+                reasons(excluded, f)
+            }
             Self::Nobody { asked, excluded } => {
                 write!(f, "No provider for the model `{asked}` can be used")?;
-                for (position, excluded) in excluded.iter().enumerate() {
-                    write!(f, "{}{excluded}", if position == 0 { ": " } else { "; " })?;
-                }
-                f.write_str(".")
+                reasons(excluded, f)
             }
         }
     }
+}
+
+/// Each reason once; a provider has no key for all of its models.
+fn reasons(excluded: &[Excluded], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let mut told: Vec<String> = excluded.iter().map(ToString::to_string).collect();
+    told.dedup();
+    write!(f, ": {}.", told.join("; "))
 }
 
 impl std::error::Error for Unresolved {}

@@ -17,7 +17,7 @@ fn document(sections: &Value) -> Value {
     let mut document = json!({
         "providers": {"openai": {"allow_unlisted": true}, "groq": {"api_key": "none"}},
         "models": {
-            "small": {"provider": "openai", "aliases": ["little"], "region": "eu"},
+            "small": {"provider": "openai", "aliases": ["little"], "region": "eu", "tags": ["audited"]},
             "large": {"provider": "groq", "region": "us"},
             "anywhere": {"provider": "groq"},
         },
@@ -168,7 +168,7 @@ fn every_mistake_is_told_with_its_place_and_what_may_have_been_meant() {
             },
             "tiers": {
                 "a/b": {},
-                "premium": {"models": ["smrat", "groq/large", "groq/other", "little"], "regions": ["eu", "su"]},
+                "premium": {"models": ["smrat", "groq/large", "groq/other", "little"], "regions": ["eu", "su"], "requires": ["audtied"]},
                 "nothing": {"models": [], "regions": []},
             },
             "consumers": {
@@ -191,6 +191,8 @@ fn every_mistake_is_told_with_its_place_and_what_may_have_been_meant() {
             "tiers.premium.models[2]: unknown model \"groq/other\": expected a model, an alias, provider/model or a route",
             "tiers.premium.regions[1]: unknown region \"su\": expected the region of a model (models.*.region); \
              nearest: \"eu\"",
+            "tiers.premium.requires[0]: unknown tag \"audtied\": expected the tag of a model (models.*.tags); \
+             nearest: \"audited\"",
             "consumers.a\nb: \"a\\nb\" cannot be a name: it contains '\\n'",
             "consumers.acme.tier: unknown tier \"premuim\": expected one of tiers; nearest: \"premium\"",
             "consumers.acme.models[1]: unknown model \"lttle\": expected a model, an alias, provider/model or a route; \
@@ -263,13 +265,13 @@ fn the_wrong_shape_is_refused_where_it_is_and_without_what_may_be_a_key() {
         ),
         (
             json!({"consumers": {"acme": {"teir": "premium"}}}),
-            "consumers.acme.teir: unknown key `teir`: expected one of `tier`, `keys`, `models`, `regions`, \
+            "consumers.acme.teir: unknown key `teir`: expected one of `tier`, `keys`, `models`, `regions`, `requires`, \
              `cache_scope`; nearest: \"tier\""
                 .to_owned(),
         ),
         (
             json!({"tiers": {"premium": "smart"}}),
-            "tiers.premium: invalid type: string \"smart\": expected a tier: a map with the keys models and regions".to_owned(),
+            "tiers.premium: invalid type: string \"smart\": expected a tier: a map with the keys models, regions and requires".to_owned(),
         ),
         (
             json!({"tiers": {"premium": {"models": "smart"}}}),
