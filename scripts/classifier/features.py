@@ -1,0 +1,120 @@
+"""What the classifier sees of a text: the same places of the table, in the same order, as src/classify/lexical.rs computes.
+
+tests in src/classify compare both on the texts of golden.txt.
+"""
+
+# So many words at the front count twice.
+FRONT = 24
+# In bytes of UTF-8: an instruction stands before or after what it is about.
+HEAD, TAIL = 768, 384
+MASK = 0xFFFFFFFF
+START = 0x811C9DC5
+PRIME = 0x01000193
+NUMBER = 0x30
+BREAKS = frozenset(".!?;:\n。！？；：")
+# Words of at least so many letters are also known by their beginning.
+LONG, STEM = 5, 4
+
+UNIGRAM, BIGRAM, SKIP, PREFIX, SIGN, FACT = 0x9E3779B1, 0x85EBCA77, 0xC2B2AE3D, 0x27D4EB2F, 0x165667B1, 0x7FEB352D
+
+
+def mixed(seed, hash):
+    hash = ((hash ^ seed) * 0x2C1B3C6D) & MASK
+    hash ^= hash >> 15
+    return (hash * 0x297A2D39) & MASK
+
+
+def fold(hash, code):
+    return ((hash ^ code) * PRIME) & MASK
+
+
+def lower(code):
+    if 0x41 <= code <= 0x5A:
+        return code + 32
+    if code < 0xC0:
+        return code
+    if 0xFF01 <= code <= 0xFF5E:
+        return lower(code - 0xFEE0)
+    if 0xC0 <= code <= 0xDE and code != 0xD7 or 0x410 <= code <= 0x42F:
+        return code + 32
+    return code
+
+
+def is_wide(code):
+    """Characters that are words of their own: Han, Kana, Hangul."""
+    return 0x3040 <= code <= 0x30FF or 0x3400 <= code <= 0x9FFF or 0xAC00 <= code <= 0xD7AF or 0xF900 <= code <= 0xFAFF or 0x20000 <= code <= 0x3FFFF
+
+
+def is_letter(code):
+    if code < 0x80:
+        return 0x61 <= code <= 0x7A
+    if code < 0xC0:
+        return code in (0xAA, 0xB5, 0xBA)
+    return code not in (0xD7, 0xF7) and not (0x2000 <= code <= 0x303F or 0xFE30 <= code <= 0xFE4F or 0xFF00 <= code <= 0xFFEF or 0xE000 <= code <= 0xF8FF or code == 0xFFFD or 0x1F000 <= code <= 0x1FAFF)
+
+
+def tokens(text):
+    """("word", hash, prefix or None), ("wide", hash), ("number",), ("sign", code), ("break",)"""
+    word, length, prefix, digits = START, 0, None, False
+    for character in text:
+        raw = ord(character)
+        code = lower(raw)
+        if is_wide(code) or not is_letter(code):
+            if code in (0x27, 0x2019) and length:
+                continue
+            if length:
+                yield ("word", word, prefix if length >= LONG else None)
+                word, length, prefix = START, 0, None
+            is_digit = 0x30 <= code <= 0x39
+            if is_digit and not digits:
+                yield ("number",)
+            digits = is_digit
+            if is_wide(code):
+                yield ("wide", fold(START, code))
+            elif not is_digit and character not in " \t\r\xa0\u3000":
+                yield ("sign", code)
+                if chr(code) in BREAKS:
+                    yield ("break",)
+            continue
+        digits = False
+        word = fold(word, code)
+        length += 1
+        if length == STEM:
+            prefix = word
+    if length:
+        yield ("word", word, prefix if length >= LONG else None)
+
+
+def hashes(text):
+    """What is seen of a text, each with how much it counts."""
+    data = text.encode()
+    parts = [data] if len(data) <= HEAD + TAIL else [data[:HEAD], data[-TAIL:]]
+    found = []
+    seen = 0
+    for part in parts:
+        before = last = 0
+        for token in tokens(part.decode(errors="ignore")):
+            seen += 1
+            weight = 2 if seen <= FRONT else 1
+            kind = token[0]
+            if kind == "break":
+                before = last = 0
+                continue
+            if kind == "sign":
+                found.append((mixed(SIGN, token[1]), weight))
+                continue
+            hash = NUMBER if kind == "number" else token[1]
+            found.append((mixed(UNIGRAM, hash), weight))
+            found.append((mixed(BIGRAM, (fold(last, 1) + hash) & MASK), weight))
+            if before:
+                between = last if kind == "wide" else 0
+                found.append((mixed(SKIP, (fold(before, 2) + fold(between, 3) + hash) & MASK), weight))
+            if kind == "word" and token[2] is not None:
+                found.append((mixed(PREFIX, token[2]), weight))
+            before, last = last, hash
+    return found + [(mixed(FACT, fact), 1) for fact in facts(text, data)]
+
+
+def facts(text, data):
+    """What is true of the whole text, as numbers."""
+    yield min(len(data).bit_length(), 12)
