@@ -1,6 +1,6 @@
-"""What the classifier sees of a text: the same places of the table, in the same order, as src/classify/lexical.rs computes.
+"""What the classifier sees of a text: hashes of words, pairs of words, beginnings of words and signs, as src/classify computes them.
 
-tests in src/classify compare both on the texts of golden.txt.
+A test of src/classify compares both on the texts of golden.tsv.
 """
 
 # So many words at the front count twice.
@@ -15,7 +15,7 @@ BREAKS = frozenset(".!?;:\n。！？；：")
 # Words of at least so many letters are also known by their beginning.
 LONG, STEM = 5, 4
 
-UNIGRAM, BIGRAM, SKIP, PREFIX, SIGN, FACT = 0x9E3779B1, 0x85EBCA77, 0xC2B2AE3D, 0x27D4EB2F, 0x165667B1, 0x7FEB352D
+UNIGRAM, BIGRAM, PREFIX, SIGN, FACT = 0x9E3779B1, 0x85EBCA77, 0x27D4EB2F, 0x165667B1, 0x7FEB352D
 
 
 def mixed(seed, hash):
@@ -86,33 +86,30 @@ def tokens(text):
 
 
 def hashes(text):
-    """What is seen of a text, each with how much it counts."""
+    """What is seen of a text: (hash, how much it counts, whether it is more than a pair of words)."""
     data = text.encode()
     parts = [data] if len(data) <= HEAD + TAIL else [data[:HEAD], data[-TAIL:]]
     found = []
     seen = 0
     for part in parts:
-        before = last = 0
+        last = 0
         for token in tokens(part.decode(errors="ignore")):
             seen += 1
             weight = 2 if seen <= FRONT else 1
             kind = token[0]
             if kind == "break":
-                before = last = 0
+                last = 0
                 continue
             if kind == "sign":
-                found.append((mixed(SIGN, token[1]), weight))
+                found.append((mixed(SIGN, token[1]), weight, True))
                 continue
             hash = NUMBER if kind == "number" else token[1]
-            found.append((mixed(UNIGRAM, hash), weight))
-            found.append((mixed(BIGRAM, (fold(last, 1) + hash) & MASK), weight))
-            if before:
-                between = last if kind == "wide" else 0
-                found.append((mixed(SKIP, (fold(before, 2) + fold(between, 3) + hash) & MASK), weight))
+            found.append((mixed(UNIGRAM, hash), weight, True))
+            found.append((mixed(BIGRAM, (fold(last, 1) + hash) & MASK), weight, False))
             if kind == "word" and token[2] is not None:
-                found.append((mixed(PREFIX, token[2]), weight))
-            before, last = last, hash
-    return found + [(mixed(FACT, fact), 1) for fact in facts(text, data)]
+                found.append((mixed(PREFIX, token[2]), weight, True))
+            last = hash
+    return found + [(mixed(FACT, fact), 1, True) for fact in facts(text, data)]
 
 
 def facts(text, data):
