@@ -19,6 +19,7 @@ mod provider;
 mod raw;
 mod secret;
 mod shape;
+mod task;
 #[cfg(test)]
 mod tests;
 mod vendor;
@@ -33,6 +34,7 @@ pub use limit::{
 pub use price::Price;
 pub use problems::{Problem, Problems};
 pub use provider::Provider;
+pub use task::{Alternative, BUILT_IN, BadPhrase, Phrase, Step, Task, Tasks};
 pub use secret::{Key, Secret, Unsendable};
 pub use vendor::Vendor;
 
@@ -51,6 +53,7 @@ pub struct Config {
     limits: Rc<Limits>,
     default_price: Option<Price>,
     cache: Cache,
+    tasks: Tasks,
     bounds: Bounds,
     timeouts: Timeouts,
     warnings: Vec<String>,
@@ -116,6 +119,11 @@ impl Config {
     /// How much may be asked, by whom.
     pub fn limits(&self) -> &Rc<Limits> {
         &self.limits
+    }
+
+    /// Which kinds of request the configuration has words for.
+    pub fn tasks(&self) -> &Tasks {
+        &self.tasks
     }
 
     /// Which answers are kept, and where.

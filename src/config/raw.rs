@@ -25,6 +25,7 @@ map! {
         consumers: Option<Entries<Consumer>>,
         limits: Vec<Limit> = Default::default(),
         cache: Cache = Default::default(),
+        tasks: Entries<Task> = Default::default(),
         bounds: Bounds = Default::default(),
         timeouts: Timeouts = Default::default(),
     }
@@ -191,6 +192,14 @@ map! {
         exact: Option<Exact>,
         semantic: Option<Semantic>,
         embedder: Option<Embedder>,
+    }
+}
+
+map! {
+    Task: "a task: a map with the keys keywords, patterns and replace" {
+        keywords: Vec<String> = Default::default(),
+        patterns: Vec<String> = Default::default(),
+        replace: Option<bool>,
     }
 }
 
