@@ -199,7 +199,7 @@ def write(table):
         for hash, weight, _ in features.hashes(text):
             hashes = (hashes * 31 + hash * weight) & 0xFFFFFFFFFFFFFFFF
         scores = table.scores(text)
-        best = TASKS[int(numpy.argmax(scores))]
+        best = TASKS[int(numpy.argmax(scores))] if scores.max() > 0 else TASKS[-1]
         golden.append(f"{hashes:016x}\t{best}\t{scores.max():.3f}\t{json.dumps(text, ensure_ascii=False)}\n")
     return {WEIGHTS: table.to_bytes(), HERE / "golden.tsv": "".join(golden).encode()}
 

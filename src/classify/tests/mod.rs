@@ -1,5 +1,6 @@
 mod accuracy;
 mod golden;
+mod sentences;
 
 use super::*;
 use crate::json::{Document, Surrogates};
