@@ -36,6 +36,11 @@ def load(language):
     return requests, lists
 
 
+# Lists of things that requests of any kind may be about, and of texts that come with them.
+ANYTHING = {"topic", "thing", "concept", "everyday", "venture", "work", "food", "place", "name", "word"}
+GIVEN = {"fp", "sentence", "review", "mail", "dialog", "record", "short", "storybit"}
+
+
 class Maker:
     def __init__(self, language, chance):
         self.language, self.chance = language, chance
@@ -57,12 +62,32 @@ class Maker:
                 at = end
             elif match := re.compile(r"\{(\w+)\}").match(template, at):
                 raw, items = self.lists[match[1]]
-                item = self.chance.choice(items)
-                yield from [item] if raw else self.pieces(item)
+                if match[1] in ANYTHING and self.chance.random() < 0.4:
+                    yield self.anything()
+                else:
+                    item = "".join([item] if raw else self.pieces(item)) if (item := self.chance.choice(items)) else ""
+                    yield self.estranged(item) if match[1] in GIVEN else item
                 at = match.end()
             else:
                 yield c
                 at += 1
+
+    def anything(self):
+        """A word or two that nobody has heard of: what is asked shows in the words around them."""
+        chance = self.chance
+        if self.language == "chinese":
+            return "".join(chr(chance.randrange(0x4E00, 0x9FA0)) for _ in range(chance.randint(2, 4)))
+        word = lambda: "".join(chance.choice("bcdfghklmnprstvz") + chance.choice("aeiou") for _ in range(chance.randint(2, 4)))
+        return word() + chance.choice(["", "n", "s", "l", "r"]) + (" " + word() if chance.random() < 0.3 else "")
+
+    def estranged(self, text):
+        """A given text with some of its longer words replaced: nothing is to be learned by heart of it."""
+        chance = self.chance
+        if chance.random() < 0.4:
+            return text
+        if self.language == "chinese":
+            return "".join(chr(chance.randrange(0x4E00, 0x9FA0)) if c > "\u4e00" and chance.random() < 0.4 else c for c in text)
+        return re.sub(r"[a-z]{5,}", lambda word: self.anything() if chance.random() < 0.6 else word[0], text)
 
     def request(self, task, template):
         """A request as a user may write it, carelessly at times."""
