@@ -37,7 +37,7 @@ def load(language):
 
 
 # Lists of things that requests of any kind may be about, and of texts that come with them.
-ANYTHING = {"topic", "thing", "concept", "everyday", "venture", "work", "food", "place", "name", "word"}
+ANYTHING = {"any", "topic", "thing", "concept", "everyday", "venture", "work", "food", "place", "name", "word"}
 GIVEN = {"fp", "sentence", "review", "mail", "dialog", "record", "short", "storybit"}
 
 
@@ -62,7 +62,7 @@ class Maker:
                 at = end
             elif match := re.compile(r"\{(\w+)\}").match(template, at):
                 raw, items = self.lists[match[1]]
-                if match[1] in ANYTHING and self.chance.random() < 0.4:
+                if match[1] in ANYTHING and self.chance.random() < (0.8 if match[1] == "any" else 0.4):
                     yield self.anything()
                 else:
                     item = "".join([item] if raw else self.pieces(item)) if (item := self.chance.choice(items)) else ""

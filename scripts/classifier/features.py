@@ -3,10 +3,10 @@
 A test of src/classify compares both on the texts of golden.tsv.
 """
 
-# So many words at the front count twice.
+# So many words at the front, and of the end of what is not short, count twice.
 FRONT = 24
 # In bytes of UTF-8: an instruction stands before or after what it is about.
-HEAD, TAIL = 768, 384
+HEAD, TAIL, END = 768, 256, 128
 MASK = 0xFFFFFFFF
 START = 0x811C9DC5
 PRIME = 0x01000193
@@ -85,13 +85,22 @@ def tokens(text):
         yield ("word", word, prefix if length >= LONG else None)
 
 
+def parts(data):
+    """What is looked at, and whether it is the end."""
+    if len(data) <= 2 * END:
+        return [(data, False)]
+    before, end = data[:-END], data[-END:]
+    before = [before] if len(before) <= HEAD + TAIL else [before[:HEAD], before[-TAIL:]]
+    return [(part, False) for part in before] + [(end, True)]
+
+
 def hashes(text):
     """What is seen of a text: (hash, how much it counts, whether it is more than a pair of words)."""
     data = text.encode()
-    parts = [data] if len(data) <= HEAD + TAIL else [data[:HEAD], data[-TAIL:]]
     found = []
     seen = 0
-    for part in parts:
+    for part, is_end in parts(data):
+        seen = 0 if is_end else seen
         last = 0
         for token in tokens(part.decode(errors="ignore")):
             seen += 1

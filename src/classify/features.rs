@@ -153,7 +153,11 @@ fn fences(text: &[u8]) -> usize {
         let mut count = 0_usize;
         let mut run = (0_usize, 0_usize);
         while let Some(at) = ticks.next() {
-            run = if run.0 == at && run.1 > 0 { (at.saturating_add(1), run.1.saturating_add(1)) } else { (at.saturating_add(1), 1) };
+            run = if run.0 == at && run.1 > 0 {
+                (at.saturating_add(1), run.1.saturating_add(1))
+            } else {
+                (at.saturating_add(1), 1)
+            };
             count = count.saturating_add(usize::from(run.1 == 3));
         }
         count
@@ -164,7 +168,7 @@ fn fences(text: &[u8]) -> usize {
 /// What a window is written in.
 fn written(window: Window<'_>) -> (Script, Language) {
     let mut seen = Seen::default();
-    for part in window.parts() {
+    for part in [window.head, window.end] {
         window::characters(part.get(..SAMPLE).unwrap_or(part), |character| seen.see(character));
         seen.see(' ');
     }
@@ -240,11 +244,15 @@ impl Seen {
         ];
         let most = ALL.into_iter().rev().max_by_key(|script| of(*script)).unwrap_or_default();
         let language = match most {
-            Script::Han | Script::Kana if of(Script::Kana).saturating_mul(8) > of(Script::Han) => Language::Japanese,
+            Script::Han | Script::Kana if of(Script::Kana).saturating_mul(16) > of(Script::Han) => {
+                Language::Japanese
+            }
             Script::Han => Language::Chinese,
             Script::Hangul => Language::Korean,
             Script::Cyrillic => Language::Russian,
-            Script::Latin if self.other.saturating_add(self.accented / 2) > self.english => Language::OtherLatin,
+            Script::Latin if self.other.saturating_add(self.accented / 2) > self.english => {
+                Language::OtherLatin
+            }
             Script::Latin => Language::English,
             _ => Language::Other,
         };
@@ -256,8 +264,32 @@ impl Seen {
 fn is_english(word: &[u8]) -> bool {
     matches!(
         word,
-        b"the" | b"of" | b"to" | b"and" | b"is" | b"this" | b"that" | b"for" | b"you" | b"it" | b"what" | b"how" | b"my" | b"with"
-            | b"are" | b"from" | b"write" | b"please" | b"can" | b"why" | b"which" | b"your" | b"into" | b"give" | b"make" | b"if"
+        b"the"
+            | b"of"
+            | b"to"
+            | b"and"
+            | b"is"
+            | b"this"
+            | b"that"
+            | b"for"
+            | b"you"
+            | b"it"
+            | b"what"
+            | b"how"
+            | b"my"
+            | b"with"
+            | b"are"
+            | b"from"
+            | b"write"
+            | b"please"
+            | b"can"
+            | b"why"
+            | b"which"
+            | b"your"
+            | b"into"
+            | b"give"
+            | b"make"
+            | b"if"
     )
 }
 
@@ -265,9 +297,56 @@ fn is_english(word: &[u8]) -> bool {
 fn is_other_latin(word: &[u8]) -> bool {
     matches!(
         word,
-        b"le" | b"la" | b"les" | b"des" | b"une" | b"est" | b"et" | b"pour" | b"que" | b"qui" | b"dans" | b"je" | b"vous" | b"el"
-            | b"los" | b"las" | b"una" | b"en" | b"y" | b"con" | b"por" | b"para" | b"der" | b"und" | b"ist" | b"ein" | b"eine"
-            | b"das" | b"ich" | b"nicht" | b"mit" | b"den" | b"wie" | b"il" | b"di" | b"che" | b"per" | b"un" | b"sono" | b"de"
-            | b"da" | b"um" | b"uma" | b"os" | b"het" | b"een" | b"van" | b"se" | b"mi" | b"du" | b"sie"
+        b"le"
+            | b"la"
+            | b"les"
+            | b"des"
+            | b"une"
+            | b"est"
+            | b"et"
+            | b"pour"
+            | b"que"
+            | b"qui"
+            | b"dans"
+            | b"je"
+            | b"vous"
+            | b"el"
+            | b"los"
+            | b"las"
+            | b"una"
+            | b"en"
+            | b"y"
+            | b"con"
+            | b"por"
+            | b"para"
+            | b"der"
+            | b"und"
+            | b"ist"
+            | b"ein"
+            | b"eine"
+            | b"das"
+            | b"ich"
+            | b"nicht"
+            | b"mit"
+            | b"den"
+            | b"wie"
+            | b"il"
+            | b"di"
+            | b"che"
+            | b"per"
+            | b"un"
+            | b"sono"
+            | b"de"
+            | b"da"
+            | b"um"
+            | b"uma"
+            | b"os"
+            | b"het"
+            | b"een"
+            | b"van"
+            | b"se"
+            | b"mi"
+            | b"du"
+            | b"sie"
     )
 }

@@ -10,19 +10,47 @@ pub(super) const EASY: u8 = 255;
 /// The subject's place, what it is worth, the pattern.
 pub(super) const BUILT_IN: &[(u8, u8, &str)] = &[
     // code
-    (0, 3, "write|create|implement|make|build|generate|develop|need|give .. function|script|program|class|query|regex|code|api|app|macro|algorithm|unittest|dockerfile|method|snippet|bot|parser|component"),
-    (0, 3, "fix|debug|refactor|optimize|review|explain|improve|complete|simplify|test .. code|bug|function|script|query|program|class|method|snippet|regex"),
-    (0, 2, "python|javascript|typescript|java|golang|rust|kotlin|php|sql|html|css|bash|powershell|react|django|kubernetes|docker|git|npm|numpy|pandas"),
-    (0, 2, "typeerror|nullpointerexception|segfault|traceback|syntaxerror|keyerror|indexerror|exception|stacktrace|compile|compiler|segmentation fault|undefined"),
-    (0, 2, "c + +|c #"),
-    (0, 2, "regex|regexp|unit|sql|api|docker|git|css|html test|tests|expression|query|command|endpoint|file|page|class"),
+    (
+        0,
+        3,
+        "write|create|implement|make|build|generate|develop|need|give .. function|script|program|class|query|regex|code|api|app|macro|algorithm|unittest|dockerfile|method|snippet|bot|parser|component",
+    ),
+    (
+        0,
+        3,
+        "fix|debug|refactor|optimize|review|explain|improve|complete|simplify|test .. code|bug|function|script|query|program|class|method|snippet|regex",
+    ),
+    (
+        0,
+        2,
+        "python|javascript|typescript|java|golang|rust|kotlin|php|sql|html|css|bash|powershell|react|django|kubernetes|docker|git|npm|numpy|pandas",
+    ),
+    (
+        0,
+        2,
+        "typeerror|nullpointerexception|segfault|traceback|syntaxerror|keyerror|indexerror|exception|stacktrace|compile|compiler|segmentation fault|undefined",
+    ),
+    (0, 2, "c++|c#"),
+    (
+        0,
+        2,
+        "regex|regexp|unit|sql|api|docker|git|css|html test|tests|expression|query|command|endpoint|file|page|class",
+    ),
     (0, 2, "time|space complexity"),
     (0, 2, "leetcode|pull|merge request|conflict"),
     (0, 3, "写|编写|实现|做|开发|生成 .. 函数|代码|脚本|程序|爬虫|算法|接口|网页|正则|小程序"),
     (0, 2, "代码|报错|编程|函数|调试|重构|正则表达式|数据库查询|单元测试|运行时错误|编译"),
     // reasoning
-    (1, 3, "solve|prove|calculate|compute|derive|integrate|differentiate|factor|evaluate|simplify .. equation|problem|integral|theorem|derivative|expression|puzzle|probability|sum|area|value|x"),
-    (1, 2, "solve|prove|calculate|compute|deduce|derivative|integral|equation|probability|theorem|riddle|arithmetic|algebra|geometry"),
+    (
+        1,
+        3,
+        "solve|prove|calculate|compute|derive|integrate|differentiate|factor|evaluate|simplify .. equation|problem|integral|theorem|derivative|expression|puzzle|probability|sum|area|value|x",
+    ),
+    (
+        1,
+        2,
+        "solve|prove|calculate|compute|deduce|derivative|integral|equation|probability|theorem|riddle|arithmetic|algebra|geometry",
+    ),
     (1, 2, "step by step|show your|the reasoning|work|steps"),
     (1, 2, "how many .. left|total|altogether|are|does|would|ways"),
     (1, 2, "next number|term"),
@@ -37,7 +65,11 @@ pub(super) const BUILT_IN: &[(u8, u8, &str)] = &[
     (2, 2, "title|headline|subject .. for|of .. article|paper|email|following|text"),
     (2, 3, "总结|概括|摘要|归纳|太长不看|提炼要点|主要内容|中心思想|概述|缩写|主要讲了"),
     // creative
-    (3, 3, "write|compose|create|tell|make|draft|generate|give .. poem|story|song|haiku|joke|lyrics|limerick|sonnet|tale|rap|letter|email|essay|blog|speech|slogan|tweet|caption|article|script|dialogue|toast|novel"),
+    (
+        3,
+        3,
+        "write|compose|create|tell|make|draft|generate|give .. poem|story|song|haiku|joke|lyrics|limerick|sonnet|tale|rap|letter|email|essay|blog|speech|slogan|tweet|caption|article|script|dialogue|toast|novel",
+    ),
     (3, 2, "poem|poetry|haiku|limerick|sonnet|slogan|tagline|lyrics|fairy tale|screenplay|brainstorm"),
     (3, 2, "rewrite|rephrase|paraphrase|reword|proofread|polish"),
     (3, 2, "pretend|imagine|roleplay"),
@@ -54,11 +86,23 @@ pub(super) const BUILT_IN: &[(u8, u8, &str)] = &[
     (4, 2, "why do|did|does|is|are"),
     (4, 2, "discuss|argue|interpret|examine"),
     (4, 2, "what if"),
-    (4, 3, "分析|比较|对比|优缺点|利弊|影响|评价|评估|看待|探讨|论述|原因是|区别|哪个好|哪个更好|为什么会|swot"),
+    (
+        4,
+        3,
+        "分析|比较|对比|优缺点|利弊|影响|评价|评估|看待|探讨|论述|原因是|区别|哪个好|哪个更好|为什么会|swot",
+    ),
     // translation
     (5, 3, "translat*"),
-    (5, 3, "how .. say .. in french|spanish|german|chinese|japanese|korean|italian|russian|arabic|portuguese|english|latin|hindi|dutch"),
-    (5, 2, "in|into|to french|spanish|german|chinese|japanese|korean|italian|russian|arabic|portuguese|mandarin|hindi|dutch|polish|turkish"),
+    (
+        5,
+        3,
+        "how .. say .. in french|spanish|german|chinese|japanese|korean|italian|russian|arabic|portuguese|english|latin|hindi|dutch",
+    ),
+    (
+        5,
+        2,
+        "in|into|to french|spanish|german|chinese|japanese|korean|italian|russian|arabic|portuguese|mandarin|hindi|dutch|polish|turkish",
+    ),
     (5, 3, "翻译|译成|译为|中译英|英译中|英文怎么说|日语怎么说|英语怎么说|用英语|用英文怎么|什么意思|翻成"),
     // classification
     (6, 3, "classif*|categori*"),
@@ -72,11 +116,19 @@ pub(super) const BUILT_IN: &[(u8, u8, &str)] = &[
     (6, 3, "分类|归类|正面还是负面|情感分析|哪一类|打标签|属于哪|判断 .. 是否|类别|垃圾邮件|情感倾向"),
     // extraction
     (7, 3, "extract*"),
-    (7, 2, "list|find|get|identify|pull .. all|every .. names|dates|emails|numbers|entities|addresses|keywords|locations|people|companies|phone|urls|places|words|mentioned"),
+    (
+        7,
+        2,
+        "list|find|get|identify|pull .. all|every .. names|dates|emails|numbers|entities|addresses|keywords|locations|people|companies|phone|urls|places|words|mentioned",
+    ),
     (7, 2, "named entit*"),
     (7, 2, "into|as|to json|csv|table|yaml"),
     (7, 2, "who|what|which .. mentioned"),
-    (7, 3, "提取|抽取|找出 .. 所有|列出 .. 所有|摘录|实体识别|关键词提取|转成 json|整理成表格|所有 .. 邮箱|电话|人名|日期"),
+    (
+        7,
+        3,
+        "提取|抽取|找出 .. 所有|列出 .. 所有|摘录|实体识别|关键词提取|转成 json|整理成表格|所有 .. 邮箱|电话|人名|日期",
+    ),
     // chat
     (8, 2, "hi|hello|hey|thanks|bye|goodbye"),
     (8, 2, "how are you"),
@@ -87,7 +139,11 @@ pub(super) const BUILT_IN: &[(u8, u8, &str)] = &[
     // What needs thought, and what does not.
     (HARD, 2, "step by step"),
     (HARD, 2, "prove|proof|derive|theorem|rigorous*|asymptotic|optimal"),
-    (HARD, 2, "distributed|concurrent|concurrency|thread|scalable|architect*|migrat*|refactor|algorithm|complexity|deadlock|optimi*"),
+    (
+        HARD,
+        2,
+        "distributed|concurrent|concurrency|thread|scalable|archite*|migrat*|refactor|algorithm|complexity|deadlock|optimi*",
+    ),
     (HARD, 2, "in depth|detail"),
     (HARD, 2, "comprehensive|thorough*|detailed|critically|production"),
     (HARD, 2, "trade offs|tradeoffs|edge cases"),

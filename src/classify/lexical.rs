@@ -61,9 +61,12 @@ impl Lexical {
         self.last = hash;
     }
 
-    /// Another part of the text begins.
-    pub fn part(&mut self) {
+    /// Another part of the text begins; of the end, the first words count twice again.
+    pub fn part(&mut self, is_end: bool) {
         self.last = 0;
+        if is_end {
+            self.seen = 0;
+        }
     }
 
     /// Hears how long the text is, in bytes.

@@ -35,8 +35,8 @@ pub const TASK_HEADER: &str = "x-modelgate-task";
 
 /// The place of `chat`, against which the others are measured, among the built-in tasks.
 const CHAT: usize = 8;
-/// What a keyword of the configuration's is worth; the gateway's own are worth up to 3.
-const CONFIGURED: u8 = 12;
+/// What a keyword of the configuration's is worth; the gateway's own are worth up to 3. It decides: an operator knows what for.
+const CONFIGURED: u8 = 40;
 
 /// Tells tasks apart; made once for a configuration.
 #[derive(Debug)]
@@ -112,7 +112,12 @@ impl Classifier {
         scores.add_features(features);
         // What else was said changes nothing where this is clear.
         if !scores.is_clear() {
-            let factor = if scores.words < 6 { 2.0 } else { 1.0 };
+            let factor = match scores.is_told() {
+                true => 0.5,
+                // What says little goes on with what was said before.
+                false if scores.words < 6 => 2.0,
+                false => 1.0,
+            };
             for (window, weight) in [(features.system, 0.3), (features.before, 0.2)] {
                 if window != Window::default() {
                     self.hear(window, weight * factor, &mut scores);
@@ -137,12 +142,14 @@ impl Classifier {
     /// Reads a window, and adds what it speaks of, with this weight.
     fn hear<'c>(&'c self, window: Window<'_>, weight: f32, scores: &mut Scores<'c>) -> Marks {
         let (mut lexical, mut heard, mut marks) = (Lexical::default(), Heard::new(), Marks::default());
-        let [head, tail] = window.parts();
+        let [head, tail, end] = window.parts();
         self.read(head, &mut lexical, &mut heard, &mut marks);
-        if !tail.is_empty() {
-            lexical.part();
-            heard.part();
-            self.read(tail, &mut lexical, &mut heard, &mut marks);
+        for (part, is_end) in [(tail, false), (end, true)] {
+            if !part.is_empty() {
+                lexical.part(is_end);
+                heard.part(is_end);
+                self.read(part, &mut lexical, &mut heard, &mut marks);
+            }
         }
         lexical.length(window.bytes);
         scores.add_lexical(&lexical.scores(), weight);

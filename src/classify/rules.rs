@@ -7,12 +7,13 @@ use super::words::{self, Beginnings, Token};
 use crate::config::{Alternative, Phrase, Step};
 use std::rc::Rc;
 
-/// So many words of the head, and together with those of the tail, are looked at.
-const HEAD: usize = 224;
+/// So many words of the head, together with those of the tail, and together with those of the end, are looked at.
+const HEAD: usize = 208;
+const TAIL: usize = 256;
 const MOST: usize = 320;
 /// So many words may stand where a pattern has a gap.
 const GAP: usize = 4;
-/// What stands in the front counts in full, elsewhere half.
+/// What stands in the front or at the end counts in full, elsewhere half.
 const FRONT: usize = 24;
 
 /// Phrases, and what each of them tells.
@@ -49,17 +50,22 @@ pub(super) struct Heard {
     words: [(u32, u32); MOST],
     len: usize,
     limit: usize,
+    /// Where the end begins.
+    end: usize,
 }
 
 impl Heard {
     pub fn new() -> Self {
-        Self { words: [(0, 0); MOST], len: 0, limit: HEAD }
+        Self { words: [(0, 0); MOST], len: 0, limit: HEAD, end: MOST }
     }
 
     /// Another part of the text begins: no phrase goes across.
-    pub fn part(&mut self) {
-        self.limit = MOST;
+    pub fn part(&mut self, is_end: bool) {
+        self.limit = if is_end { MOST } else { TAIL };
         self.push((0, 0));
+        if is_end {
+            self.end = self.len;
+        }
     }
 
     #[inline]
@@ -130,7 +136,8 @@ impl Rules {
                     let Some(word) = told.get_mut(word).filter(|word| **word & bit == 0) else { continue };
                     if rule.begins_at(heard, at) {
                         *word |= bit;
-                        let points = rule.points.saturating_mul(if at < FRONT { 2 } else { 1 });
+                        let points =
+                            rule.points.saturating_mul(if at < FRONT || at >= heard.end { 2 } else { 1 });
                         take(&rule.text, rule.subject, points);
                     }
                 }
@@ -171,7 +178,8 @@ impl Rule {
 impl Words {
     fn of(step: &Step, known: &[Alternative]) -> Self {
         let (begins, whole): (Vec<_>, Vec<_>) = step.alternatives.iter().partition(|one| one.begins);
-        let alternatives = whole.iter().map(|whole| words::hashes(&whole.text)).filter(|words| !words.is_empty());
+        let alternatives =
+            whole.iter().map(|whole| words::hashes(&whole.text)).filter(|words| !words.is_empty());
         // A word is known by the longest of the beginnings that it has.
         let begins = known.iter().filter(|known| {
             let known = known.text.to_lowercase();

@@ -1,9 +1,9 @@
 //! What speaks for which task, added up, and what comes of it.
 
+use super::CHAT;
 use super::complexity::Complexity;
 use super::features::{Features, Format};
 use super::keywords::{EASY, HARD};
-use super::CHAT;
 use crate::names::TaskName;
 use std::fmt;
 use std::rc::Rc;
@@ -154,13 +154,20 @@ impl<'c> Scores<'c> {
         self.all.iter().take(self.count).enumerate().all(ahead)
     }
 
+    /// Whether a phrase tells of the best.
+    pub fn is_told(&self) -> bool {
+        let best = self.best();
+        self.told.iter().any(|(_, subject, _)| usize::from(*subject) == best)
+    }
+
     fn score(&self, place: usize) -> f32 {
         self.all.get(place).copied().unwrap_or(UNSAID)
     }
 
     /// The most likely task; of equally likely ones chat, or else the first.
     fn best(&self) -> usize {
-        (0..self.count).fold(CHAT, |best, place| if self.score(place) > self.score(best) { place } else { best })
+        (0..self.count)
+            .fold(CHAT, |best, place| if self.score(place) > self.score(best) { place } else { best })
     }
 
     /// The task that phrases alone tell of.

@@ -5,7 +5,9 @@ use crate::json::{Piece, Text, pieces};
 
 /// So many bytes, as they stand in the request, are looked at: an instruction stands before or after what it is about.
 pub(super) const HEAD: usize = 768;
-pub(super) const TAIL: usize = 384;
+pub(super) const TAIL: usize = 256;
+/// The end of a text that is not short is read by itself: what stands there weighs as much as what stands in the front.
+pub(super) const END: usize = 128;
 /// So many parts of a message at either end.
 const PARTS: usize = 16;
 
@@ -14,8 +16,10 @@ const PARTS: usize = 16;
 pub struct Window<'r> {
     /// From the beginning; all of a text that is not long.
     pub(super) head: &'r [u8],
-    /// Up to the end, where that is not part of the head.
+    /// From further back, where that is not part of the head.
     pub(super) tail: &'r [u8],
+    /// Up to the end.
+    pub(super) end: &'r [u8],
     /// How long the text is of which these are parts, in bytes.
     pub(super) bytes: usize,
 }
@@ -50,22 +54,26 @@ impl<'r> Window<'r> {
     /// Only its beginning, of at most so many bytes.
     pub(super) fn cut(self, bytes: usize) -> Self {
         let head = self.head.get(..bytes).unwrap_or(self.head);
-        Self { head, tail: &[], bytes: head.len() }
+        Self { head, bytes: head.len(), ..Self::default() }
     }
 
     fn between(first: &'r [u8], last: &'r [u8], is_one: bool) -> Self {
-        if is_one && first.len() <= HEAD.saturating_add(TAIL) {
-            return Self { head: first, tail: &[], bytes: first.len() };
+        if is_one && first.len() <= 2 * END {
+            return Self { head: first, bytes: first.len(), ..Self::default() };
+        }
+        let (before, end) = last.split_at_checked(last.len().saturating_sub(END)).unwrap_or((last, &[]));
+        if is_one && before.len() <= HEAD.saturating_add(TAIL) {
+            return Self { head: before, tail: &[], end, bytes: first.len() };
         }
         let head = first.get(..HEAD).unwrap_or(first);
-        let tail = last.len().checked_sub(TAIL).and_then(|at| last.get(at..)).unwrap_or(last);
+        let tail = before.len().checked_sub(TAIL).and_then(|at| before.get(at..)).unwrap_or(before);
         let bytes = if is_one { first.len() } else { first.len().saturating_add(last.len()) };
-        Self { head, tail, bytes }
+        Self { head, tail, end, bytes }
     }
 
-    /// Its parts, of which the second may be empty.
-    pub(super) fn parts(self) -> [&'r [u8]; 2] {
-        [self.head, self.tail]
+    /// Its parts, of which all but the first may be empty; the last is the end.
+    pub(super) fn parts(self) -> [&'r [u8]; 3] {
+        [self.head, self.tail, self.end]
     }
 }
 

@@ -34,8 +34,8 @@ pub use limit::{
 pub use price::Price;
 pub use problems::{Problem, Problems};
 pub use provider::Provider;
-pub use task::{Alternative, BUILT_IN, BadPhrase, Phrase, Step, Task, Tasks};
 pub use secret::{Key, Secret, Unsendable};
+pub use task::{Alternative, BUILT_IN, BadPhrase, Phrase, Step, Task, Tasks};
 pub use vendor::Vendor;
 
 use crate::names::ClusterName;

@@ -55,7 +55,13 @@ impl Found {
                 *by_rules += u32::from(scores.by_rules() == place);
                 *by_all += u32::from(verdict.task.as_str() == label);
                 if std::env::var_os("SHOW").is_some() && verdict.task.as_str() != label {
-                    println!("{id}: {label}, not {} ({} {:?}): {:.90}", verdict.task, verdict.confidence, verdict.evidence, texts[id].replace('\n', " "));
+                    println!(
+                        "{id}: {label}, not {} ({} {:?}): {:.90}",
+                        verdict.task,
+                        verdict.confidence,
+                        verdict.evidence,
+                        texts[id].replace('\n', " ")
+                    );
                 }
             });
         }

@@ -14,15 +14,16 @@ fn the_filter_reads_texts_as_the_training_does() {
         let plain = Text::of(&text);
         let bytes = if plain.as_bytes().contains(&b'\\') { plain.as_bytes() } else { text.as_bytes() };
         let (mut lexical, mut heard, mut marks) = (Lexical::default(), Heard::new(), Marks::default());
-        let window = Window::of(bytes);
-        let [head, tail] = window.parts();
-        classifier.read(head, &mut lexical, &mut heard, &mut marks);
-        if !tail.is_empty() {
-            lexical.part();
-            classifier.read(tail, &mut lexical, &mut heard, &mut marks);
+        for (part, (bytes, is_end)) in
+            Window::of(bytes).parts().into_iter().zip([false, false, true]).enumerate()
+        {
+            if part > 0 && !bytes.is_empty() {
+                lexical.part(is_end);
+            }
+            classifier.read(bytes, &mut lexical, &mut heard, &mut marks);
         }
         lexical.length(text.len());
-        if bytes.len() == text.len() || bytes.len() <= window::HEAD + window::TAIL {
+        if bytes.len() == text.len() || bytes.len() <= 2 * window::END {
             assert_eq!(format!("{:016x}", lexical.trace), trace, "{text:?}");
             let scores = lexical.scores();
             let (best, most) = scores.iter().enumerate().fold((CHAT, 0.0), |(best, most), (at, score)| {

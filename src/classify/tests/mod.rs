@@ -1,5 +1,7 @@
 mod accuracy;
 mod golden;
+mod requests;
+mod rules;
 mod sentences;
 
 use super::*;
@@ -7,8 +9,10 @@ use crate::json::{Document, Surrogates};
 
 /// A chat of these messages, each with its role.
 fn chat(messages: &[(&str, &str)]) -> String {
-    let messages: Vec<_> =
-        messages.iter().map(|(role, content)| serde_json::json!({"role": role, "content": content})).collect();
+    let messages: Vec<_> = messages
+        .iter()
+        .map(|(role, content)| serde_json::json!({"role": role, "content": content}))
+        .collect();
     serde_json::json!({"model": "m", "messages": messages}).to_string()
 }
 

@@ -153,7 +153,10 @@ fn requests_as_people_write_them_are_known() {
             all += 1;
             let verdict = judged(&classifier, &chat(&[("user", sentence)]));
             if verdict.task.as_str() != *task {
-                missed.push(format!("{task}, not {} ({}, {}): {sentence}", verdict.task, verdict.confidence, verdict.evidence));
+                missed.push(format!(
+                    "{task}, not {} ({}, {}): {sentence}",
+                    verdict.task, verdict.confidence, verdict.evidence
+                ));
             }
         }
     }
