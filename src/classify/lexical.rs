@@ -19,6 +19,9 @@ const _: () = assert!(TABLE.len() == ROWS + BUCKETS * SLOTS * 4);
 /// So many words at the front count twice.
 const FRONT: u32 = 24;
 
+/// No words are better evidence than this.
+const MOST: f32 = 8.0;
+
 const UNIGRAM: u32 = 0x9E37_79B1;
 const BIGRAM: u32 = 0x85EB_CA77;
 const PREFIX: u32 = 0x27D4_EB2F;
@@ -77,9 +80,12 @@ impl Lexical {
     /// How likely each task is, as logarithms of the odds against chat; those of the order of the built-in tasks but the last.
     pub fn scores(&self) -> [f32; 8] {
         #[expect(clippy::cast_precision_loss, reason = "a window has few words")]
-        let factor = unit() / (self.known.max(1) as f32).sqrt();
-        #[expect(clippy::cast_precision_loss, reason = "a window has few words")]
-        self.sums.map(|sum| sum as f32 * factor)
+        let (sums, known) = (self.sums.map(|sum| sum as f32), self.known.max(1) as f32);
+        let factor = unit() / known.sqrt();
+        // The same word a hundred times is no better evidence than all that can be said.
+        let most = sums.iter().fold(0.0_f32, |most, sum| most.max(sum.abs() * factor));
+        let factor = if most > MOST { factor * MOST / most } else { factor };
+        sums.map(|sum| sum * factor)
     }
 
     #[inline]

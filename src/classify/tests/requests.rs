@@ -62,7 +62,7 @@ fn what_comes_with_a_request_is_counted() {
         assert_eq!((features.format, features.tokens), (Format::Schema, 77));
         assert_eq!((features.before.head, features.system.head), (&b"first"[..], &b"You are a nurse."[..]));
         assert_eq!(
-            (features.last.head, features.last.tail),
+            (features.last.head, features.last.end),
             (&b"what is in this?"[..], &b"```\\nx\\n```"[..])
         );
         assert_eq!(features.bytes, 27);

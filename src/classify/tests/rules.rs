@@ -92,7 +92,7 @@ fn words_are_added_to_a_task_or_take_the_place_of_its_own() {
         other => other.to_string(),
     };
     assert_eq!(by(&configured("code", false, &["terraform"])), "terraform");
-    assert_eq!(by(&built_in()), "sentiment|spam|toxic|hate speech");
+    assert_eq!(by(&built_in()), "sentiment|spam|toxic|hate-speech");
     assert_eq!(by(&configured("classification", true, &["nothing"])), "lexical");
 }
 
