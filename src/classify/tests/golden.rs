@@ -30,7 +30,7 @@ fn the_filter_reads_texts_as_the_training_does() {
                 if *score > most { (at, *score) } else { (best, most) }
             });
             assert_eq!(BUILT_IN[best], task, "{text:?}");
-            assert!((most - score.parse::<f32>().unwrap()).abs() < 0.25, "{text:?}: {most} {score}");
+            assert!((most - score.parse::<f32>().unwrap().min(8.0)).abs() < 0.25, "{text:?}: {most} {score}");
         }
     }
 }
