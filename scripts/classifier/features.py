@@ -6,7 +6,7 @@ A test of src/classify compares both on the texts of golden.tsv.
 # So many words at the front, and of the end of what is not short, count twice.
 FRONT = 24
 # In bytes of UTF-8: an instruction stands before or after what it is about.
-HEAD, TAIL, END = 768, 256, 128
+HEAD, TAIL, END = 512, 128, 128
 MASK = 0xFFFFFFFF
 START = 0x811C9DC5
 PRIME = 0x01000193

@@ -114,17 +114,26 @@ fn find(hash: u32) -> Option<(u32, u32)> {
         key => key,
     };
     let keys = TABLE.get(KEYS..)?.as_chunks::<{ SLOTS * 2 }>().0.get(bucket)?;
-    let mut found = 0_u32;
-    for (slot, bytes) in keys.as_chunks::<2>().0.iter().enumerate() {
-        found |= u32::from(u16::from_le_bytes(*bytes) >> 2 == key as u16) << slot;
-    }
-    if found == 0 {
-        return None;
-    }
-    let slot = found.trailing_zeros() as usize;
+    let slot = position(keys, key)?;
     let exponent = u32::from(keys.get(slot * 2)? & 3);
     let row = TABLE.get(ROWS..)?.as_chunks::<4>().0.get(bucket * SLOTS + slot)?;
     Some((u32::from_le_bytes(*row), exponent))
+}
+
+/// Where the key is among the eight of a bucket, four compared at once.
+#[inline]
+fn position(keys: &[u8; SLOTS * 2], key: u32) -> Option<usize> {
+    const ONES: u64 = 0x0001_0001_0001_0001;
+    let wanted = u64::from(key << 2).wrapping_mul(ONES);
+    for (half, four) in keys.as_chunks::<8>().0.iter().enumerate() {
+        // A field is zero where the key is; the lowest one that is found to be so is.
+        let differs = (u64::from_le_bytes(*four) & ONES.wrapping_mul(0xFFFC)) ^ wanted;
+        let zeros = differs.wrapping_sub(ONES) & !differs & ONES << 15;
+        if zeros != 0 {
+            return Some(half * 4 + zeros.trailing_zeros() as usize / 16);
+        }
+    }
+    None
 }
 
 fn unit() -> f32 {

@@ -4,8 +4,8 @@ use crate::chat::{Content, Part};
 use crate::json::{Piece, Text, pieces};
 
 /// So many bytes, as they stand in the request, are looked at: an instruction stands before or after what it is about.
-pub(super) const HEAD: usize = 768;
-pub(super) const TAIL: usize = 256;
+pub(super) const HEAD: usize = 512;
+pub(super) const TAIL: usize = 128;
 /// The end of a text that is not short is read by itself: what stands there weighs as much as what stands in the front.
 pub(super) const END: usize = 128;
 /// So many parts of a message at either end.
