@@ -144,11 +144,153 @@ const SENTENCES: &[(&str, &[&str])] = &[
     ]),
 ];
 
+/// Requests that are written carelessly, or speak of one thing and ask for another.
+#[rustfmt::skip]
+const CARELESS: &[(&str, &[&str])] = &[
+    ("code", &[
+        "plz help my pyton code doesnt work it says indentation eror",
+        "Write a script that summarizes a text file and prints the word count",
+        "can u write me a java class for a bank account",
+        "How would I implement rate limiting in an Express API?",
+        "undefined reference to `main' collect2: error: ld returned 1 exit status",
+        "convert this curl command to python requests",
+        "给我写一个能自动翻译文件的python脚本",
+        "SQL怎么去重",
+        "为什么我的for循环只执行一次",
+        "写一个正则匹配手机号",
+        "Create a bash one-liner that deletes all .tmp files older than 7 days",
+        "review my pull request: it adds caching to the user service",
+    ]),
+    ("reasoning", &[
+        "if i have 3 apples and eat one then buy twice as many as i have how many do i have",
+        "A bat and a ball cost 1.10, the bat costs 1 more than the ball. whats the ball cost",
+        "what is 2+2*3",
+        "Three people check into a hotel room that costs $30. Where did the missing dollar go?",
+        "Find the area of a triangle with sides 7, 8 and 9",
+        "how many handshakes if 10 people all shake hands with each other",
+        "Is 221 prime? explain why",
+        "有100个人排队，第一个人说真话，其余的人只说假话，请推理谁在说谎",
+        "1+1/2+1/4+... 等于多少",
+        "求函数 f(x)=x^2-4x+3 的最小值",
+        "一个水池两根水管，一根注满要3小时，另一根放空要6小时，同时开多久注满？",
+        "Determine whether the following argument is valid: All birds fly. Penguins are birds. Therefore penguins fly.",
+    ]),
+    ("summary", &[
+        "too long, can you shorten this for me? The quarterly meeting covered hiring, budget and the office move, and everyone agreed to delay the move.",
+        "Please provide a brief summary of the plot of Hamlet",
+        "whats the main point of this article",
+        "Summarize this Python code review discussion in two sentences: Ann asked for more tests, Bob disagreed.",
+        "give me a tldr",
+        "Please read the following and give me the most important points:\n\nHousing prices rose for the third year in a row, the bank said.",
+        "帮我把这段话精简一下：由于天气原因，原定于周六举行的运动会将推迟到下周三举行，请各位家长留意。",
+        "太长不看，帮我总结下：公司今年的目标是扩大海外市场，同时降低成本。",
+        "写一个200字的摘要：本文研究了城市绿化对气温的影响。",
+        "这本书讲了什么？帮我概括一下《活着》",
+    ]),
+    ("creative", &[
+        "writ a funy poem abot my dog max",
+        "I need a LinkedIn post announcing my new job as a data engineer",
+        "help me write a best man speech",
+        "Write a product description for a bamboo toothbrush",
+        "a haiku about rain please",
+        "make up a bedtime story for my 4 year old about a brave snail",
+        "Make this email friendlier: Send me the report today.",
+        "Write a song about solving equations",
+        "can you think of a good name for my new puppy? she's brown and loud",
+        "以“故乡”为题写一篇散文",
+        "帮我想一句毕业赠言",
+        "把这句话改得更幽默一点：今天加班到很晚",
+        "编一个程序员和产品经理的笑话",
+        "写一篇800字的作文，题目是我的妈妈",
+    ]),
+    ("analysis", &[
+        "is it better to buy or rent a house in 2024? weigh the arguments",
+        "what are the long term economic effects of an aging population",
+        "Critically evaluate the argument that social media harms democracy.",
+        "explain why inflation rises when a central bank prints money",
+        "Give me a SWOT analysis of Tesla",
+        "Our churn went from 3% to 5% after the price change. What could explain this and what should we look at?",
+        "What are the ethical implications of facial recognition in public spaces?",
+        "react vs vue vs svelte for a small team, tradeoffs?",
+        "从经济和文化两个角度分析丝绸之路的作用",
+        "为什么日本的生育率这么低？",
+        "比较儒家和道家的思想差异",
+        "这组数据说明了什么：1月销量100，2月80，3月150",
+        "考研和工作该怎么选，各有什么利弊",
+    ]),
+    ("translation", &[
+        "how would a native speaker say 'long time no see' in italian",
+        "Translate the following code comment to English: 计算平均值",
+        "what does 加油 mean",
+        "please render this paragraph in formal Spanish: We are pleased to invite you to our annual dinner.",
+        "german for butterfly?",
+        "帮我翻一下这句：I couldn't agree more.",
+        "用法语怎么说“我迷路了”",
+        "把下面这段会议纪要翻译成英文：会议决定推迟发布",
+        "Übersetze ins Englische: Ich habe heute keine Zeit.",
+        "英译中：Knowledge is power.",
+    ]),
+    ("classification", &[
+        "Tell me if this sentence is sarcastic: Oh great, another meeting.",
+        "sort these into fruits and vegetables: carrot, apple, leek, plum",
+        "What emotion does this message express? I can't believe you forgot my birthday.",
+        "Label the following bug reports as critical, major or minor: 1. App crashes on start 2. Typo on the help page",
+        "Does this text contain personal attacks? Answer yes or no. You have no idea what you're talking about.",
+        "Rate the toxicity of this comment: go away",
+        "这条评论是积极的还是消极的：快递慢死了",
+        "给下面的句子打上“疑问/陈述/感叹”标签：你吃饭了吗",
+        "判断下面的文本属于体育还是科技：华为发布新手机",
+        "Which language is this written in: Hvor er biblioteket?",
+    ]),
+    ("extraction", &[
+        "what dates are mentioned here? The lease starts on 1 May 2024 and ends on 30 April 2025.",
+        "give me all the ingredients from this recipe: mix 200g flour with two eggs and milk",
+        "parse this address into street, city and zip: 12 Main St, Springfield 62704",
+        "From the log below list every IP address.\n10.0.0.1 GET /\n10.0.0.7 POST /x",
+        "extrat the names and phone nubmers: Bob 555-1212, Al 555-3434",
+        "Identify all the organizations named in the following text: NASA and ESA signed an agreement with Boeing.",
+        "Return JSON with fields title, author and year for: 'Dune' by Frank Herbert, published in 1965",
+        "列出下面这段话里提到的所有公司：腾讯和阿里宣布与京东合作",
+        "从这封邮件里找出会议时间和地点：明天下午两点在三楼会议室开会",
+        "提取下面发票中的金额和日期：2024年3月5日，合计350元",
+    ]),
+    ("chat", &[
+        "hey whats up",
+        "can you help me?",
+        "how do vaccines work",
+        "I just got promoted!!",
+        "what time is it in Tokyo",
+        "any good podcasts about history?",
+        "my dog ate chocolate what do i do",
+        "how long do i boil eggs",
+        "do you like music?",
+        "who wrote Pride and Prejudice",
+        "ok cool",
+        "is it safe to swim after eating",
+        "plan a 3 day trip to Rome for me",
+        "怎么做番茄炒蛋",
+        "北京有什么好玩的地方",
+        "我今天心情不太好",
+        "感冒了吃什么药",
+        "世界上最大的海洋是哪个",
+        "帮我制定一个减肥计划",
+    ]),
+];
+
 #[test]
 fn requests_as_people_write_them_are_known() {
+    known(SENTENCES);
+}
+
+#[test]
+fn careless_and_mixed_requests_are_known() {
+    known(CARELESS);
+}
+
+fn known(table: &[(&str, &[&str])]) {
     let classifier = built_in();
     let (mut all, mut missed) = (0, Vec::new());
-    for (task, sentences) in SENTENCES {
+    for (task, sentences) in table {
         for sentence in *sentences {
             all += 1;
             let verdict = judged(&classifier, &chat(&[("user", sentence)]));
