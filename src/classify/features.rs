@@ -149,16 +149,11 @@ fn fences(text: &[u8]) -> usize {
     let tail = text.get(head.len()..).unwrap_or_default();
     let tail = tail.len().checked_sub(FENCES).and_then(|at| tail.get(at..)).unwrap_or(tail);
     let count = |part: &[u8]| {
-        let mut ticks = memchr::memchr_iter(b'`', part);
-        let mut count = 0_usize;
-        let mut run = (0_usize, 0_usize);
-        while let Some(at) = ticks.next() {
-            run = if run.0 == at && run.1 > 0 {
-                (at.saturating_add(1), run.1.saturating_add(1))
-            } else {
-                (at.saturating_add(1), 1)
-            };
-            count = count.saturating_add(usize::from(run.1 == 3));
+        let (mut count, mut next, mut run) = (0_usize, usize::MAX, 0_u32);
+        for at in memchr::memchr_iter(b'`', part) {
+            run = if at == next { run.saturating_add(1) } else { 1 };
+            next = at.saturating_add(1);
+            count = count.saturating_add(usize::from(run == 3));
         }
         count
     };
