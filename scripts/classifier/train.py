@@ -25,7 +25,7 @@ GOLDEN = ["", "?", "Don\u2019t  PANIC: it's 3.14!", "\u041f\u0435\u0440\u0435\u0
           "\u3053\u306e\u6587\u3092\u7ffb\u8a33\u3057\u3066\uff01", "\uff37rite \uff21 poem\uff1a\u3000\uff11\uff12", "\u00c9t\u00e9 \u00f7 \u00c0 \u00d7 na\u00efve", "\U0001f600 caf\u00e9\U00020000",
           "Summarize this. " + "The quick brown fox jumps over the lazy dog. " * 40 + "In one line, please.",
           "\u603b\u7ed3\u4e00\u4e0b\uff1a" + "\u5feb\u901f\u7684\u68d5\u8272\u72d0\u72f8\u8df3\u8fc7\u4e86\u61d2\u72d7\u3002" * 60]
-SEED, COUNT, ROUNDS, RATE, DECAY, HIDDEN = 20, 2000, 6, 0.3, 4e-3, 0.7
+SEED, COUNT, ROUNDS, RATE, DECAY, HIDDEN = 20, 3000, 6, 0.3, 2e-3, 0.7
 # A word counts if it is in so many templates, so many times.
 TEMPLATES, TIMES = 2, 5
 # The table: so many buckets, a power of two, of so many words.

@@ -13,6 +13,8 @@ const RULE: f32 = 0.25;
 /// What a code fence, and what a schema is worth.
 const FENCE: f32 = 0.7;
 const SCHEMA: f32 = 0.7;
+/// What speaks for another task has to outweigh this: most that is asked in words nobody has heard is chat.
+const DOUBT: f32 = 0.5;
 /// From this far ahead of all others a task is clear.
 const CLEAR: f32 = 3.0;
 /// The built-in tasks, and as many as the configuration may have.
@@ -99,7 +101,8 @@ impl<'c> Scores<'c> {
     /// Nothing speaks for any of so many tasks; those beyond the built-in ones are out of the question until something does.
     pub fn new(count: usize) -> Self {
         let mut all = [UNSAID; MOST];
-        all.iter_mut().take(CHAT.saturating_add(1)).for_each(|score| *score = 0.0);
+        all.iter_mut().take(CHAT).for_each(|score| *score = 0.0);
+        all.iter_mut().skip(CHAT).take(1).for_each(|score| *score = DOUBT);
         let count = count.min(MOST);
         let (told, said) = (Vec::new(), CHAT);
         Self { all, count, told, said, formed: CHAT, hard: 0, easy: 0, words: 0, says: false }

@@ -134,7 +134,7 @@ fn without_any_evidence_it_is_chat() {
 fn confidence_is_what_is_left_of_doubt() {
     let clear = said("Translate this sentence into German: The weather is nice today.");
     let doubtful = said("the other one");
-    assert!(clear.confidence > 900 && doubtful.confidence < 700, "{clear:?} {doubtful:?}");
+    assert!(clear.confidence > 900 && doubtful.confidence < 850, "{clear:?} {doubtful:?}");
     let (_, second) = clear.runner_up.unwrap();
     assert!(clear.confidence + second <= 1000);
 }
