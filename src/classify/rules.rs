@@ -13,6 +13,9 @@ const TAIL: usize = 256;
 const MOST: usize = 320;
 /// So many words may stand where a pattern has a gap.
 const GAP: usize = 4;
+/// A phrase's place is so many bits.
+const SHIFT: u32 = 20;
+const PLACE: u64 = (1 << SHIFT) - 1;
 /// What stands in the front or at the end counts in full, elsewhere half.
 const FRONT: usize = 24;
 
@@ -20,8 +23,8 @@ const FRONT: usize = 24;
 #[derive(Debug, Default)]
 pub(super) struct Rules {
     phrases: Vec<Rule>,
-    /// With what phrases begin, sorted.
-    firsts: Vec<(u32, u16)>,
+    /// With what phrases begin, sorted: a hash, and below it the phrase's place.
+    firsts: Vec<u64>,
     sieve: [u64; 32],
     /// Beginnings of words that phrases have.
     pub beginnings: Beginnings,
@@ -100,21 +103,24 @@ impl Rules {
         let mut rules = Self::default();
         for (phrase, subject, points) in phrases {
             let steps: Vec<_> = phrase.steps.iter().map(|step| Words::of(step, &known)).collect();
-            let index = u16::try_from(rules.phrases.len()).unwrap_or(u16::MAX);
+            let index = rules.phrases.len() as u64 & PLACE;
             if let Some(first) = steps.first() {
                 let firsts = first.alternatives.iter().filter_map(|words| words.first().copied());
-                rules.firsts.extend(firsts.chain(first.begins.iter().copied()).map(|first| (first, index)));
+                rules.firsts.extend(
+                    firsts.chain(first.begins.iter().copied()).map(|first| u64::from(first) << SHIFT | index),
+                );
             }
             rules.phrases.push(Rule { text: Rc::clone(&phrase.text), subject, points, steps });
         }
         rules.firsts.sort_unstable();
         rules.firsts.dedup();
-        for (first, _) in &rules.firsts {
-            if let Some(word) = rules.sieve.get_mut((first >> 27) as usize) {
+        for first in &rules.firsts {
+            let first = first >> SHIFT;
+            if let Some(word) = rules.sieve.get_mut((first >> 27 & 31) as usize) {
                 *word |= 1 << (first >> 21 & 63);
             }
         }
-        rules.beginnings = Beginnings::new(known.iter().filter_map(beginning).collect());
+        rules.beginnings = Beginnings::new(known.iter().filter_map(beginning).map(u64::from).collect());
         rules
     }
 
@@ -127,10 +133,11 @@ impl Rules {
                 if first == 0 || !self.may_begin_with(first) {
                     continue;
                 }
-                let begin = self.firsts.partition_point(|(other, _)| *other < first);
-                let phrases = self.firsts.iter().skip(begin).take_while(|(other, _)| *other == first);
-                for (_, index) in phrases {
-                    let index = usize::from(*index);
+                let first = u64::from(first);
+                let begin = self.firsts.partition_point(|other| other >> SHIFT < first);
+                let phrases = self.firsts.iter().skip(begin).take_while(|other| *other >> SHIFT == first);
+                for other in phrases {
+                    let index = (other & PLACE) as usize;
                     let Some(rule) = self.phrases.get(index) else { continue };
                     let (word, bit) = (index / 64, 1 << (index % 64));
                     let Some(word) = told.get_mut(word).filter(|word| **word & bit == 0) else { continue };

@@ -37,19 +37,19 @@ pub(super) enum Token {
 /// Beginnings of words that are looked for.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Beginnings {
-    /// Their hashes, sorted.
-    hashes: Vec<u32>,
+    /// Their hashes, sorted; as wide as what rules sort, so that one sort is enough.
+    hashes: Vec<u64>,
     sieve: [u64; 8],
 }
 
 impl Beginnings {
     /// Those with these hashes.
-    pub fn new(mut hashes: Vec<u32>) -> Self {
+    pub fn new(mut hashes: Vec<u64>) -> Self {
         hashes.sort_unstable();
         hashes.dedup();
         let mut sieve = [0; 8];
         for hash in &hashes {
-            if let Some(word) = sieve.get_mut((hash >> 29) as usize) {
+            if let Some(word) = sieve.get_mut((hash >> 29 & 7) as usize) {
                 *word |= 1 << (hash >> 23 & 63);
             }
         }
@@ -59,7 +59,7 @@ impl Beginnings {
     #[inline]
     fn has(&self, hash: u32) -> bool {
         let word = self.sieve.get((hash >> 29) as usize).copied().unwrap_or_default();
-        word >> (hash >> 23 & 63) & 1 == 1 && self.hashes.binary_search(&hash).is_ok()
+        word >> (hash >> 23 & 63) & 1 == 1 && self.hashes.binary_search(&u64::from(hash)).is_ok()
     }
 }
 

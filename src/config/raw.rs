@@ -8,7 +8,7 @@ use super::consumer::CacheScope;
 use super::limit::{Dimension, Mode, OnContention, OnExceed, Window};
 use super::problems::{Problem, Problems};
 use super::protobuf;
-pub(super) use super::shape::Entries;
+pub(super) use super::shape::{Entries, Listed};
 use super::shape::{Map, Node, Shape, choice, map};
 use crate::json::{Document as Json, Surrogates};
 
@@ -25,7 +25,7 @@ map! {
         consumers: Option<Entries<Consumer>>,
         limits: Vec<Limit> = Default::default(),
         cache: Cache = Default::default(),
-        tasks: Entries<Task> = Default::default(),
+        tasks: Listed<Task> = Default::default(),
         bounds: Bounds = Default::default(),
         timeouts: Timeouts = Default::default(),
     }

@@ -170,7 +170,7 @@ fn alternative(word: &str) -> Result<Alternative, BadPhrase> {
 }
 
 impl Check<'_> {
-    pub(super) fn tasks(&mut self, raw: raw::Entries<raw::Task>) -> Tasks {
+    pub(super) fn tasks(&mut self, raw: raw::Listed<raw::Task>) -> Tasks {
         let mut tasks = Vec::new();
         if raw.0.len() > MOST_TASKS {
             self.problems.add("tasks", format!("there are {}", raw.0.len()), "at most 64");
@@ -199,7 +199,6 @@ impl Check<'_> {
             self.phrases(&format!("{path}.patterns"), &raw.patterns, Phrase::pattern, &mut phrases);
             tasks.extend(parsed.map(|name| Task { name, replaces, phrases }));
         }
-        tasks.sort_by(|a, b| a.name.cmp(&b.name));
         Tasks(tasks)
     }
 
