@@ -9,7 +9,8 @@ use modelgate::auth::{Credentials, identify};
 use modelgate::cache::semantic::Question;
 use modelgate::cache::{Control, Entry, Key, Keys, Origin, Recorder, Scope, Subject};
 use modelgate::chat::{ChunkWriter, Delta, Event, Form, Request, said};
-use modelgate::config::Config;
+use modelgate::classify::{Classifier, features};
+use modelgate::config::{Config, Tasks};
 use modelgate::estimate::{Calibration, Family, Makeup, Tally};
 use modelgate::exchange::{Asking, Books, Embedding, Service, Step, on_body};
 use modelgate::json::{Document, Surrogates, Text};
@@ -211,6 +212,30 @@ fn cache_stream(bencher: Bencher<'_, '_>, size: usize) {
 fn question(bencher: Bencher<'_, '_>) {
     let text = "Could you please tell me how I can improve my time management skills at work?";
     bencher.bench_local(|| Question::read(black_box(text)).map(|question| question.vector()));
+}
+
+/// What kind of request it is, with what can be told of it: at most two windows of a long one.
+#[divan::bench(args = cases())]
+fn classify(bencher: Bencher<'_, '_>, (texts, size): (&str, usize)) {
+    let body = chat("gpt-5", texts, size);
+    let document = Document::parse(&body, Surrogates::Paired).expect("JSON");
+    let request = Request::read(document.root()).expect("a request");
+    let classifier = Classifier::new(&Tasks::default());
+    bencher
+        .counter(BytesCount::new(body.len()))
+        .bench_local(|| classifier.classify(&features(black_box(&request), 500)));
+}
+
+/// The same of one turn of 2 KB that begins with what is to be done with it.
+#[divan::bench(args = ["Summarize this: ", "Fix this code: ", ""])]
+fn classify_turn(bencher: Bencher<'_, '_>, instruction: &str) {
+    let content = format!("{instruction}{}", TEXTS[0].1.repeat(24));
+    let body =
+        serde_json::json!({"model": "m", "messages": [{"role": "user", "content": content}]}).to_string();
+    let document = Document::parse(body.as_bytes(), Surrogates::Paired).expect("JSON");
+    let request = Request::read(document.root()).expect("a request");
+    let classifier = Classifier::new(&Tasks::default());
+    bencher.bench_local(|| classifier.classify(&features(black_box(&request), 500)));
 }
 
 /// The provider role's part: from the plan and the body to another dialect.

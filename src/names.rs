@@ -140,8 +140,20 @@ name! {
 }
 
 name! {
+    /// What a kind of request is called.
+    TaskName, without_slash
+}
+
+name! {
     /// What a limit is called; clients and operators see it.
     LimitName, without_slash
+}
+
+impl Default for TaskName {
+    /// The task of requests that nothing tells of.
+    fn default() -> Self {
+        Self("chat".into())
+    }
 }
 
 impl Default for TierName {

@@ -67,6 +67,7 @@ fn the_full_example_has_every_key() {
         "/routes/smart/cache",
         "/routes/smart/cache/exact",
         "/routes/smart/cache/semantic",
+        "/tasks/code",
         "/cache",
         "/cache/store",
         "/cache/exact",

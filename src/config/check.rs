@@ -59,6 +59,7 @@ pub(super) fn check(
     let sections = Sections { auth: document.auth, tiers: document.tiers, consumers: document.consumers };
     let auth = check.auth(&catalog, sections);
     let limits = check.limits(&catalog, &auth, document.limits);
+    let tasks = check.tasks(document.tasks);
     let bounds = check.bounds(document.bounds);
     let timeouts = check.timeouts(document.timeouts);
     let warnings = std::mem::take(&mut check.warnings);
@@ -71,6 +72,7 @@ pub(super) fn check(
             auth,
             limits: Rc::new(limits),
             cache,
+            tasks,
             bounds,
             timeouts,
             warnings,

@@ -20,6 +20,7 @@ mod provider;
 mod raw;
 mod secret;
 mod shape;
+mod task;
 #[cfg(test)]
 mod tests;
 mod vendor;
@@ -36,6 +37,7 @@ pub use price::Price;
 pub use problems::{Problem, Problems};
 pub use provider::Provider;
 pub use secret::{Key, Secret, Unsendable};
+pub use task::{Alternative, BUILT_IN, BadPhrase, Phrase, Step, Task, Tasks};
 pub use vendor::Vendor;
 
 use crate::names::ClusterName;
@@ -53,6 +55,7 @@ pub struct Config {
     limits: Rc<Limits>,
     default_price: Option<Price>,
     cache: Cache,
+    tasks: Tasks,
     bounds: Bounds,
     timeouts: Timeouts,
     warnings: Vec<String>,
@@ -118,6 +121,11 @@ impl Config {
     /// How much may be asked, by whom.
     pub fn limits(&self) -> &Rc<Limits> {
         &self.limits
+    }
+
+    /// Which kinds of request the configuration has words for.
+    pub fn tasks(&self) -> &Tasks {
+        &self.tasks
     }
 
     /// Which answers are kept, and where.

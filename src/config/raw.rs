@@ -8,7 +8,7 @@ use super::consumer::CacheScope;
 use super::limit::{Dimension, Mode, OnContention, OnExceed, Window};
 use super::problems::{Problem, Problems};
 use super::protobuf;
-pub(super) use super::shape::Entries;
+pub(super) use super::shape::{Entries, Listed};
 use super::shape::{Map, Node, Shape, choice, map};
 use crate::json::{Document as Json, Surrogates};
 
@@ -25,6 +25,7 @@ map! {
         consumers: Option<Entries<Consumer>>,
         limits: Vec<Limit> = Default::default(),
         cache: Cache = Default::default(),
+        tasks: Listed<Task> = Default::default(),
         bounds: Bounds = Default::default(),
         timeouts: Timeouts = Default::default(),
     }
@@ -195,6 +196,14 @@ map! {
         exact: Option<Exact>,
         semantic: Option<Semantic>,
         embedder: Option<Embedder>,
+    }
+}
+
+map! {
+    Task: "a task: a map with the keys keywords, patterns and replace" {
+        keywords: Vec<String> = Default::default(),
+        patterns: Vec<String> = Default::default(),
+        replace: Option<bool>,
     }
 }
 

@@ -336,6 +336,35 @@ impl<T: Shape> Shape for Vec<T> {
 /// Read by name, sorted: protobuf's maps have no order, so none may matter.
 pub(super) struct Entries<T>(pub BTreeMap<String, T>);
 
+/// Read by name in a list, sorted: for what need not be found by name, at less code.
+pub(super) struct Listed<T>(pub Vec<(String, T)>);
+
+impl<T> Default for Listed<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<T: Shape> Shape for Listed<T> {
+    fn read(node: Node<'_>, problems: &mut Problems) -> Option<Self> {
+        if !node.is_map("a map from names", problems) {
+            return None;
+        }
+        let (mut entries, mut complete) = (Vec::<(String, T)>::new(), true);
+        for (key, value) in node.value.entries() {
+            let key = plain(key);
+            match T::read(Node { value, path: Path::Key(&node.path, &key) }, problems) {
+                Some(entry) => {
+                    let at = entries.partition_point(|(other, _)| *other < key);
+                    entries.insert(at, (key, entry));
+                }
+                None => complete = false,
+            }
+        }
+        complete.then_some(Self(entries))
+    }
+}
+
 impl<T> Default for Entries<T> {
     fn default() -> Self {
         Self(BTreeMap::new())

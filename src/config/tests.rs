@@ -1,6 +1,7 @@
 //! The document as a whole: what is read from it, and what is said of each mistake.
 
 mod identity;
+mod tasks;
 
 use super::protobuf::tests::encode;
 use super::*;
