@@ -82,8 +82,16 @@ fn anyone(body: &[u8], config: &Config) -> Step {
     let consumer = config.auth().anonymous().expect("anyone may ask");
     let control = Control::default();
     let embedding = Embedding::Unasked;
-    let asking =
-        Asking { service: Service::Chat, consumer, request_id: "id", control, joins: &|_| false, embedding };
+    let asking = Asking {
+        service: Service::Chat,
+        consumer,
+        request_id: "id",
+        control,
+        joins: &|_| false,
+        embedding,
+        classifier: None,
+        task: None,
+    };
     on_body(body, asking, config, books)
 }
 

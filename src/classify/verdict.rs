@@ -27,7 +27,7 @@ const CLASSIFICATION: usize = 6;
 const EXTRACTION: usize = 7;
 
 /// What kind of request it is.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verdict {
     /// The task.
     pub task: TaskName,

@@ -59,7 +59,7 @@ pub(super) fn check(
     let sections = Sections { auth: document.auth, tiers: document.tiers, consumers: document.consumers };
     let auth = check.auth(&catalog, sections);
     let limits = check.limits(&catalog, &auth, document.limits);
-    let tasks = check.tasks(document.tasks);
+    let tasks = document.tasks.map(|raw| check.tasks(raw));
     let bounds = check.bounds(document.bounds);
     let timeouts = check.timeouts(document.timeouts);
     let warnings = std::mem::take(&mut check.warnings);

@@ -55,7 +55,7 @@ pub struct Config {
     limits: Rc<Limits>,
     default_price: Option<Price>,
     cache: Cache,
-    tasks: Tasks,
+    tasks: Option<Tasks>,
     bounds: Bounds,
     timeouts: Timeouts,
     warnings: Vec<String>,
@@ -123,9 +123,9 @@ impl Config {
         &self.limits
     }
 
-    /// Which kinds of request the configuration has words for.
-    pub fn tasks(&self) -> &Tasks {
-        &self.tasks
+    /// Which kinds of request the configuration has words for; none where kinds of request are not told apart.
+    pub fn tasks(&self) -> Option<&Tasks> {
+        self.tasks.as_ref()
     }
 
     /// Which answers are kept, and where.

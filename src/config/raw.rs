@@ -25,7 +25,7 @@ map! {
         consumers: Option<Entries<Consumer>>,
         limits: Vec<Limit> = Default::default(),
         cache: Cache = Default::default(),
-        tasks: Listed<Task> = Default::default(),
+        tasks: Option<Listed<Task>>,
         bounds: Bounds = Default::default(),
         timeouts: Timeouts = Default::default(),
     }

@@ -55,6 +55,7 @@ pub(super) fn forward(
         body: changed,
         meter,
         caching: None,
+        verdict: None,
     })
 }
 

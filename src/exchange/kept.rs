@@ -194,5 +194,5 @@ fn reply(found: &Found, status: Status, request: &Request<'_>) -> Option<Reply> 
         headers.push(("cache-control", "no-cache".to_string()));
     }
     let saved = entry.usage.map(|usage| usage.prompt.saturating_add(usage.completion));
-    Some(Reply { status: 200, content_type, headers, body, saved })
+    Some(Reply { status: 200, content_type, headers, body, saved, verdict: None })
 }

@@ -12,6 +12,7 @@ mod local;
 mod meter;
 mod needs;
 mod prepare;
+mod task;
 #[cfg(test)]
 mod tests;
 
@@ -24,6 +25,7 @@ pub use meter::{Books, Item, Meter, Statement, Used};
 use crate::auth::{self, Credentials, Denied, Token};
 use crate::cache::{Control, Key};
 use crate::chat::Request;
+use crate::classify::{Classifier, Verdict};
 use crate::config::{Config, Consumer};
 use crate::error::ApiError;
 use crate::json::{Document, Error, Surrogates, Value};
@@ -74,6 +76,10 @@ pub struct Asking<'a> {
     pub joins: &'a dyn Fn(&Key) -> bool,
     /// What is known of its question's vector.
     pub embedding: Embedding<'a>,
+    /// What tells kinds of request apart; none where they are not.
+    pub classifier: Option<&'a Classifier>,
+    /// What kind the client says it is (`x-modelgate-task`).
+    pub task: Option<&'a str>,
 }
 
 /// What the filter does next with the request.
@@ -114,6 +120,8 @@ pub struct Forward {
     pub meter: Option<Box<Meter>>,
     /// What the cache does for it; none where no answers are kept.
     pub caching: Option<Caching>,
+    /// What kind of request it is, where that is told.
+    pub verdict: Option<Box<Verdict>>,
     /// How long an attempt may take until its answer is let go, in milliseconds; none where that is
     /// left to Envoy's configuration.
     pub attempt_ms: Option<u64>,
@@ -132,6 +140,8 @@ pub struct Reply {
     pub body: Vec<u8>,
     /// How many tokens it would have used, had a provider been asked; none where that does not come into question.
     pub saved: Option<u64>,
+    /// What kind of request it is an answer to, where that is told.
+    pub verdict: Option<Box<Verdict>>,
 }
 
 const JSON: &str = "application/json";
@@ -139,7 +149,7 @@ const JSON: &str = "application/json";
 impl Reply {
     /// A JSON text that is what was asked for.
     fn json(body: Vec<u8>) -> Self {
-        Self { status: 200, content_type: JSON, headers: Vec::new(), body, saved: None }
+        Self { status: 200, content_type: JSON, headers: Vec::new(), body, saved: None, verdict: None }
     }
 }
 
@@ -266,15 +276,20 @@ fn chat(
         more_than: &|model, window| asks.more_than(model, window, books.store),
     };
     let candidates = route::resolve(config, &asked, consumer, needs).map_err(unresolved)?;
+    let verdict = asking.classifier.map(|classifier| task::verdict(classifier, &request, asking.task));
+    let verdict = verdict.transpose()?;
     let caching = match look_up(&request, &candidates, asking, config, books) {
-        Look::Answered(reply) => return Err(reply.into()),
+        Look::Answered(reply) => return Err(Reply { verdict, ..reply }.into()),
         Look::Awaited(key) => return Err(Box::new(Step::Wait(key))),
         Look::Embed(call, awaited) => return Err(Box::new(Step::Call(call, awaited))),
         Look::Unanswered(caching) => caching,
     };
     let Prepared { targets, models, body: changed, headers, dropped, kept } =
         prepare(&request, &candidates.targets, body)?;
-    let meter = Meter::open(Asked::Chat(&request), models, consumer, config, books)?;
+    let meter = match Meter::open(Asked::Chat(&request), models, consumer, config, books) {
+        Ok(meter) => meter,
+        Err(reply) => return Err(Reply { verdict, ..reply }.into()),
+    };
     let (stream, include_usage) = (request.stream, request.include_usage);
     let length = changed.as_ref().map_or(body.len(), Vec::len);
     let timeouts = config.timeouts();
@@ -296,6 +311,7 @@ fn chat(
         body: changed,
         meter,
         caching,
+        verdict,
     })
 }
 

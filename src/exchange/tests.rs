@@ -56,6 +56,8 @@ fn step(body: &str) -> Step {
         control: Control::default(),
         joins: &|_| false,
         embedding: Embedding::Unasked,
+        classifier: None,
+        task: None,
     };
     on_body(body.as_bytes(), asking, &config, books)
 }

@@ -7,6 +7,7 @@ use super::token;
 use super::{books, flights};
 use crate::auth::{Credentials, Denied};
 use crate::cache::{Control, Key};
+use crate::classify::{Classifier, TASK_HEADER, Verdict};
 use crate::config::{Config, Consumer};
 use crate::exchange::{self, Asking, Embedding, Forward, Head, Reply, Service, Step, local_reply};
 use std::cell::RefCell;
@@ -22,6 +23,10 @@ pub(super) struct Gateway {
     pub(super) state: State,
     /// What the client says about cached answers.
     control: Control,
+    /// What tells kinds of request apart; none where they are not.
+    classifier: Option<Rc<Classifier>>,
+    /// What kind the client says it is.
+    task: Option<String>,
     pub(super) request_id: Vec<u8>,
     /// The request among those under way, once it is planned.
     pub(super) ticket: Option<Ticket>,
@@ -68,13 +73,24 @@ const STEERING: [&str; 11] = [
 const PER_TRY_TIMEOUT: &str = "x-envoy-upstream-rq-per-try-timeout-ms";
 
 impl Gateway {
-    pub fn new(config: Rc<Config>, context: u32) -> Rc<RefCell<Self>> {
-        let (state, control) = (State::New, Control::default());
+    pub fn new(config: Rc<Config>, classifier: Option<Rc<Classifier>>, context: u32) -> Rc<RefCell<Self>> {
+        let (state, control, task) = (State::New, Control::default(), None);
         Rc::new_cyclic(|itself| {
             let itself = itself.clone();
             let request_id = Vec::new();
-            let gateway =
-                Self { config, context, itself, state, control, request_id, ticket: None, flight: None };
+            let (ticket, flight) = (None, None);
+            let gateway = Self {
+                config,
+                context,
+                itself,
+                state,
+                control,
+                classifier,
+                task,
+                request_id,
+                ticket,
+                flight,
+            };
             RefCell::new(gateway)
         })
     }
@@ -95,7 +111,10 @@ impl Gateway {
             let joins = |key: &Key| waits && flights::join(key, who(), books.now);
             let request_id = String::from_utf8_lossy(&self.request_id);
             let (request_id, control) = (&*request_id, self.control);
-            let asking = Asking { service, consumer, request_id, control, joins: &joins, embedding };
+            let classifier = self.classifier.as_deref();
+            let task = self.task.as_deref();
+            let asking =
+                Asking { service, consumer, request_id, control, joins: &joins, embedding, classifier, task };
             exchange::on_body(&body, asking, &self.config, books)
         });
         match step {
@@ -142,9 +161,11 @@ impl Gateway {
 
     /// Leaves the plan where the provider role and the router find it.
     fn forward(&mut self, forward: Forward, asked: &[u8]) -> Result<(), abi::Refused> {
-        let Forward { plan, body, meter, caching, attempt_ms } = forward;
+        let Forward { plan, body, meter, caching, verdict, attempt_ms } = forward;
         self.lead(caching.as_ref().and_then(|caching| caching.keep.as_ref()?.awaited()));
-        let ticket = self.ticket.insert(Ticket::new(plan, meter, caching));
+        verdict.iter().for_each(|verdict| tell_task(verdict));
+        let task = verdict.map(|verdict| verdict.task);
+        let ticket = self.ticket.insert(Ticket::new(plan, meter, caching, task));
         let plan = &ticket.live().plan;
         if let Some(first) = plan.targets.first() {
             abi::set_property("next", first.cluster.as_bytes())?;
@@ -187,6 +208,10 @@ impl Gateway {
         let mut headers = vec![("content-type", reply.content_type.as_bytes().to_vec())];
         headers.extend(reply.headers.iter().map(|(name, value)| (*name, value.clone().into_bytes())));
         headers.extend(self.request_id());
+        if let Some(verdict) = &reply.verdict {
+            tell_task(verdict);
+            headers.push((TASK_HEADER, verdict.task.to_string().into_bytes()));
+        }
         if let Some(saved) = reply.saved
             && abi::set_property("tokens_saved", saved.to_string().as_bytes()).is_err()
         {
@@ -205,6 +230,15 @@ fn tell(consumer: &Consumer) {
         .and_then(|()| abi::set_property("tier", consumer.tier.name.as_str().as_bytes()));
     if told.is_err() {
         log::error!("Envoy refused to note who asks");
+    }
+}
+
+/// Tells the access log what kind of request it is.
+fn tell_task(verdict: &Verdict) {
+    let told = abi::set_property("task", verdict.task.as_str().as_bytes())
+        .and_then(|()| abi::set_property("complexity", verdict.complexity.as_str().as_bytes()));
+    if told.is_err() {
+        log::error!("Envoy refused to note what kind of request it is");
     }
 }
 
@@ -237,6 +271,9 @@ impl Gateway {
         }
         let controls = headers.iter().filter(|(name, _)| *name == "cache-control").map(|(_, value)| *value);
         self.control = Control::read(controls);
+        if self.classifier.is_some() {
+            self.task = header(TASK_HEADER).map(|task| String::from_utf8_lossy(task).into_owned());
+        }
         self.request_id = header("x-request-id").unwrap_or_default().to_vec();
         let steers = |name: &str| name.starts_with("x-envoy-") && STEERING.contains(&name);
         for (name, _) in headers.iter().filter(|(name, _)| steers(name)) {
@@ -278,8 +315,8 @@ impl Gateway {
         let untold = live.filter(|live| live.answered.get() != Some(true));
         let answered = self.is_answered();
         // What Envoy says by itself has nothing of a cache.
-        let cached = untold.filter(|_| answered).and_then(Live::cached);
-        for (name, value) in untold.map(Live::standing).into_iter().flatten().chain(cached) {
+        let found = untold.filter(|_| answered).map(Live::found).into_iter().flatten();
+        for (name, value) in untold.map(Live::standing).into_iter().flatten().chain(found) {
             set_response_header(name, value.as_bytes());
         }
         if answered {

@@ -7,7 +7,9 @@
 use super::abi;
 use super::roster::Roster;
 use crate::attempt::Spent;
+use crate::classify::TASK_HEADER;
 use crate::exchange::{Caching, Keep, Meter};
+use crate::names::TaskName;
 use crate::plan::Plan;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -21,6 +23,8 @@ pub(super) struct Live {
     pub meter: RefCell<Option<Box<Meter>>>,
     /// What the cache does for it.
     pub caching: Option<Caching>,
+    /// What kind of request it is, where that is told.
+    pub task: Option<TaskName>,
     /// What each attempt has used.
     pub spent: RefCell<Vec<Rc<Spent>>>,
 }
@@ -37,12 +41,18 @@ thread_local! {
 }
 
 impl Ticket {
-    pub fn new(plan: Plan, meter: Option<Box<Meter>>, caching: Option<Caching>) -> Self {
+    pub fn new(
+        plan: Plan,
+        meter: Option<Box<Meter>>,
+        caching: Option<Caching>,
+        task: Option<TaskName>,
+    ) -> Self {
         let live = Rc::new(Live {
             plan: Rc::new(plan),
             answered: Cell::new(None),
             meter: RefCell::new(meter),
             caching,
+            task,
             spent: RefCell::default(),
         });
         // The count begins at the nanosecond of its first use: no VM gives so many tickets in so short a time that one
@@ -71,10 +81,13 @@ impl Live {
         self.meter.borrow().as_ref().map(|meter| meter.standing()).unwrap_or_default()
     }
 
-    /// What the cache did for it, for its answer's headers.
-    pub fn cached(&self) -> Option<(&'static str, String)> {
-        let status = self.caching.as_ref()?.status;
-        Some(("x-modelgate-cache", status.as_str().to_owned()))
+    /// What was found out about it before it was forwarded, for its answer's headers: what the cache did for it, and what kind of
+    /// request it is.
+    pub fn found(&self) -> impl Iterator<Item = (&'static str, String)> {
+        let cache =
+            self.caching.as_ref().map(|caching| ("x-modelgate-cache", caching.status.as_str().to_owned()));
+        let task = self.task.as_ref().map(|task| (TASK_HEADER, task.to_string()));
+        cache.into_iter().chain(task)
     }
 
     /// How its answer is kept, if it is.

@@ -89,7 +89,7 @@ impl Provider {
             release.headers.extend(
                 live.standing()
                     .into_iter()
-                    .chain(live.cached())
+                    .chain(live.found())
                     .map(|(name, value)| (name.into(), value.into_bytes().into())),
             );
         }

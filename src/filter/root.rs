@@ -6,6 +6,7 @@ use super::exports::Context;
 use super::flights;
 use super::gateway::Gateway;
 use super::provider::Provider;
+use crate::classify::Classifier;
 use crate::config::Config;
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -22,8 +23,14 @@ enum Role {
     /// Nothing is configured yet, or the role is `idle`.
     #[default]
     Idle,
-    Gateway(Rc<Config>),
+    Gateway(Rc<Config>, Option<Rc<Classifier>>),
     Provider(Rc<Config>),
+}
+
+/// The gateway role, with what it makes of the configuration once.
+fn gateway(config: Rc<Config>) -> Role {
+    let classifier = config.tasks().map(|tasks| Rc::new(Classifier::new(tasks)));
+    Role::Gateway(config, classifier)
 }
 
 impl Root {
@@ -34,8 +41,8 @@ impl Root {
     /// Reads the configuration, `size` bytes of it. Says whether it is one.
     pub fn configure(&self, size: usize) -> bool {
         let role = abi::property("plugin_root_id").unwrap_or_default();
-        let make = match role.as_slice() {
-            b"gateway" => Role::Gateway,
+        let make: fn(Rc<Config>) -> Role = match role.as_slice() {
+            b"gateway" => gateway,
             b"provider" => Role::Provider,
             b"idle" => return true,
             other => {
@@ -48,7 +55,7 @@ impl Root {
         match Config::parse(&document, &|name| std::env::var(name).ok()) {
             Ok(config) => {
                 let role = make(Rc::new(config));
-                if let Role::Gateway(config) = &role {
+                if let Role::Gateway(config, _) = &role {
                     config.warnings().iter().for_each(|warning| log::warn!("{warning}"));
                     if (config.has_limits() || config.has_waits()) && abi::tick_every(books::TICK).is_err() {
                         log::error!("Envoy refused to give this worker ticks");
@@ -67,7 +74,7 @@ impl Root {
 
     /// A second has gone by.
     pub fn tick(&self) {
-        let Role::Gateway(config) = self.role.borrow().clone() else { return };
+        let Role::Gateway(config, _) = self.role.borrow().clone() else { return };
         if config.has_limits() {
             books::tick();
         }
@@ -78,7 +85,9 @@ impl Root {
     pub fn stream(&self, context: u32) -> Context {
         match &*self.role.borrow() {
             Role::Idle => Context::Idle,
-            Role::Gateway(config) => Context::Gateway(Gateway::new(Rc::clone(config), context)),
+            Role::Gateway(config, classifier) => {
+                Context::Gateway(Gateway::new(Rc::clone(config), classifier.clone(), context))
+            }
             Role::Provider(config) => {
                 Context::Provider(Rc::new(RefCell::new(Provider::new(Rc::clone(config)))))
             }

@@ -15,7 +15,7 @@ fn tasks_are_read_sorted_with_their_words() {
         "code": {"keywords": ["terraform"], "replace": true},
         "chat": {"replace": true},
     })));
-    let tasks = config.unwrap().tasks().clone();
+    let tasks = config.unwrap().tasks().cloned().unwrap_or_default();
     let told: Vec<_> =
         tasks.0.iter().map(|task| (task.name.as_str(), task.replaces, task.phrases.len())).collect();
     assert_eq!(told, [("chat", true, 0), ("code", true, 1), ("legal", false, 3)]);

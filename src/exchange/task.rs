@@ -1,0 +1,37 @@
+//! What kind of request it is: as the request says, or as it can be told.
+
+use crate::chat::Request;
+use crate::classify::{Classifier, TASK_HEADER, Verdict, features, tag};
+use crate::error::ApiError;
+
+/// The bytes that a token of prose has, about. How hard a request is does not hang on more than that.
+const BYTES_OF_A_TOKEN: u64 = 4;
+
+/// The verdict on a request whose client says that it is of the kind `said`, if it says so.
+///
+/// # Errors
+/// 400 for a kind that there is not.
+pub(super) fn verdict(
+    classifier: &Classifier,
+    request: &Request<'_>,
+    said: Option<&str>,
+) -> Result<Box<Verdict>, ApiError> {
+    let features = features(request, request.value.raw().len() as u64 / BYTES_OF_A_TOKEN);
+    let in_body = tag(request).map(|text| text.decode().into_owned());
+    let (said, place) = match said {
+        Some(said) => (Some(said), TASK_HEADER),
+        None => (in_body.as_deref(), "metadata.task"),
+    };
+    let Some(said) = said else { return Ok(Box::new(classifier.classify(&features))) };
+    match classifier.task(said) {
+        Ok(task) => Ok(Box::new(classifier.tagged(&features, task))),
+        Err(unknown) => {
+            let tasks: Vec<_> = classifier.tasks().iter().map(|task| task.as_str()).collect();
+            let mut message = format!("there is no task '{said}': expected one of '{}'", tasks.join("', '"));
+            if let [nearest, ..] = unknown.nearest.as_slice() {
+                message.push_str(&format!("; did you mean '{nearest}'?"));
+            }
+            Err(ApiError::invalid_param(place, message).coded("invalid_value"))
+        }
+    }
+}
