@@ -56,6 +56,7 @@ pub(super) fn check(
     let sections = Sections { auth: document.auth, tiers: document.tiers, consumers: document.consumers };
     let auth = check.auth(&catalog, sections);
     let limits = check.limits(&catalog, &auth, document.limits);
+    let health = check.health(document.health.as_ref());
     let bounds = check.bounds(document.bounds);
     let timeouts = check.timeouts(document.timeouts);
     let warnings = std::mem::take(&mut check.warnings);
@@ -68,6 +69,7 @@ pub(super) fn check(
             auth,
             limits: Rc::new(limits),
             cache,
+            health,
             bounds,
             timeouts,
             warnings,

@@ -9,6 +9,7 @@ mod cache;
 mod catalog;
 mod check;
 mod consumer;
+mod health;
 mod identity;
 mod limit;
 mod limits;
@@ -27,6 +28,7 @@ pub use base_url::{BadBaseUrl, BaseUrl, Scheme};
 pub use cache::{Cache, CachePolicy, CacheStore, Embedder, Exact, Semantic, Similarity, When};
 pub use catalog::{Model, Named, Route, Target};
 pub use consumer::{Allowed, ApiKey, Auth, CacheScope, Consumer, Jwt, KeyHash, Keys, Tier};
+pub use health::Health;
 pub use limit::{
     Counted, Dimension, Group, Kind, Limit, Limits, Mode, OnContention, OnExceed, Pace, Period, Span, Window,
 };
@@ -51,6 +53,7 @@ pub struct Config {
     limits: Rc<Limits>,
     default_price: Option<Price>,
     cache: Cache,
+    health: Option<Health>,
     bounds: Bounds,
     timeouts: Timeouts,
     warnings: Vec<String>,
@@ -121,6 +124,11 @@ impl Config {
     /// Which answers are kept, and where.
     pub fn cache(&self) -> &Cache {
         &self.cache
+    }
+
+    /// When targets are left alone because of how they are doing; none where that is not watched.
+    pub fn health(&self) -> Option<&Health> {
+        self.health.as_ref()
     }
 
     /// Which answers to requests for this name are given again: those of a route, or of any model.
