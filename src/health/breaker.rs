@@ -68,6 +68,11 @@ impl Breaker {
         self.state == State::Closed
     }
 
+    /// Whether no time has to pass for it to be closed.
+    pub fn is_at_rest(&self, now: Timestamp) -> bool {
+        self.is_closed() && self.limited <= now
+    }
+
     /// Whether an attempt that began then tells something of the circuit as it is.
     pub fn is_told_by(&self, began: Timestamp) -> bool {
         began >= self.changed

@@ -19,8 +19,11 @@ pub(super) const TOLERANCE: u64 = 1_000;
 /// What a value holds.
 #[derive(Default)]
 pub(super) struct Shared<'v> {
-    /// The latest time at which anybody has written.
+    /// The latest time that anybody has seen.
     pub latest: Timestamp,
+    /// Whether that has to be written down: a clock that went back would otherwise do so again every time it is looked at,
+    /// and no time would pass; and while a circuit is open, only what is fresh tells that a clock went back.
+    pub is_stale: bool,
     pub histories: Vec<(&'v str, History)>,
 }
 
@@ -29,10 +32,15 @@ impl<'v> Shared<'v> {
     pub fn read(value: Option<&'v [u8]>, now: Timestamp) -> Self {
         let mut shared = value.and_then(Self::from_bytes).unwrap_or_default();
         let back = shared.latest.since(now);
-        if back > TOLERANCE {
+        let is_back = back > TOLERANCE;
+        if is_back {
             shared.histories.iter_mut().for_each(|(_, history)| history.shift(back));
             shared.latest = now;
         }
+        let is_old = now.since(shared.latest) >= TOLERANCE / 2;
+        let mut closed =
+            shared.histories.iter().map(|(_, history)| history.breaker.is_at_rest(shared.latest));
+        shared.is_stale = is_back || is_old && closed.any(|closed| !closed);
         shared.latest = shared.latest.max(now);
         shared
     }
@@ -47,7 +55,7 @@ impl<'v> Shared<'v> {
             histories.push((name, History::read(&mut from)?));
             last = name;
         }
-        Some(Self { latest, histories })
+        Some(Self { latest, is_stale: false, histories })
     }
 }
 

@@ -199,6 +199,7 @@ impl Table {
         let (histories, granted) = update(store, KEY, ATTEMPTS, |value| {
             let shared = Shared::read(value, now);
             let mut writer = Writer::new(shared.latest);
+            let writes = has_news || shared.is_stale;
             let mut known = shared.histories.into_iter().peekable();
             let (mut histories, mut granted) = (Vec::with_capacity(targets.len()), false);
             for (at, target) in targets.iter().enumerate() {
@@ -221,7 +222,7 @@ impl Table {
                 histories.push(history);
             }
             known.for_each(|(name, history)| writer.keep(name, &history));
-            ((histories, granted), has_news.then(|| writer.finish()))
+            ((histories, granted), writes.then(|| writer.finish()))
         })?;
         for (target, history) in self.targets.iter_mut().zip(histories) {
             target.history = history;
