@@ -22,25 +22,24 @@ impl Table {
     ///
     /// A probe has to be [begun](Table::begin) and [recorded](Table::record), whatever becomes of the request.
     pub fn arrange(&mut self, store: &dyn Store, targets: &[&str], now: Timestamp) -> Arranged {
-        let mut order = Vec::with_capacity(targets.len());
-        let (mut rest, mut probe) = (Vec::new(), None);
+        let (mut probe, mut usable) = (None, 0);
+        // When each may be tried, with those first that may be at once.
+        let mut order: Vec<(Timestamp, usize)> = Vec::with_capacity(targets.len());
         for (at, target) in targets.iter().enumerate() {
-            match self.view(target, now).circuit {
-                Circuit::Closed => order.push(at),
-                Circuit::Open { until } => rest.push((until, at)),
+            let from = match self.circuit(target, now) {
+                Circuit::Closed => Timestamp::default(),
+                Circuit::Open { until } => until,
                 Circuit::HalfOpen { .. } => {
-                    probe = probe
-                        .or_else(|| if order.is_empty() { self.probe(store, target, now) } else { None });
-                    match probe {
-                        Some(_) if order.is_empty() => order.push(at),
-                        _ => rest.push((Timestamp::default(), at)),
+                    if usable == 0 {
+                        probe = self.probe(store, target, now);
                     }
+                    if usable == 0 && probe.is_some() { Timestamp::default() } else { now }
                 }
-            }
+            };
+            usable += usize::from(from == Timestamp::default());
+            let place = order.partition_point(|(other, _)| *other <= from);
+            order.insert(place, (from, at));
         }
-        let usable = order.len();
-        rest.sort_unstable();
-        order.extend(rest.into_iter().map(|(_, at)| at));
-        Arranged { order, usable, probe }
+        Arranged { order: order.iter().map(|(_, at)| *at).collect(), usable, probe }
     }
 }

@@ -4,7 +4,7 @@
 //! An attempt says something of the circuit only if it began after the circuit's last change: what began before that and
 //! times out long after tells how the target was, not how it is.
 
-use super::bytes::Reader;
+use super::form::Walk;
 use super::{Circuit, Probe};
 use crate::config::Health;
 use crate::time::Timestamp;
@@ -14,7 +14,7 @@ const FRESH: u64 = 15_000;
 /// A probe whose worker has not renewed it for so long is nobody's, in milliseconds.
 const LEASE: u64 = 15_000;
 /// Every opening lasts twice as long as the one before, up to this one; by then any limit is reached.
-const LONGEST: u8 = 20;
+const LONGEST: u32 = 20;
 
 /// A circuit.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -23,7 +23,7 @@ pub(super) struct Breaker {
     /// When it has opened or closed last.
     changed: Timestamp,
     /// How many times it has opened one after the other.
-    openings: u8,
+    openings: u32,
     /// Until when the target wants to be left alone.
     limited: Timestamp,
     /// When Envoy was last asked.
@@ -42,11 +42,12 @@ enum State {
     Open {
         until: Timestamp,
         /// How many have succeeded in a row since it has opened.
-        passed: u8,
+        passed: u32,
     },
 }
 
 impl Breaker {
+    #[inline(never)]
     pub fn circuit(&self, now: Timestamp, rules: &Health) -> Circuit {
         let hostless = if self.hostless { self.asked.after(FRESH) } else { Timestamp::default() };
         let opened = match self.state {
@@ -80,6 +81,7 @@ impl Breaker {
 
     /// Opens it, for the longer the more often it has opened without having been closed for as long as it may be open. All
     /// gateways that see a target fail should not try it again at the same time, so `chance` takes away up to a tenth.
+    #[inline(never)]
     pub fn open(&mut self, now: Timestamp, rules: &Health, chance: u64) {
         if self.is_closed() && now.since(self.changed) >= rules.open_most_ms {
             self.openings = 0;
@@ -100,7 +102,7 @@ impl Breaker {
             true => *passed = 0,
             false => {
                 *passed = passed.saturating_add(1);
-                if u32::from(*passed) >= rules.successes {
+                if *passed >= rules.successes {
                     (self.state, self.changed) = (State::Closed, now);
                 }
             }
@@ -117,6 +119,10 @@ impl Breaker {
         if now >= self.asked {
             (self.asked, self.hostless) = (now, hostless);
         }
+    }
+
+    pub fn is_hostless(&self) -> bool {
+        self.hostless
     }
 
     /// Lets one more try it, if one may.
@@ -155,44 +161,28 @@ impl Breaker {
         self.limited
     }
 
-    /// Keeps what is left of every time when the clock goes back.
-    pub fn shift(&mut self, back: u64) {
-        if let State::Open { until, .. } = &mut self.state {
-            *until = until.before(back);
-        }
-        for time in [&mut self.changed, &mut self.limited, &mut self.asked] {
-            *time = time.before(back);
-        }
-        self.probes.iter_mut().for_each(|(_, lease)| *lease = lease.before(back));
-    }
-
-    pub fn write(&self, out: &mut Vec<u8>) {
-        let (until, passed) = match self.state {
-            State::Closed => (Timestamp::default(), u8::MAX),
+    pub fn walk(&mut self, by: &mut dyn Walk) {
+        const CLOSED: u32 = u32::MAX;
+        let (mut until, mut passed) = match self.state {
+            State::Closed => (Timestamp::default(), CLOSED),
             State::Open { until, passed } => (until, passed),
         };
-        out.extend([passed, self.openings, self.hostless.into()]);
-        for time in [until, self.changed, self.limited, self.asked] {
-            out.extend(time.millis().to_le_bytes());
+        by.time(&mut until);
+        by.count(&mut passed);
+        self.state = if passed == CLOSED { State::Closed } else { State::Open { until, passed } };
+        by.count(&mut self.openings);
+        for time in [&mut self.changed, &mut self.limited, &mut self.asked] {
+            by.time(time);
         }
-        let probes = self.probes.get(..Health::MOST_PROBES as usize).unwrap_or(&self.probes);
-        out.push(probes.len() as u8);
-        for (probe, lease) in probes {
-            out.extend(probe.0.to_le_bytes());
-            out.extend(lease.millis().to_le_bytes());
+        let (mut hostless, mut probes) = (self.hostless.into(), self.probes.len() as u32);
+        by.count(&mut hostless);
+        by.count(&mut probes);
+        self.hostless = hostless != 0;
+        self.probes.resize(probes.min(Health::MOST_PROBES) as usize, (Probe(0), Timestamp::default()));
+        for (probe, lease) in &mut self.probes {
+            by.number(&mut probe.0);
+            by.time(lease);
         }
-    }
-
-    pub fn read(from: &mut Reader<'_>) -> Option<Self> {
-        let (passed, openings, hostless) = (from.u8()?, from.u8()?, from.u8()? != 0);
-        let until = from.time()?;
-        let state = if passed == u8::MAX { State::Closed } else { State::Open { until, passed } };
-        let (changed, limited, asked) = (from.time()?, from.time()?, from.time()?);
-        let mut probes = Vec::new();
-        for _ in 0..from.u8()? {
-            probes.push((Probe(from.u64()?), from.time()?));
-        }
-        Some(Self { state, changed, openings, limited, asked, hostless, probes })
     }
 }
 

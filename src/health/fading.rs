@@ -1,7 +1,7 @@
 //! Averages in which what was seen fades with time, and with what is seen after it.
 
 use super::Latency;
-use super::bytes::Reader;
+use super::form::Walk;
 
 /// Latencies are averaged over no more than this many: then a change shows within so many, however many there are in a
 /// half-life.
@@ -12,6 +12,7 @@ const EASED: f32 = 0.875;
 const FORGOTTEN: f32 = 0.001;
 
 /// Which part of an observation is left after so long, both in milliseconds.
+#[inline(never)]
 pub(super) fn left(elapsed: u64, half_life: u64) -> f32 {
     if elapsed == 0 { 1.0 } else { (-(elapsed as f32) / half_life as f32).exp2() }
 }
@@ -41,13 +42,9 @@ impl Mean {
         (self.weight > 0.0).then(|| self.sum / self.weight)
     }
 
-    pub fn write(&self, out: &mut Vec<u8>) {
-        out.extend(self.weight.to_le_bytes());
-        out.extend(self.sum.to_le_bytes());
-    }
-
-    pub fn read(from: &mut Reader<'_>) -> Option<Self> {
-        Some(Self { weight: from.amount()?, sum: from.amount()? })
+    pub fn walk(&mut self, by: &mut dyn Walk) {
+        by.amount(&mut self.weight);
+        by.amount(&mut self.sum);
     }
 }
 
@@ -59,6 +56,7 @@ pub(super) struct Speed {
 }
 
 impl Speed {
+    #[inline(never)]
     pub fn add(&mut self, ms: f32, weight: f32) {
         let room = MOST - weight;
         if self.mean.weight > room {
@@ -69,6 +67,7 @@ impl Speed {
         self.peak = ms.max(mean + (self.peak - mean) * EASED);
     }
 
+    #[inline(never)]
     pub fn fade(&mut self, left: f32) {
         self.peak = self.peak_after(left);
         self.mean.fade(left);
@@ -80,18 +79,15 @@ impl Speed {
     }
 
     /// What there is to say of it when it has faded to this part.
+    #[inline(never)]
     pub fn latency(&self, left: f32) -> Option<Latency> {
         let mean_ms = self.mean.value()?;
         Some(Latency { mean_ms, peak_ms: self.peak_after(left), samples: self.mean.weight * left })
     }
 
-    pub fn write(&self, out: &mut Vec<u8>) {
-        self.mean.write(out);
-        out.extend(self.peak.to_le_bytes());
-    }
-
-    pub fn read(from: &mut Reader<'_>) -> Option<Self> {
-        Some(Self { mean: Mean::read(from)?, peak: from.amount()? })
+    pub fn walk(&mut self, by: &mut dyn Walk) {
+        self.mean.walk(by);
+        by.amount(&mut self.peak);
     }
 }
 

@@ -1,8 +1,8 @@
 //! What is known of a target: what follows from everything that was seen of it, by whomever.
 
 use super::breaker::Breaker;
-use super::bytes::Reader;
 use super::fading::{Mean, Speed, left};
+use super::form::Walk;
 use super::window::{Tally, Window};
 use super::{Probe, View};
 use crate::config::Health;
@@ -49,11 +49,10 @@ pub(super) enum What {
 }
 
 impl Seen {
-    /// Keeps how long ago it was when the clock goes back.
-    pub fn shift(&mut self, back: u64) {
-        self.at = self.at.before(back);
+    pub fn walk(&mut self, by: &mut dyn Walk) {
+        by.time(&mut self.at);
         if let What::Answered { began } | What::Failed { began } = &mut self.what {
-            *began = began.before(back);
+            by.time(began);
         }
     }
 }
@@ -185,42 +184,17 @@ impl History {
         self.as_of
     }
 
-    /// Keeps what is left of every time when the clock goes back.
-    pub fn shift(&mut self, back: u64) {
-        self.as_of = self.as_of.before(back);
-        self.last_seen = self.last_seen.before(back);
-        self.breaker.shift(back);
-    }
-
-    pub fn write(&self, out: &mut Vec<u8>) {
-        out.extend(self.as_of.millis().to_le_bytes());
-        out.extend(self.last_seen.millis().to_le_bytes());
-        out.extend(self.outcomes.to_le_bytes());
-        out.extend(self.failures.to_le_bytes());
-        self.success.write(out);
-        self.usual.write(out);
-        self.window.write(out);
-        for speed in [&self.first_token, &self.total, &self.per_token] {
-            speed.write(out);
+    pub fn walk(&mut self, by: &mut dyn Walk) {
+        by.time(&mut self.as_of);
+        by.time(&mut self.last_seen);
+        by.count(&mut self.outcomes);
+        by.count(&mut self.failures);
+        self.success.walk(by);
+        self.usual.walk(by);
+        self.window.walk(by);
+        for speed in [&mut self.first_token, &mut self.total, &mut self.per_token] {
+            speed.walk(by);
         }
-        self.breaker.write(out);
-    }
-
-    pub fn read(from: &mut Reader<'_>) -> Option<Self> {
-        let (as_of, last_seen) = (from.time()?, from.time()?);
-        let (outcomes, failures) = (from.u32()?, from.u32()?);
-        Some(Self {
-            as_of,
-            last_seen,
-            outcomes,
-            failures,
-            success: Mean::read(from)?,
-            usual: Mean::read(from)?,
-            window: Window::read(from)?,
-            first_token: Speed::read(from)?,
-            total: Speed::read(from)?,
-            per_token: Speed::read(from)?,
-            breaker: Breaker::read(from)?,
-        })
+        self.breaker.walk(by);
     }
 }

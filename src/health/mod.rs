@@ -13,8 +13,8 @@
 
 mod arrange;
 mod breaker;
-mod bytes;
 mod fading;
+mod form;
 mod history;
 mod shared;
 mod table;

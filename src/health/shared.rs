@@ -1,95 +1,81 @@
-//! What all workers know: one value of the store with a history of each target, sorted by name.
+//! What all workers know: one value of the store with a history of each target, in no order.
 //!
 //! Targets of another configuration are kept for a while: another worker may still have it, and a bad one may be taken back.
 
-use super::bytes::Reader;
+use super::form::{Back, Reader, Walk};
 use super::history::History;
-use crate::time::{MINUTE, Timestamp};
+use crate::time::{HOUR, Timestamp};
 
 /// Where it is.
 pub(super) const KEY: &str = "health";
 /// The form of the value, its first byte.
 const VERSION: u8 = 1;
-/// Nothing is kept for so long of a target that the configuration does not have, in milliseconds.
-const FORGOTTEN: u64 = 10 * MINUTE;
+/// Of a target of which nothing was seen for so long, and which need not be left alone, nothing is kept; in milliseconds.
+const FORGOTTEN: u64 = HOUR;
 /// Workers read their clocks before they exchange anything, so one may be late by this much without the clock having gone
 /// back, in milliseconds.
 pub(super) const TOLERANCE: u64 = 1_000;
 
-/// What a value holds.
-#[derive(Default)]
+/// A value that is read, and the one that is written in its place.
 pub(super) struct Shared<'v> {
+    from: Reader<'v>,
     /// The latest time that anybody has seen.
-    pub latest: Timestamp,
-    /// Whether that has to be written down: a clock that went back would otherwise do so again every time it is looked at,
-    /// and no time would pass; and while a circuit is open, only what is fresh tells that a clock went back.
+    latest: Timestamp,
+    /// By how many milliseconds the clock went back.
+    back: u64,
+    /// Whether nobody has written for a while.
+    is_old: bool,
+    /// Whether the time has to be written down, if nothing else: a clock that went back would otherwise do so again every time
+    /// it is looked at, and no time would pass; and while a circuit is open, only what is fresh tells that a clock went back.
     pub is_stale: bool,
-    pub histories: Vec<(&'v str, History)>,
+    pub out: Vec<u8>,
 }
 
 impl<'v> Shared<'v> {
-    /// What cannot be read holds nothing. Where the clock went back, what is left of every time is kept.
-    pub fn read(value: Option<&'v [u8]>, now: Timestamp) -> Self {
-        let mut shared = value.and_then(Self::from_bytes).unwrap_or_default();
-        let back = shared.latest.since(now);
-        let is_back = back > TOLERANCE;
-        if is_back {
-            shared.histories.iter_mut().for_each(|(_, history)| history.shift(back));
-            shared.latest = now;
-        }
-        let is_old = now.since(shared.latest) >= TOLERANCE / 2;
-        let mut closed =
-            shared.histories.iter().map(|(_, history)| history.breaker.is_at_rest(shared.latest));
-        shared.is_stale = is_back || is_old && closed.any(|closed| !closed);
-        shared.latest = shared.latest.max(now);
-        shared
-    }
-
-    fn from_bytes(value: &'v [u8]) -> Option<Self> {
-        let mut from = Reader(value.strip_prefix(&[VERSION])?);
-        let latest = from.time()?;
-        let mut histories = Vec::with_capacity(from.0.len() / 256 + 1);
-        let mut last = "";
-        while !from.0.is_empty() {
-            let name = from.text().filter(|name| *name > last)?;
-            histories.push((name, History::read(&mut from)?));
-            last = name;
-        }
-        Some(Self { latest, is_stale: false, histories })
-    }
-}
-
-/// Writes a value, one history after the other in the order of their names.
-pub(super) struct Writer {
-    latest: Timestamp,
-    out: Vec<u8>,
-}
-
-impl Writer {
-    pub fn new(latest: Timestamp) -> Self {
+    /// What cannot be read, all of it, holds nothing.
+    pub fn new(value: Option<&'v [u8]>, now: Timestamp) -> Self {
+        let rest = value.and_then(|value| value.strip_prefix(&[VERSION])).unwrap_or_default();
+        let (mut from, mut latest) = (Reader { rest, is_broken: false }, Timestamp::default());
+        from.time(&mut latest);
+        let rest = from.rest;
+        while read(&mut from).is_some() {}
+        from = Reader { rest: if from.is_broken { &[] } else { rest }, is_broken: false };
+        let back = latest.since(now);
+        let is_stale = back > TOLERANCE;
+        let is_old = now.since(latest) >= TOLERANCE / 2;
+        let (back, mut latest) = if is_stale { (back, now) } else { (0, latest.max(now)) };
         let mut out = vec![VERSION];
-        out.extend(latest.millis().to_le_bytes());
-        Self { latest, out }
+        out.time(&mut latest);
+        Self { from, latest, back, is_old, is_stale, out }
     }
 
-    /// Writes what is known of a target, if anything is.
-    pub fn write(&mut self, name: &str, history: &History) {
-        let Ok(length) = u8::try_from(name.len()) else { return };
-        if history.as_of() > Timestamp::default() {
+    /// The next target, and what is known of it. Where the clock went back, what is left of every time is kept.
+    pub fn next(&mut self) -> Option<(&'v str, History)> {
+        let (name, mut history) = read(&mut self.from)?;
+        history.walk(&mut Back(self.back));
+        self.is_stale |= self.is_old && !history.breaker.is_at_rest(self.latest);
+        Some((name, history))
+    }
+
+    /// Writes what is known of a target, if that is anything.
+    pub fn write(&mut self, name: &str, history: &mut History) {
+        let is_old = self.latest.since(history.as_of()) >= FORGOTTEN;
+        if let Ok(length) = u8::try_from(name.len())
+            && !(is_old && history.breaker.is_at_rest(self.latest))
+        {
             self.out.push(length);
             self.out.extend_from_slice(name.as_bytes());
-            history.write(&mut self.out);
+            history.walk(&mut self.out);
         }
     }
+}
 
-    /// Writes what is known of a target that this worker's configuration does not have.
-    pub fn keep(&mut self, name: &str, history: &History) {
-        if self.latest.since(history.as_of()) < FORGOTTEN {
-            self.write(name, history);
-        }
+#[inline(never)]
+fn read<'v>(from: &mut Reader<'v>) -> Option<(&'v str, History)> {
+    if from.rest.is_empty() {
+        return None;
     }
-
-    pub fn finish(self) -> Vec<u8> {
-        self.out
-    }
+    let (name, mut history) = (from.text(), History::default());
+    history.walk(from);
+    (!from.is_broken).then_some((name, history))
 }

@@ -1,7 +1,8 @@
 //! A worker's targets: what it notes of them, what a plan asks of them, and what it exchanges with the others.
 
+use super::form::Back;
 use super::history::{History, Seen, What};
-use super::shared::{KEY, Shared, TOLERANCE, Writer};
+use super::shared::{KEY, Shared, TOLERANCE};
 use super::{Circuit, Ended, Probe, View};
 use crate::config::{Config, Health, Model};
 use crate::store::{Contended, Store, update};
@@ -12,7 +13,7 @@ use std::rc::Rc;
 const ATTEMPTS: u32 = 32;
 /// With so many observations of a target that the others have not been told it is time to tell them.
 const MANY: usize = 256;
-/// If that cannot be done, the oldest of so many are not told at all.
+/// If that cannot be done, what comes after so many is not told at all.
 const MOST: usize = 1_024;
 /// How long a target that is limited and does not say for how long is left alone, in milliseconds.
 const UNSAID: u64 = 1_000;
@@ -35,6 +36,8 @@ pub struct Table {
 struct Target {
     name: Rc<str>,
     cluster: Rc<str>,
+    /// Whether the configuration names it.
+    is_named: bool,
     history: History,
     /// What is in the history and the others have not been told.
     untold: Vec<Seen>,
@@ -66,34 +69,46 @@ impl Table {
     /// only clients name are no targets: there is no end of them, and nobody stands in for them.
     pub fn adopt(&mut self, config: &Config) {
         self.rules = config.health().copied();
-        let routed = config.routes().iter().flat_map(|route| &route.targets).map(|target| &target.model);
-        let mut models: Vec<&Rc<Model>> = config.models().iter().chain(routed).collect();
-        models.retain(|_| self.rules.is_some());
-        models.sort_unstable_by_key(|model| &model.name);
-        models.dedup_by_key(|model| &model.name);
-        let new = models.into_iter().map(|model| Target {
-            name: model.name.shared(),
-            cluster: model.provider.cluster.shared(),
-            ..Target::default()
+        self.targets.iter_mut().for_each(|target| target.is_named = false);
+        for model in config.models() {
+            self.add(model);
+        }
+        for target in config.routes().iter().flat_map(|route| &route.targets) {
+            self.add(&target.model);
+        }
+        self.targets.retain(|target| target.is_named);
+    }
+
+    /// Adds a target, or goes on with it.
+    #[inline(never)]
+    fn add(&mut self, model: &Model) {
+        let at = position(&self.targets, model.name.as_str()).unwrap_or_else(|at| {
+            self.targets.insert(at, Target { name: model.name.shared(), ..Target::default() });
+            at
         });
-        let old = std::mem::replace(&mut self.targets, new.collect());
-        for old in old {
-            if let Some(target) = self.target(&old.name) {
-                *target = Target { cluster: Rc::clone(&target.cluster), ..old };
-            }
+        if let Some(target) = self.targets.get_mut(at) {
+            target.cluster = model.provider.cluster.shared();
+            target.is_named = self.rules.is_some();
         }
     }
 
     /// How a target is doing; asks nobody.
     #[must_use]
     pub fn view(&self, target: &str, now: Timestamp) -> View {
-        let target = self.position(target).and_then(|at| self.targets.get(at));
-        match (target, &self.rules) {
-            (Some(target), Some(rules)) => {
-                View { in_flight: target.in_flight, ..target.history.view(now, rules) }
-            }
-            _ => View::default(),
-        }
+        let (Some(rules), Ok(at)) = (&self.rules, position(&self.targets, target)) else {
+            return View::default();
+        };
+        let Some(target) = self.targets.get(at) else { return View::default() };
+        View { in_flight: target.in_flight, ..target.history.view(now, rules) }
+    }
+
+    /// Whether a target is to be tried; asks nobody.
+    #[must_use]
+    pub fn circuit(&self, target: &str, now: Timestamp) -> Circuit {
+        let (Some(rules), Ok(at)) = (&self.rules, position(&self.targets, target)) else {
+            return Circuit::Closed;
+        };
+        self.targets.get(at).map_or(Circuit::Closed, |target| target.history.breaker.circuit(now, rules))
     }
 
     /// Begins an attempt, which asks for a stream or not, and may be a probe.
@@ -110,7 +125,8 @@ impl Table {
         if trial.first_token.is_none() {
             trial.first_token = Some(now);
             let first_token_ms = elapsed(trial.began, now);
-            self.note(trial.target.as_deref(), Seen { first_token_ms, ..nothing(now) });
+            let at = trial.target.as_deref().and_then(|target| position(&self.targets, target).ok());
+            self.note(at, Seen { first_token_ms, ..nothing(now) });
         }
     }
 
@@ -143,23 +159,25 @@ impl Table {
             Ended::Limited { retry_after_ms } => What::Limited(retry_after_ms.unwrap_or(UNSAID)),
             Ended::Refused | Ended::Cancelled => What::Nothing,
         };
-        let Some(target) = target else { return false };
-        if let Some(target) = self.target(&target) {
+        let at = target.and_then(|target| position(&self.targets, &target).ok());
+        if let Some(target) = at.and_then(|at| self.targets.get_mut(at)) {
             target.in_flight = target.in_flight.saturating_sub(1);
         }
-        self.note(Some(&target), seen)
+        self.note(at, seen)
     }
 
     /// Notes what Envoy says of a cluster: how many of how many hosts are healthy. One without any is open for as long as that
     /// is news. Of a cluster that lists none, it says nothing: there are kinds that make their hosts as they need them.
     pub fn envoy(&mut self, cluster: &str, healthy: u32, total: u32, now: Timestamp) {
-        let hostless = healthy == 0 && total > 0;
-        let theirs = self.targets.iter().filter(|target| *target.cluster == *cluster);
-        let theirs: Vec<_> = theirs.map(|target| Rc::clone(&target.name)).collect();
-        for target in theirs {
+        let (what, hostless) =
+            (What::Hosts { hostless: healthy == 0 && total > 0 }, healthy == 0 && total > 0);
+        for at in 0..self.targets.len() {
+            let Some(target) = self.targets.get(at).filter(|target| *target.cluster == *cluster) else {
+                continue;
+            };
             // That all is well is only news if it was not.
-            if hostless || self.view(&target, now).circuit != Circuit::Closed {
-                self.note(Some(&target), Seen { what: What::Hosts { hostless }, ..nothing(now) });
+            if hostless || target.history.breaker.is_hostless() {
+                self.note(Some(at), Seen { what, ..nothing(now) });
             }
         }
     }
@@ -174,14 +192,13 @@ impl Table {
 
     /// Asks to try a target whose circuit is half open, among all workers; asks nobody if it is known that it may not be.
     pub(super) fn probe(&mut self, store: &dyn Store, target: &str, now: Timestamp) -> Option<Probe> {
-        if self.view(target, now).circuit != (Circuit::HalfOpen { may_probe: true }) {
+        if self.circuit(target, now) != (Circuit::HalfOpen { may_probe: true }) {
             return None;
         }
-        let at = self.position(target)?;
         self.probes = self.probes.wrapping_add(1);
         let probe = Probe(self.chance.wrapping_add(self.probes));
-        let granted = self.share(store, now, Some((at, probe))).unwrap_or(false);
-        granted.then_some(probe)
+        let at = position(&self.targets, target).ok()?;
+        self.share(store, now, Some((at, probe))).is_ok_and(|granted| granted).then_some(probe)
     }
 
     /// Exchanges, and asks for a probe of a target, if that is wished. Gives whether it was granted.
@@ -193,63 +210,64 @@ impl Table {
     ) -> Result<bool, Contended> {
         self.notice(now);
         let Some(rules) = self.rules else { return Ok(false) };
-        let (targets, chance) = (&self.targets, self.chance);
+        let (targets, chance) = (&mut self.targets, self.chance);
         let tells = |target: &Target| !target.untold.is_empty() || !target.held.is_empty();
         let has_news = wish.is_some() || targets.iter().any(tells);
-        let (histories, granted) = update(store, KEY, ATTEMPTS, |value| {
-            let shared = Shared::read(value, now);
-            let mut writer = Writer::new(shared.latest);
-            let writes = has_news || shared.is_stale;
-            let mut known = shared.histories.into_iter().peekable();
-            let (mut histories, mut granted) = (Vec::with_capacity(targets.len()), false);
-            for (at, target) in targets.iter().enumerate() {
-                while let Some((name, history)) = known.next_if(|(name, _)| *name < &*target.name) {
-                    writer.keep(name, &history);
-                }
-                let mut history = match known.next_if(|(name, _)| *name == &*target.name) {
-                    Some((_, mut history)) => {
+        let granted = update(store, KEY, ATTEMPTS, |value| {
+            let mut shared = Shared::new(value, now);
+            while let Some((name, mut history)) = shared.next() {
+                match position(targets, name).ok().and_then(|at| targets.get_mut(at)) {
+                    Some(target) => {
                         target.untold.iter().for_each(|seen| history.take(seen, &rules, chance));
-                        history
+                        target.history = history;
                     }
-                    // Nobody knows more than this worker.
-                    None => target.history.clone(),
-                };
-                history.breaker.renew(&target.held, now);
-                if let Some((_, probe)) = wish.filter(|(wished, _)| *wished == at) {
-                    granted = history.breaker.probe(probe, now, &rules);
+                    None => shared.write(name, &mut history),
                 }
-                writer.write(&target.name, &history);
-                histories.push(history);
             }
-            known.for_each(|(name, history)| writer.keep(name, &history));
-            ((histories, granted), writes.then(|| writer.finish()))
-        })?;
-        for (target, history) in self.targets.iter_mut().zip(histories) {
-            target.history = history;
-            target.untold.clear();
+            // Of a target that is not there, as after something that could not be read, nobody knows more than this worker.
+            let mut granted = false;
+            for (at, target) in targets.iter_mut().enumerate() {
+                let breaker = &mut target.history.breaker;
+                breaker.renew(&target.held, now);
+                if let Some((_, probe)) = wish.filter(|(wished, _)| *wished == at) {
+                    breaker.give_back(probe);
+                    granted = breaker.probe(probe, now, &rules);
+                }
+                shared.write(&target.name, &mut target.history);
+            }
+            (granted, (has_news || shared.is_stale).then_some(shared.out))
+        });
+        if let Some((at, probe)) = wish
+            && let Some(target) = self.targets.get_mut(at)
+        {
+            match granted {
+                Ok(true) => target.held.push(probe),
+                _ => target.history.breaker.give_back(probe),
+            }
+        }
+        for target in &mut self.targets {
             target.held.retain(|probe| target.history.breaker.has(*probe));
+            if granted.is_ok() {
+                target.untold.clear();
+            }
         }
-        if let Some((at, probe)) = wish.filter(|_| granted) {
-            self.targets.get_mut(at).into_iter().for_each(|target| target.held.push(probe));
-        }
-        Ok(granted)
+        granted
     }
 
     /// Takes in what was seen, and remembers to tell it. Gives whether that should be done at once.
-    fn note(&mut self, target: Option<&str>, seen: Seen) -> bool {
+    fn note(&mut self, target: Option<usize>, seen: Seen) -> bool {
         self.notice(seen.at);
         let (Some(rules), chance) = (self.rules, self.chance) else { return false };
-        let Some(target) = target.and_then(|target| self.target(target)) else { return false };
+        let Some(target) = target.and_then(|at| self.targets.get_mut(at)) else { return false };
         let before = (target.history.breaker.news(), target.history.breaker.limited());
         target.history.take(&seen, &rules, chance);
         let breaker = &target.history.breaker;
         // A limit that was there before and is a little longer now can wait.
         let is_limited = before.1 <= seen.at && breaker.limited() > seen.at
             || breaker.limited().since(before.1) >= TOLERANCE;
-        if target.untold.len() >= MOST {
-            target.untold.remove(0);
+        if target.untold.len() < MOST {
+            target.untold.push(seen);
         }
-        target.untold.push(seen);
         target.held.retain(|probe| Some(*probe) != seen.probe);
         before.0 != breaker.news() || is_limited || seen.probe.is_some() || target.untold.len() >= MANY
     }
@@ -263,19 +281,21 @@ impl Table {
         }
         self.latest = now;
         for target in &mut self.targets {
-            target.history.shift(back);
-            target.untold.iter_mut().for_each(|seen| seen.shift(back));
+            target.history.walk(&mut Back(back));
+            target.untold.iter_mut().for_each(|seen| seen.walk(&mut Back(back)));
         }
     }
 
-    fn position(&self, target: &str) -> Option<usize> {
-        self.targets.binary_search_by(|known| (*known.name).cmp(target)).ok()
-    }
-
     fn target(&mut self, target: &str) -> Option<&mut Target> {
-        let at = self.position(target)?;
+        let at = position(&self.targets, target).ok()?;
         self.targets.get_mut(at)
     }
+}
+
+/// Where a target is, or where it would be.
+#[inline(never)]
+fn position(targets: &[Target], name: &str) -> Result<usize, usize> {
+    targets.binary_search_by(|target| (*target.name).cmp(name))
 }
 
 /// Nothing, at this time.

@@ -1,7 +1,7 @@
 //! The requests of the last while, and how many of them failed, in six parts of it: one counts until the part in which it came
 //! is as old as the window is long.
 
-use super::bytes::Reader;
+use super::form::Walk;
 
 const PARTS: usize = 6;
 
@@ -26,7 +26,7 @@ pub(super) struct Window {
     length: u64,
     /// The number of the newest, counted from the epoch.
     newest: u64,
-    /// The newest first.
+    /// Each where the remainder of its number is.
     parts: [Tally; PARTS],
 }
 
@@ -37,20 +37,24 @@ impl Window {
         let newest = now / length;
         // A clock that went back, or parts of another length, cannot be put in order.
         let steps = match self.length == length && self.newest <= newest {
-            true => usize::try_from(newest - self.newest).unwrap_or(PARTS).min(PARTS),
-            false => PARTS,
+            true => (newest - self.newest).min(PARTS as u64),
+            false => PARTS as u64,
         };
         (self.length, self.newest) = (length, newest);
-        self.parts.rotate_right(steps);
         self.take(steps)
     }
 
     /// Counts a request that came at this time, in milliseconds.
     pub fn add(&mut self, at: u64, failed: bool) {
-        let age = usize::try_from(self.newest.saturating_sub(at / self.length.max(1))).unwrap_or(PARTS);
-        if let Some(part) = self.parts.get_mut(age.min(PARTS - 1)) {
-            part.add(Tally { all: 1, failed: failed.into() });
-        }
+        let age = self.newest.saturating_sub(at / self.length.max(1)).min(PARTS as u64 - 1);
+        self.part(age).add(Tally { all: 1, failed: failed.into() });
+    }
+
+    /// The part that is so many parts old.
+    fn part(&mut self, age: u64) -> &mut Tally {
+        let [first, rest @ ..] = &mut self.parts;
+        let at = (self.newest.wrapping_sub(age) % PARTS as u64) as usize;
+        rest.get_mut(at.wrapping_sub(1)).unwrap_or(first)
     }
 
     pub fn total(&self) -> Tally {
@@ -61,30 +65,24 @@ impl Window {
 
     /// Empties it.
     pub fn clear(&mut self) -> Tally {
-        self.take(PARTS)
+        self.take(PARTS as u64)
     }
 
-    fn take(&mut self, parts: usize) -> Tally {
+    /// Empties the newest parts.
+    #[inline(never)]
+    fn take(&mut self, parts: u64) -> Tally {
         let mut taken = Tally::default();
-        self.parts.iter_mut().take(parts).for_each(|part| taken.add(std::mem::take(part)));
+        (0..parts).for_each(|age| taken.add(std::mem::take(self.part(age))));
         taken
     }
 
-    pub fn write(&self, out: &mut Vec<u8>) {
-        out.extend(self.length.to_le_bytes());
-        out.extend(self.newest.to_le_bytes());
-        for part in &self.parts {
-            out.extend(part.all.to_le_bytes());
-            out.extend(part.failed.to_le_bytes());
+    pub fn walk(&mut self, by: &mut dyn Walk) {
+        by.number(&mut self.length);
+        by.number(&mut self.newest);
+        for part in &mut self.parts {
+            by.count(&mut part.all);
+            by.count(&mut part.failed);
         }
-    }
-
-    pub fn read(from: &mut Reader<'_>) -> Option<Self> {
-        let mut window = Self { length: from.u64()?, newest: from.u64()?, parts: Default::default() };
-        for part in &mut window.parts {
-            *part = Tally { all: from.u32()?, failed: from.u32()? };
-        }
-        Some(window)
     }
 }
 
