@@ -1,8 +1,8 @@
 //! modelgate: a multi-model LLM gateway as one proxy-wasm filter for Envoy.
 //!
 //! The design is in `docs/architecture.md`. Modules look only downward: words (`base64`, `json`, `sse`,
-//! `chat`, `config`, `embeddings`, `error`, `money`, `names`, `plan`, `store`, `time`), policy (`auth`, `cache`, `classify`, `cost`, `estimate`, `route`,
-//! `provider`, `quota`), flow (`exchange`, `attempt`), host (`filter`); only `filter` knows Envoy.
+//! `chat`, `config`, `embeddings`, `error`, `money`, `names`, `plan`, `store`, `time`), policy (`auth`, `cache`, `classify`, `cost`, `estimate`, `health`,
+//! `route`, `provider`, `quota`), flow (`exchange`, `attempt`), host (`filter`); only `filter` knows Envoy.
 
 // A panic traps the VM under every request of a worker, so nothing outside of tests may be able to.
 #![deny(unsafe_code)]
@@ -33,6 +33,7 @@ pub mod error;
 pub mod estimate;
 pub mod exchange;
 pub mod filter;
+pub mod health;
 pub mod json;
 pub mod money;
 pub mod names;

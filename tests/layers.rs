@@ -22,7 +22,7 @@ const WORDS: &[&str] = &[
 ];
 /// The decisions, each on its own.
 const POLICY: &[&str] =
-    &["auth", "cache", "classify", "cost", "estimate", "observe", "provider", "quota", "route"];
+    &["auth", "cache", "classify", "cost", "estimate", "health", "observe", "provider", "quota", "route"];
 /// What puts the decisions in their order.
 const FLOW: &[&str] = &["attempt", "exchange", "orchestrate"];
 /// What speaks with Envoy.

@@ -261,7 +261,13 @@ impl Check<'_> {
     }
 
     /// The number, or nothing but a problem where it is out of bounds.
-    fn limited(&mut self, path: &str, raw: Option<u64>, default: u64, range: &RangeInclusive<u64>) -> u64 {
+    pub(super) fn limited(
+        &mut self,
+        path: &str,
+        raw: Option<u64>,
+        default: u64,
+        range: &RangeInclusive<u64>,
+    ) -> u64 {
         let number = raw.unwrap_or(default);
         if !range.contains(&number) {
             self.problems.add(path, number.to_string(), within(range));

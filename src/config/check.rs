@@ -60,6 +60,7 @@ pub(super) fn check(
     let auth = check.auth(&catalog, sections);
     let limits = check.limits(&catalog, &auth, document.limits);
     let tasks = document.tasks.map(|raw| check.tasks(raw));
+    let health = check.health(document.health.as_ref());
     let bounds = check.bounds(document.bounds);
     let timeouts = check.timeouts(document.timeouts);
     let warnings = std::mem::take(&mut check.warnings);
@@ -73,6 +74,7 @@ pub(super) fn check(
             limits: Rc::new(limits),
             cache,
             tasks,
+            health,
             bounds,
             timeouts,
             warnings,

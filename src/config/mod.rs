@@ -10,6 +10,7 @@ mod cache;
 mod catalog;
 mod check;
 mod consumer;
+mod health;
 mod identity;
 mod limit;
 mod limits;
@@ -30,6 +31,7 @@ pub use base_url::{BadBaseUrl, BaseUrl, Scheme};
 pub use cache::{Cache, CachePolicy, CacheStore, Embedder, Exact, Semantic, Similarity, When};
 pub use catalog::{Model, Named, Route, Target};
 pub use consumer::{Allowed, ApiKey, Auth, CacheScope, Consumer, Jwt, KeyHash, Keys, Tier};
+pub use health::Health;
 pub use limit::{
     Counted, Dimension, Group, Kind, Limit, Limits, Mode, OnContention, OnExceed, Pace, Period, Span, Window,
 };
@@ -56,6 +58,7 @@ pub struct Config {
     default_price: Option<Price>,
     cache: Cache,
     tasks: Option<Tasks>,
+    health: Option<Health>,
     bounds: Bounds,
     timeouts: Timeouts,
     warnings: Vec<String>,
@@ -131,6 +134,11 @@ impl Config {
     /// Which answers are kept, and where.
     pub fn cache(&self) -> &Cache {
         &self.cache
+    }
+
+    /// When targets are left alone because of how they are doing; none where that is not watched.
+    pub fn health(&self) -> Option<&Health> {
+        self.health.as_ref()
     }
 
     /// Which answers to requests for this name are given again: those of a route, or of any model.

@@ -26,6 +26,7 @@ map! {
         limits: Vec<Limit> = Default::default(),
         cache: Cache = Default::default(),
         tasks: Option<Listed<Task>>,
+        health: Option<Health>,
         bounds: Bounds = Default::default(),
         timeouts: Timeouts = Default::default(),
     }
@@ -245,6 +246,32 @@ map! {
         enabled: Option<bool>,
         threshold: Option<f64>,
         ttl: Option<u64>,
+    }
+}
+
+/// `off`, or the rules.
+pub(super) enum Health {
+    Off,
+    On(HealthRules),
+}
+
+impl Shape for Health {
+    fn read(node: Node<'_>, problems: &mut Problems) -> Option<Self> {
+        if node.is_off() { Some(Self::Off) } else { HealthRules::read(node, problems).map(Self::On) }
+    }
+}
+
+map! {
+    HealthRules: "off, or a map with the keys failures, error_rate, …" {
+        failures: Option<u64>,
+        error_rate: Option<f64>,
+        window: Option<u64>,
+        min_requests: Option<u64>,
+        open: Option<u64>,
+        open_most: Option<u64>,
+        probes: Option<u64>,
+        successes: Option<u64>,
+        half_life: Option<u64>,
     }
 }
 

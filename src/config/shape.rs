@@ -63,6 +63,11 @@ impl<'n> Node<'n> {
         Self { value, path: Path::Root }
     }
 
+    /// Whether `off` is here. Envoy's reader of YAML makes `false` of it.
+    pub fn is_off(&self) -> bool {
+        self.value.bool() == Some(false) || self.value.text().is_some_and(|text| text == "off")
+    }
+
     /// Notes what is wrong here.
     fn note(&self, problems: &mut Problems, found: &str, expected: &str, nearest: Vec<&str>) {
         match confidential(&self.path.segments()) {
