@@ -26,6 +26,8 @@ pub(super) struct Seen {
     pub first_token_ms: f32,
     pub total_ms: f32,
     pub per_token_ms: f32,
+    /// Of an answer; 0 if not known.
+    pub tokens: f32,
     /// The probe that has ended by this.
     pub probe: Option<Probe>,
 }
@@ -73,6 +75,7 @@ pub(super) struct History {
     first_token: Speed,
     total: Speed,
     per_token: Speed,
+    tokens: Mean,
     pub breaker: Breaker,
 }
 
@@ -89,6 +92,9 @@ impl History {
             if ms > 0.0 {
                 speed.add(ms, weight);
             }
+        }
+        if seen.tokens > 0.0 {
+            self.tokens.add(seen.tokens, weight);
         }
         if let Some(probe) = seen.probe {
             self.breaker.give_back(probe);
@@ -148,6 +154,7 @@ impl History {
             self.as_of = now;
             let left_of_it = left(elapsed, rules.half_life_ms);
             self.success.fade(left_of_it);
+            self.tokens.fade(left_of_it);
             for speed in [&mut self.first_token, &mut self.total, &mut self.per_token] {
                 speed.fade(left_of_it);
             }
@@ -174,6 +181,7 @@ impl History {
             first_token: self.first_token.latency(left),
             total: self.total.latency(left),
             per_token: self.per_token.latency(left),
+            tokens: self.tokens.value(),
             in_flight: 0,
             last_seen: (self.last_seen > Timestamp::default()).then_some(self.last_seen),
         }
@@ -195,6 +203,7 @@ impl History {
         for speed in [&mut self.first_token, &mut self.total, &mut self.per_token] {
             speed.walk(by);
         }
+        self.tokens.walk(by);
         self.breaker.walk(by);
     }
 }

@@ -35,25 +35,18 @@ pub enum Ended {
         /// How many tokens it had; 0 if nobody knows.
         tokens: u64,
     },
-    /// There was no connection. A failure.
-    NotConnected,
-    /// The connection was cut. A failure.
-    Reset,
+    /// Without an answer, by the target's fault: no connection, one that was cut, a status of 5xx, the gateway's own key
+    /// refused, garbage, an error within a stream.
+    Failed,
     /// It took too long. A failure, and as slow as that.
     TimedOut,
-    /// With a status that tells of a fault of the target's: 5xx, or that the gateway's own key is refused. A failure.
-    Broken,
-    /// With something that is no answer: garbage, nothing, an error within a stream. A failure.
-    Unusable,
     /// It has too much to do: 429, or 503 with `retry-after`. No failure, but it is left alone for so long.
     Limited {
         /// When to ask again, in milliseconds; after a second where it does not say.
         retry_after_ms: Option<u64>,
     },
-    /// With an error that the client made: says nothing of the target.
-    Refused,
-    /// The client has left, or the attempt was never made: says nothing of the target.
-    Cancelled,
+    /// In a way that says nothing of the target: by an error that the client made, or because the client has left.
+    Untold,
 }
 
 /// The permission to try a target whose circuit is half open.
@@ -77,6 +70,8 @@ pub struct View {
     pub total: Option<Latency>,
     /// How long each token of a stream takes after the first.
     pub per_token: Option<Latency>,
+    /// How many tokens its answers have on average, if known.
+    pub tokens: Option<f32>,
     /// How many of this worker's attempts are under way.
     pub in_flight: u32,
     /// When it last answered, failed or was limited.
@@ -123,6 +118,7 @@ impl Default for View {
             first_token: None,
             total: None,
             per_token: None,
+            tokens: None,
             in_flight: 0,
             last_seen: None,
         }

@@ -138,6 +138,7 @@ impl Table {
         let mut seen = Seen { probe, ..nothing(now) };
         seen.what = match ended {
             Ended::Answered { tokens } => {
+                seen.tokens = tokens as f32;
                 match first_token {
                     None => seen.total_ms = elapsed(began, now),
                     Some(first) if tokens > 1 => {
@@ -155,9 +156,9 @@ impl Table {
                 }
                 What::Failed { began }
             }
-            Ended::NotConnected | Ended::Reset | Ended::Broken | Ended::Unusable => What::Failed { began },
+            Ended::Failed => What::Failed { began },
             Ended::Limited { retry_after_ms } => What::Limited(retry_after_ms.unwrap_or(UNSAID)),
-            Ended::Refused | Ended::Cancelled => What::Nothing,
+            Ended::Untold => What::Nothing,
         };
         let at = target.and_then(|target| position(&self.targets, &target).ok());
         if let Some(target) = at.and_then(|at| self.targets.get_mut(at)) {
@@ -300,7 +301,15 @@ fn position(targets: &[Target], name: &str) -> Result<usize, usize> {
 
 /// Nothing, at this time.
 fn nothing(at: Timestamp) -> Seen {
-    Seen { at, what: What::Nothing, first_token_ms: 0.0, total_ms: 0.0, per_token_ms: 0.0, probe: None }
+    Seen {
+        at,
+        what: What::Nothing,
+        first_token_ms: 0.0,
+        total_ms: 0.0,
+        per_token_ms: 0.0,
+        tokens: 0.0,
+        probe: None,
+    }
 }
 
 /// Milliseconds; none if the clock went back meanwhile.

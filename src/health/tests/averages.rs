@@ -40,7 +40,7 @@ fn the_first_token_is_known_while_the_stream_flows_and_counts_once() {
     table.first_token(&mut trial, at(500));
     let seen = table.view("a", at(500)).first_token.unwrap();
     assert!(near(seen.mean_ms, 300.0) && near(seen.samples, 1.0), "{seen:?}");
-    let _ = table.record(trial, Ended::Reset, at(60_000));
+    let _ = table.record(trial, Ended::Failed, at(60_000));
     let seen = table.view("a", at(60_000));
     assert!(seen.first_token.unwrap().samples < 1.0 && seen.per_token.is_none(), "{seen:?}");
 }
@@ -50,9 +50,8 @@ fn what_took_too_long_is_as_slow_as_that() {
     for (is_stream, ended, first_token, total) in [
         (true, Ended::TimedOut, Some(30_000.0), None),
         (false, Ended::TimedOut, None, Some(30_000.0)),
-        (true, Ended::Broken, None, None),
-        (false, Ended::Cancelled, None, None),
-        (false, Ended::Refused, None, None),
+        (true, Ended::Failed, None, None),
+        (false, Ended::Untold, None, None),
     ] {
         let mut table = worker(1, &json!({}));
         let trial = table.begin("a", is_stream, None, at(0));
@@ -61,6 +60,17 @@ fn what_took_too_long_is_as_slow_as_that() {
         let means = [view.first_token, view.total].map(|latency| latency.map(|latency| latency.mean_ms));
         assert_eq!(means, [first_token, total], "{is_stream} {ended:?}");
     }
+}
+
+#[test]
+fn answers_are_as_long_as_lately_on_average() {
+    let (store, mut table) = (Memory::default(), worker(1, &json!({})));
+    assert_eq!(table.view("a", at(0)).tokens, None);
+    for tokens in [100, 0, 300] {
+        attempt(&mut table, &store, "a", Ended::Answered { tokens }, at(0));
+    }
+    attempt(&mut table, &store, "a", Ended::Failed, at(0));
+    assert_eq!(table.view("a", at(0)).tokens, Some(200.0), "what nobody counted is not counted");
 }
 
 #[test]
@@ -88,8 +98,8 @@ fn what_was_seen_counts_half_after_a_half_life() {
 #[test]
 fn an_idle_target_is_forgotten_but_not_that_it_was_there() {
     let mut table = worker(1, &json!({}));
-    stream(&mut table, 0, 300, 900, Ended::Reset);
-    stream(&mut table, 3_600_000, 0, 0, Ended::Refused);
+    stream(&mut table, 0, 300, 900, Ended::Failed);
+    stream(&mut table, 3_600_000, 0, 0, Ended::Untold);
     let view = table.view("a", at(3_600_000));
     assert_eq!((view.success, view.first_token, view.outcomes), (1.0, None, 1));
 }

@@ -43,7 +43,7 @@ fn what_was_noted_before_the_clock_went_back_is_told_and_counts_no_more_than_it_
     let (store, mut table) = (Memory::default(), worker(1, &json!({})));
     attempt(&mut worker(2, &json!({})), &store, "a", ANSWERED, at(BEGIN));
     let mut other = worker(3, &json!({}));
-    attempt(&mut other, &store, "a", Ended::Reset, at(BEGIN));
+    attempt(&mut other, &store, "a", Ended::Failed, at(BEGIN));
     other.exchange(&store, at(BEGIN)).unwrap();
     attempt(&mut table, &store, "a", ANSWERED, at(BEGIN));
     table.exchange(&store, at(0)).unwrap();

@@ -54,7 +54,7 @@ fn half_open_it_is_tried_by_as_many_as_allowed_and_only_where_it_would_come_firs
 fn among_several_that_are_half_open_one_is_tried() {
     let (store, mut table) = (Memory::default(), worker(1, &json!({})));
     for target in ["a", "b"] {
-        (0..5).for_each(|_| attempt(&mut table, &store, target, Ended::Reset, at(0)));
+        (0..5).for_each(|_| attempt(&mut table, &store, target, Ended::Failed, at(0)));
     }
     let arranged = table.arrange(&store, &["a", "b", "openai/c"], at(10_000));
     assert_eq!((arranged.order, arranged.usable), (vec![0, 2, 1], 2));
@@ -73,9 +73,9 @@ fn probe(table: &mut Table, store: &Memory, letters: &str, now: u64) {
         let trial = table.begin("a", true, probe, at(now));
         let ended = match letter {
             'A' => ANSWERED,
-            'F' => Ended::NotConnected,
-            'r' => Ended::Refused,
-            _ => Ended::Cancelled,
+            'F' => Ended::Failed,
+            'r' => Ended::Untold,
+            _ => Ended::Untold,
         };
         assert!(table.record(trial, ended, at(now)), "the others should know");
         table.exchange(store, at(now)).unwrap();
@@ -181,7 +181,7 @@ fn the_place_of_a_worker_that_is_gone_comes_back_and_that_of_one_at_work_stays_i
     // It was only asleep: what came of it counts all the same.
     assert!(first(&mut other, &store, gone + 15_000).0);
     let trial = table.begin("a", true, held, at(until));
-    assert!(table.record(trial, Ended::Reset, at(gone + 16_000)));
+    assert!(table.record(trial, Ended::Failed, at(gone + 16_000)));
     table.exchange(&store, at(gone + 16_000)).unwrap();
     assert!(open_until(&table, "a", gone + 16_000).is_some());
 }

@@ -68,9 +68,9 @@ pub(super) fn attempts(table: &mut Table, store: &dyn Store, letters: &str, begi
     for (n, letter) in letters.chars().enumerate() {
         let ended = match letter {
             'A' => ANSWERED,
-            'F' => Ended::Broken,
-            'r' => Ended::Refused,
-            'c' => Ended::Cancelled,
+            'F' => Ended::Failed,
+            'r' => Ended::Untold,
+            'c' => Ended::Untold,
             letter => panic!("{letter}"),
         };
         attempt(table, store, "a", ended, at(begin + 10 * n as u64));
@@ -89,7 +89,7 @@ pub(super) fn open_until(table: &Table, target: &str, now: u64) -> Option<u64> {
 pub(super) fn opened(store: &Memory, health: &Value) -> (Table, u64) {
     let mut table = worker(1, health);
     for _ in 0..5 {
-        attempt(&mut table, store, "a", Ended::Broken, at(0));
+        attempt(&mut table, store, "a", Ended::Failed, at(0));
     }
     let until = open_until(&table, "a", 0).expect("open");
     (table, until)
@@ -144,7 +144,7 @@ fn what_is_under_way_is_known_to_its_worker() {
     let in_flight = |table: &Table| ["a", "b"].map(|target| table.view(target, at(0)).in_flight);
     let (first, second) = (table.begin("a", true, None, at(0)), table.begin("a", true, None, at(0)));
     assert_eq!(in_flight(&table), [2, 0]);
-    assert!(!table.record(first, Ended::Cancelled, at(5)));
+    assert!(!table.record(first, Ended::Untold, at(5)));
     table.exchange(&store, at(5)).unwrap();
     table.adopt(&config(&json!({})));
     assert_eq!(in_flight(&table), [1, 0], "whatever is exchanged or configured meanwhile");

@@ -25,8 +25,8 @@ fn so_many_failures_in_a_row_open_it() {
 
 #[test]
 fn what_counts_as_a_failure_is_said_by_how_it_ended() {
-    let failures = [Ended::NotConnected, Ended::Reset, Ended::TimedOut, Ended::Broken, Ended::Unusable];
-    let others = [ANSWERED, Ended::Refused, Ended::Cancelled];
+    let failures = [Ended::Failed, Ended::TimedOut];
+    let others = [ANSWERED, Ended::Untold];
     for ended in failures.into_iter().chain(others) {
         let (store, mut table) = (Memory::default(), worker(1, &json!({})));
         for _ in 0..5 {
@@ -71,7 +71,7 @@ fn opens(table: &mut Table, chance: &mut Chance, begin: u64, per_mille: u64, req
     let store = Memory::default();
     (0..requests).find(|n| {
         let now = at(begin + 200 * n);
-        let ended = if chance.per_mille(per_mille) { Ended::Broken } else { ANSWERED };
+        let ended = if chance.per_mille(per_mille) { Ended::Failed } else { ANSWERED };
         attempt(table, &store, "a", ended, now);
         table.view("a", now).circuit != Circuit::Closed
     })
@@ -143,7 +143,7 @@ fn who_opens_again_soon_stays_open_longer_and_who_was_well_for_long_does_not() {
         let closed = until + 10;
         assert_eq!(table.view("a", at(closed)).circuit, Circuit::Closed);
         for _ in 0..5 {
-            attempt(&mut table, &store, "a", Ended::Broken, at(closed + well));
+            attempt(&mut table, &store, "a", Ended::Failed, at(closed + well));
         }
         let long = open_until(&table, "a", closed + well).expect("open") - closed - well;
         assert!(long <= seconds * 1_000 && long >= seconds * 900, "{well}: {long}");

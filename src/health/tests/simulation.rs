@@ -163,7 +163,7 @@ fn well(chance: &mut Chance) -> (Ended, u64) {
 fn an_outage_is_known_to_all_within_a_second_and_its_end_is_found() {
     fn nature(target: &str, now: u64, chance: &mut Chance) -> (Ended, u64) {
         match target {
-            "a" if (60_000..120_000).contains(&now) => (Ended::NotConnected, 50),
+            "a" if (60_000..120_000).contains(&now) => (Ended::Failed, 50),
             _ => well(chance),
         }
     }
@@ -208,8 +208,8 @@ fn no_more_try_a_half_open_target_than_may() {
     fn nature(target: &str, _: u64, chance: &mut Chance) -> (Ended, u64) {
         match target {
             "a" if chance.per_mille(300) => (ANSWERED, 1_000 + chance.below(25_000)),
-            "a" if chance.per_mille(100) => (Ended::Cancelled, chance.below(3_000)),
-            "a" => (Ended::Reset, 10 + chance.below(25_000)),
+            "a" if chance.per_mille(100) => (Ended::Untold, chance.below(3_000)),
+            "a" => (Ended::Failed, 10 + chance.below(25_000)),
             _ => well(chance),
         }
     }
@@ -225,7 +225,7 @@ fn no_more_try_a_half_open_target_than_may() {
 #[test]
 fn now_and_then_a_failure_opens_nothing() {
     fn nature(_: &str, _: u64, chance: &mut Chance) -> (Ended, u64) {
-        if chance.per_mille(30) { (Ended::Broken, 50) } else { well(chance) }
+        if chance.per_mille(30) { (Ended::Failed, 50) } else { well(chance) }
     }
     for seed in 0..5 {
         let seen = Simulation::run(seed, 4, &json!({}), 500, nature);
@@ -239,7 +239,7 @@ fn who_fails_half_of_the_time_is_left_by_all() {
     fn nature(target: &str, _: u64, chance: &mut Chance) -> (Ended, u64) {
         // Hardly ever five in a row.
         match target {
-            "a" if chance.per_mille(600) => (Ended::Broken, 50),
+            "a" if chance.per_mille(600) => (Ended::Failed, 50),
             _ => well(chance),
         }
     }
@@ -297,7 +297,7 @@ fn threads_that_ask_for_probes_at_once_get_no_more_than_there_are() {
                         std::thread::yield_now();
                         let trial = table.begin("a", true, Some(probe), now);
                         running.fetch_sub(1, Ordering::SeqCst);
-                        assert!(table.record(trial, Ended::Cancelled, now));
+                        assert!(table.record(trial, Ended::Untold, now));
                         while table.exchange(store, now).is_err() {}
                     }
                 });
