@@ -12,7 +12,7 @@ use modelgate::chat::{ChunkWriter, Delta, Event, Form, Request, said};
 use modelgate::classify::{Classifier, features};
 use modelgate::config::{Config, Tasks};
 use modelgate::estimate::{Calibration, Family, Makeup, Tally};
-use modelgate::exchange::{Asking, Books, Embedding, Service, Step, on_body};
+use modelgate::exchange::{Asking, Books, Embedding, Memory, Service, Step, on_body};
 use modelgate::json::{Document, Surrogates, Text};
 use modelgate::plan::Plan;
 use modelgate::quota::Holder;
@@ -20,7 +20,6 @@ use modelgate::sse::Splitter;
 use modelgate::store::{Conflict, Expected, Store, Version};
 use modelgate::time::Timestamp;
 use sha2::{Digest, Sha256};
-use std::cell::RefCell;
 use std::rc::Rc;
 
 fn main() {
@@ -76,9 +75,8 @@ fn configuration() -> Config {
 
 /// A request of the configuration's anonymous consumer.
 fn anyone(body: &[u8], config: &Config) -> Step {
-    let (now, unsettled) = (Timestamp::from_seconds(1_700_000_000), RefCell::default());
-    let books =
-        Books { store: &Nothing, now, holder: &|| Holder::new(1).id(&Nothing, now), unsettled: &unsettled };
+    let (now, memory) = (Timestamp::from_seconds(1_700_000_000), Memory::new(1));
+    let books = Books { store: &Nothing, now, holder: &|| Holder::new(1).id(&Nothing, now), memory: &memory };
     let consumer = config.auth().anonymous().expect("anyone may ask");
     let control = Control::default();
     let embedding = Embedding::Unasked;

@@ -68,5 +68,6 @@ def document(lane):
         },
         "routes": routes,
         "default_provider": "openai",
+        "health": "off",
         "auth": ANYONE,
     }

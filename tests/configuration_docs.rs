@@ -68,6 +68,7 @@ fn the_full_example_has_every_key() {
         "/routes/smart/cache/exact",
         "/routes/smart/cache/semantic",
         "/tasks/code",
+        "/health",
         "/cache",
         "/cache/store",
         "/cache/exact",

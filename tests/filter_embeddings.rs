@@ -32,6 +32,7 @@ fn configuration() -> String {
             "none": {"targets": [{"model": "claude"}, {"model": "llama"}]},
         },
         "auth": {"anonymous": {"consumer": "anonymous"}},
+        "health": "off",
     })
     .to_string()
 }

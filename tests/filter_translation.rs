@@ -26,6 +26,7 @@ const CONFIG: &str = r#"{
     "foreign-first": {"targets": [{"model": "claude", "tries": 2}, {"model": "flash"}, {"model": "gpt"}]}
   },
   "auth": {"anonymous": {"consumer": "anonymous"}},
+  "health": "off",
   "bounds": {"held_bytes": 2000}
 }"#;
 

@@ -123,9 +123,14 @@ impl Canonical {
         self.seen.early_error.take()
     }
 
+    /// Whether the provider has said that its answer is complete.
+    pub fn has_finished(&self) -> bool {
+        self.seen.has_finished()
+    }
+
     /// What the provider said was used.
     pub fn report(&self) -> Report {
-        Report::new(self.seen.usage, self.seen.has_finished())
+        Report::new(self.seen.usage, self.has_finished())
     }
 }
 

@@ -7,6 +7,7 @@ use super::{Attempt, Header, Report, Stage, header};
 use crate::chat::{ChunkWriter, CompletionWriter, Costs, Event, Form, Usage};
 use crate::cost;
 use crate::error::{ApiError, Blame};
+use crate::health::Ended;
 use crate::json::{Document, Kind, Surrogates, Value};
 use crate::plan::Operation;
 use crate::provider::{Embedded, Vectors};
@@ -167,6 +168,13 @@ impl Attempt {
             };
             self.spent.note(bytes, &piece, form, self.reception.report());
         }
+        if let Reception::Stream(stream) = &self.reception {
+            self.spent.finished(stream.has_finished());
+            if ends {
+                let has_finished = stream.has_finished();
+                self.spent.end(if has_finished { self.answered() } else { Ended::Failed });
+            }
+        }
         (release, piece)
     }
 
@@ -174,6 +182,7 @@ impl Attempt {
     /// Nothing comes of what the provider still says.
     pub fn stop(&mut self, shown: &[u8], usage: Usage) -> Vec<u8> {
         let writer = self.chunk_writer();
+        self.spent.end(Ended::Untold);
         match &mut self.reception {
             Reception::Stream(stream) => stream.stop(writer, shown, usage),
             Reception::Pending | Reception::Whole(_) | Reception::Over { .. } => Vec::new(),
@@ -234,6 +243,7 @@ impl Attempt {
         }
         match self.answer(body) {
             Ok(piece) => {
+                self.spent.end(self.answered());
                 let length = match &piece {
                     Piece::Write(body) => body.len(),
                     _ => body.len(),
@@ -326,6 +336,7 @@ impl Attempt {
         let retriable = matches!(error.status, 408 | 429 | 500..=599);
         let status = if retry && !retriable { 503 } else { error.status };
         let body = error.to_json();
+        self.spent.end(ended(&error, &kept));
         let mut headers = self.head(status, JSON, Some(body.len()), kept);
         if let Some(seconds) = error.retry_after {
             headers.push(header("retry-after", seconds.to_string()));
@@ -350,7 +361,9 @@ impl Attempt {
     /// Gives up before the provider is asked, for good: Envoy retries only what a provider said.
     pub fn refuse(&mut self, error: ApiError) -> Release {
         self.next = None;
-        self.fail(error, Vec::new())
+        let release = self.fail(error, Vec::new());
+        self.spent.end(Ended::Untold);
+        release
     }
 
     /// The headers of an answer: what it is, what is kept of the provider's, and how it came.
@@ -379,6 +392,12 @@ impl Attempt {
         headers
     }
 
+    /// The end of a whole answer.
+    fn answered(&self) -> Ended {
+        let usage = self.reception.report().usage();
+        Ended::Answered { tokens: usage.map_or(0, |usage| usage.completion) }
+    }
+
     /// What the answer costs, where that is counted.
     fn costs(&self) -> Option<Costs> {
         let (price, images) = (self.price?, self.plan.metered.unwrap_or(0));
@@ -393,6 +412,25 @@ impl Attempt {
         ChunkWriter::new(&self.answer_id(), &self.target.model, self.now, self.plan.include_usage)
             .with_functions(self.plan.functions)
             .with_costs(self.costs())
+    }
+}
+
+/// What an error that came with these headers tells of the target.
+fn ended(error: &ApiError, headers: &[Header<'static>]) -> Ended {
+    let number = |name| {
+        let (_, value) = headers.iter().find(|(other, _)| other == name)?;
+        std::str::from_utf8(value).ok()?.trim().parse::<f64>().ok()
+    };
+    let said = number("retry-after-ms").or_else(|| Some(number("retry-after")? * 1_000.0));
+    let retry_after_ms = said
+        .filter(|ms| *ms >= 0.0)
+        .map(|ms| ms as u64)
+        .or_else(|| error.retry_after.map(|seconds| seconds.saturating_mul(1_000)));
+    match error.status {
+        429 => Ended::Limited { retry_after_ms },
+        503 if retry_after_ms.is_some() => Ended::Limited { retry_after_ms },
+        401..=404 | 408 | 500..=599 => Ended::Failed,
+        _ => Ended::Untold,
     }
 }
 

@@ -6,6 +6,7 @@
 use super::response::Piece;
 use crate::chat::{Form, Usage, said};
 use crate::estimate::Tally;
+use crate::health::Ended;
 use std::cell::{Cell, RefCell};
 
 /// How far an attempt has come.
@@ -59,6 +60,8 @@ pub struct Spent {
     report: Cell<Report>,
     said: Cell<Tally>,
     failure: RefCell<Option<String>>,
+    ended: Cell<Option<Ended>>,
+    finished: Cell<bool>,
 }
 
 impl Spent {
@@ -84,6 +87,26 @@ impl Spent {
     #[must_use]
     pub fn failure(&self) -> Option<String> {
         self.failure.borrow().clone()
+    }
+
+    /// How it has ended, once.
+    #[must_use]
+    pub fn take_end(&self) -> Option<Ended> {
+        self.ended.take()
+    }
+
+    /// Whether the provider has said all of its answer, though the end of it may not have come.
+    #[must_use]
+    pub fn has_finished(&self) -> bool {
+        self.finished.get()
+    }
+
+    pub(super) fn end(&self, ended: Ended) {
+        self.ended.set(Some(ended));
+    }
+
+    pub(super) fn finished(&self, finished: bool) {
+        self.finished.set(finished);
     }
 
     pub(super) fn fail(&self, how: &str) {

@@ -89,6 +89,14 @@ impl Stream {
         }
     }
 
+    /// Whether the provider has said that its answer is complete.
+    pub fn has_finished(&self) -> bool {
+        match &self.source {
+            Source::Canonical(source) => source.has_finished(),
+            Source::Translated(source) => source.has_finished(),
+        }
+    }
+
     pub fn report(&self) -> Report {
         match &self.source {
             Source::Canonical(source) => source.report(),

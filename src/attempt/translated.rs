@@ -111,6 +111,11 @@ impl Translated {
         self.early_error.take()
     }
 
+    /// Whether the provider has said that its answer is complete.
+    pub fn has_finished(&self) -> bool {
+        self.finished
+    }
+
     /// What the provider said was used.
     pub fn report(&self) -> Report {
         Report::new(self.usage, self.finished)

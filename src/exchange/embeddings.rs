@@ -1,8 +1,9 @@
 //! A request for embeddings, from its body to the plan it is forwarded with.
 
 use super::meter::{Asked, Meter};
+use super::order::arrange;
 use super::prepare::{MOST_ATTEMPTS, MOST_KEPT, Prepared, dialect, planned, put_to};
-use super::{Asking, Books, Forward, Step, unresolved};
+use super::{Asking, Books, Forward, Step, Trials, unresolved};
 use crate::cache::not_cached;
 use crate::config::{Config, Target as Candidate, Vendor};
 use crate::embeddings::Request;
@@ -23,11 +24,12 @@ pub(super) fn forward(
 ) -> Result<Forward, Box<Step>> {
     let Asking { consumer, request_id, control, .. } = asking;
     let request = Request::read(root)?;
-    let candidates =
+    let mut candidates =
         route::resolve(config, &request.model.decode(), consumer, Needs::NOTHING).map_err(unresolved)?;
     if control.only_if_cached {
         return Err(not_cached().into());
     }
+    let permit = arrange(&mut candidates.targets, books);
     let Prepared { targets, models, body: changed, headers, dropped, kept } =
         prepare(&request, &candidates.targets, body)?;
     let meter = Meter::open(Asked::Embeddings(&request), models, consumer, config, books)?;
@@ -37,8 +39,10 @@ pub(super) fn forward(
         _ if silent => Makeup::of_input(&request.input).tokens(),
         _ => 0,
     };
+    let attempt_ms = Some(config.timeouts().answer_ms);
     Ok(Forward {
-        attempt_ms: Some(config.timeouts().answer_ms),
+        trials: Trials::new(false, attempt_ms, permit.take()),
+        attempt_ms,
         plan: Plan {
             operation: Operation::Embeddings { encoding: request.encoding, tokens },
             stream: false,

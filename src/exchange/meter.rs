@@ -4,7 +4,7 @@
 //! before; when the request is over, what providers say was used takes the place of that. What they did not say, because
 //! the stream was cut or the client left, is counted by what was delivered, and labelled as estimated.
 
-use super::Reply;
+use super::{Memory, Reply};
 use crate::chat::{Request, Usage};
 use crate::config::{Config, Consumer, Model};
 use crate::cost::{self, Provenance};
@@ -13,10 +13,9 @@ use crate::error::ApiError;
 use crate::estimate::{Calibration, Family, Makeup};
 use crate::money::NanoUsd;
 use crate::quota::learn::Expected;
-use crate::quota::{self, Actual, Ask, HolderId, Refusal, Reservation, Unsettled};
+use crate::quota::{self, Actual, Ask, HolderId, Refusal, Reservation};
 use crate::store::{Store, update};
 use crate::time::Timestamp;
-use std::cell::RefCell;
 use std::rc::Rc;
 
 /// How sure a reservation is to suffice for the answer: so many answers of a thousand are not longer.
@@ -39,8 +38,8 @@ pub struct Books<'a> {
     pub now: Timestamp,
     /// Which instance of the VM this is; saying so makes sure that it is known to be alive.
     pub holder: &'a dyn Fn() -> HolderId,
-    /// What could not be written yet; to be tried again from time to time.
-    pub unsettled: &'a RefCell<Vec<Unsettled>>,
+    /// What this worker remembers.
+    pub memory: &'a Memory,
 }
 
 /// A request, by what is expected of it.
@@ -296,7 +295,7 @@ impl Meter {
                 None
             }
             Err(stopped) => {
-                books.unsettled.borrow_mut().extend(stopped.unsettled);
+                books.memory.unsettled.borrow_mut().extend(stopped.unsettled);
                 Some(Usage { prompt: self.input, ..of(completion) })
             }
         }
@@ -305,7 +304,7 @@ impl Meter {
     /// Gives back what was reserved for a request that never reached a provider.
     pub fn release(self, books: Books<'_>) {
         let Err(unsettled) = quota::release(books.store, self.reservation, books.now) else { return };
-        books.unsettled.borrow_mut().push(unsettled);
+        books.memory.unsettled.borrow_mut().push(unsettled);
     }
 
     /// Settles with what the attempts have used, in their order.
@@ -324,7 +323,7 @@ impl Meter {
         let Statement { input, output, cost, .. } = statement;
         let actual = Actual { input, output, cost: cost.unwrap_or_default() };
         if let Err(unsettled) = quota::settle(books.store, self.reservation, actual, books.now) {
-            books.unsettled.borrow_mut().push(unsettled);
+            books.memory.unsettled.borrow_mut().push(unsettled);
         }
         statement
     }
@@ -405,7 +404,7 @@ fn calibration_key(model: &Model, family: Family) -> String {
 
 fn refused(refusal: Refusal, books: Books<'_>) -> Reply {
     let Refusal { denied, standings, unsettled } = refusal;
-    books.unsettled.borrow_mut().extend(unsettled);
+    books.memory.unsettled.borrow_mut().extend(unsettled);
     let mut headers = quota::retry_after(&denied, books.now);
     headers.extend(quota::rate_limit(&standings));
     Reply { headers, ..denied.error(books.now).into() }

@@ -9,18 +9,23 @@ mod embeddings;
 mod endpoint;
 mod kept;
 mod local;
+mod memory;
 mod meter;
 mod needs;
+mod order;
 mod prepare;
 mod task;
 #[cfg(test)]
 mod tests;
+mod trials;
 
 pub use embedding::{Embedding, embedding};
 pub use endpoint::Service;
 pub use kept::{Caching, Keep};
 pub use local::{is_unsent, local_reply};
+pub use memory::Memory;
 pub use meter::{Books, Item, Meter, Statement, Used};
+pub use trials::Trials;
 
 use crate::auth::{self, Credentials, Denied, Token};
 use crate::cache::{Control, Key};
@@ -36,6 +41,7 @@ use endpoint::Endpoint;
 use kept::{Look, look_up};
 use meter::Asked;
 use needs::Asks;
+use order::arrange;
 use prepare::{Prepared, prepare};
 use std::rc::Rc;
 
@@ -83,7 +89,7 @@ pub struct Asking<'a> {
 }
 
 /// What the filter does next with the request.
-#[derive(Debug, PartialEq)]
+#[derive(Debug)]
 pub enum Step {
     /// Hold the request, which is for this, until its whole body is there.
     Hold(Service),
@@ -93,7 +99,7 @@ pub enum Step {
     /// the answer under this key, until then.
     Call(Call, Option<(Key, Timestamp)>),
     /// Let it go to the plan's first target.
-    Forward(Forward),
+    Forward(Box<Forward>),
     /// Answer from here.
     Reply(Reply),
 }
@@ -110,7 +116,7 @@ pub struct Call {
 }
 
 /// How a request is forwarded.
-#[derive(Debug, PartialEq)]
+#[derive(Debug)]
 pub struct Forward {
     /// Who answers, in which order.
     pub plan: Plan,
@@ -122,6 +128,8 @@ pub struct Forward {
     pub caching: Option<Caching>,
     /// What kind of request it is, where that is told.
     pub verdict: Option<Box<Verdict>>,
+    /// How its targets' health hears of its attempts.
+    pub trials: Trials,
     /// How long an attempt may take until its answer is let go, in milliseconds; none where that is
     /// left to Envoy's configuration.
     pub attempt_ms: Option<u64>,
@@ -210,7 +218,8 @@ pub fn on_head(head: Head<'_>, config: &Config, now: i64) -> (Option<Rc<Consumer
 /// What to do with a request of this body.
 #[must_use]
 pub fn on_body(body: &[u8], asking: Asking<'_>, config: &Config, books: Books<'_>) -> Step {
-    forward(body, asking, config, books).map_or_else(|instead| *instead, Step::Forward)
+    forward(body, asking, config, books)
+        .map_or_else(|instead| *instead, |forward| Step::Forward(Box::new(forward)))
 }
 
 /// Refuses what needs no look at the body.
@@ -275,7 +284,7 @@ fn chat(
         abilities: &|| asks.abilities(),
         more_than: &|model, window| asks.more_than(model, window, books.store),
     };
-    let candidates = route::resolve(config, &asked, consumer, needs).map_err(unresolved)?;
+    let mut candidates = route::resolve(config, &asked, consumer, needs).map_err(unresolved)?;
     let verdict = asking.classifier.map(|classifier| task::verdict(classifier, &request, asking.task));
     let verdict = verdict.transpose()?;
     let caching = match look_up(&request, &candidates, asking, config, books) {
@@ -284,6 +293,7 @@ fn chat(
         Look::Embed(call, awaited) => return Err(Box::new(Step::Call(call, awaited))),
         Look::Unanswered(caching) => caching,
     };
+    let permit = arrange(&mut candidates.targets, books);
     let Prepared { targets, models, body: changed, headers, dropped, kept } =
         prepare(&request, &candidates.targets, body)?;
     let meter = match Meter::open(Asked::Chat(&request), models, consumer, config, books) {
@@ -293,8 +303,10 @@ fn chat(
     let (stream, include_usage) = (request.stream, request.include_usage);
     let length = changed.as_ref().map_or(body.len(), Vec::len);
     let timeouts = config.timeouts();
+    let attempt_ms = if stream { timeouts.first_token_ms } else { Some(timeouts.answer_ms) };
     Ok(Forward {
-        attempt_ms: if stream { timeouts.first_token_ms } else { Some(timeouts.answer_ms) },
+        trials: Trials::new(stream, attempt_ms, permit.take()),
+        attempt_ms,
         plan: Plan {
             operation: Operation::Chat,
             stream,

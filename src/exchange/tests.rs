@@ -6,7 +6,6 @@ use crate::plan::PlannedTarget;
 use crate::quota::Holder;
 use crate::store::tests::Memory;
 use crate::time::Timestamp;
-use std::cell::RefCell;
 
 const CONFIG: &str = r#"{
   "providers": {
@@ -45,10 +44,10 @@ const CONFIG: &str = r#"{
 
 fn step(body: &str) -> Step {
     let config = Config::parse(CONFIG.as_bytes(), &|_| None).unwrap();
-    let (store, unsettled) = (Memory::default(), RefCell::default());
+    let (store, memory) = (Memory::default(), super::Memory::new(1));
     let now = Timestamp::from_seconds(1_700_000_000);
     let holder = Holder::new(1).id(&store, now);
-    let books = Books { store: &store, now, holder: &|| holder, unsettled: &unsettled };
+    let books = Books { store: &store, now, holder: &|| holder, memory: &memory };
     let asking = Asking {
         service: Service::Chat,
         consumer: config.auth().anonymous().unwrap(),
@@ -65,7 +64,7 @@ fn step(body: &str) -> Step {
 fn forwarded(model: &str, more: &str) -> Forward {
     let body = format!(r#"{{"model":"{model}","messages":[{{"role":"user","content":"hi"}}]{more}}}"#);
     match step(&body) {
-        Step::Forward(forward) => forward,
+        Step::Forward(forward) => *forward,
         other => panic!("{other:?}"),
     }
 }

@@ -1,8 +1,9 @@
 //! Where it is counted: Envoy's shared data, its clock, and this instance of the VM.
 
 use super::abi;
-use crate::exchange::Books;
-use crate::quota::{Holder, Unsettled};
+use crate::config::Config;
+use crate::exchange::{Books, Memory};
+use crate::quota::Holder;
 use crate::store::{Conflict, Expected, Store, Version};
 use crate::time::Timestamp;
 use std::cell::RefCell;
@@ -32,8 +33,12 @@ impl Store for SharedData {
 }
 
 thread_local! {
-    static HOLDER: RefCell<Holder> = RefCell::new(Holder::new(RandomState::new().build_hasher().finish()));
-    static UNSETTLED: RefCell<Vec<Unsettled>> = const { RefCell::new(Vec::new()) };
+    static HOLDER: RefCell<Holder> = RefCell::new(Holder::new(random()));
+    static MEMORY: Memory = Memory::new(random());
+}
+
+fn random() -> u64 {
+    RandomState::new().build_hasher().finish()
 }
 
 /// Now.
@@ -45,18 +50,23 @@ pub(super) fn now() -> Timestamp {
 pub(super) fn with<R>(act: impl FnOnce(Books<'_>) -> R) -> R {
     let now = now();
     let holder = || HOLDER.with_borrow_mut(|holder| holder.id(&SharedData, now));
-    UNSETTLED.with(|unsettled| act(Books { store: &SharedData, now, holder: &holder, unsettled }))
+    MEMORY.with(|memory| act(Books { store: &SharedData, now, holder: &holder, memory }))
 }
 
-/// Says that this instance is alive, and tries again what could not be written.
-pub(super) fn tick() {
+/// Takes over a configuration.
+pub(super) fn adopt(config: &Config) {
+    MEMORY.with(|memory| memory.adopt(config));
+}
+
+/// Says that this instance is alive, if it counts, and has this worker and the others know what each has seen.
+pub(super) fn tick(counts: bool) {
     let now = now();
-    if HOLDER.with_borrow_mut(|holder| holder.beat(&SharedData, now)).is_err() {
+    if counts && HOLDER.with_borrow_mut(|holder| holder.beat(&SharedData, now)).is_err() {
         log::warn!(
             "too many others were counting to say that this worker is alive; it is tried again in a second"
         );
     }
-    let unsettled = UNSETTLED.take();
-    let left = unsettled.into_iter().filter_map(|unsettled| unsettled.retry(&SharedData, now).err());
-    UNSETTLED.with_borrow_mut(|all| all.extend(left));
+    if MEMORY.with(|memory| memory.tick(&SharedData, now)).is_err() {
+        log::debug!("too many others were telling how targets are doing; it is tried again in a second");
+    }
 }

@@ -142,7 +142,7 @@ impl Gateway {
         match step {
             Step::Hold(_) | Step::Wait(_) | Step::Call(..) => Action::Pause,
             Step::Reply(reply) => self.reply(&reply),
-            Step::Forward(forward) => match self.forward(forward, body) {
+            Step::Forward(forward) => match self.forward(*forward, body) {
                 Ok(()) => {
                     self.state = State::Forwarded;
                     Action::Continue
@@ -161,11 +161,11 @@ impl Gateway {
 
     /// Leaves the plan where the provider role and the router find it.
     fn forward(&mut self, forward: Forward, asked: &[u8]) -> Result<(), abi::Refused> {
-        let Forward { plan, body, meter, caching, verdict, attempt_ms } = forward;
+        let Forward { plan, body, meter, caching, verdict, trials, attempt_ms } = forward;
         self.lead(caching.as_ref().and_then(|caching| caching.keep.as_ref()?.awaited()));
         verdict.iter().for_each(|verdict| tell_task(verdict));
         let task = verdict.map(|verdict| verdict.task);
-        let ticket = self.ticket.insert(Ticket::new(plan, meter, caching, task));
+        let ticket = self.ticket.insert(Ticket::new(plan, meter, caching, task, trials));
         let plan = &ticket.live().plan;
         if let Some(first) = plan.targets.first() {
             abi::set_property("next", first.cluster.as_bytes())?;
@@ -352,6 +352,7 @@ impl Gateway {
     }
 
     pub fn on_log(&mut self) {
+        self.watch();
         self.settle();
         if let Some(key) = &self.flight {
             flights::end(key, self.context);

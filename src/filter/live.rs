@@ -8,7 +8,7 @@ use super::abi;
 use super::roster::Roster;
 use crate::attempt::Spent;
 use crate::classify::TASK_HEADER;
-use crate::exchange::{Caching, Keep, Meter};
+use crate::exchange::{Caching, Keep, Meter, Trials};
 use crate::names::TaskName;
 use crate::plan::Plan;
 use std::cell::{Cell, RefCell};
@@ -25,6 +25,8 @@ pub(super) struct Live {
     pub caching: Option<Caching>,
     /// What kind of request it is, where that is told.
     pub task: Option<TaskName>,
+    /// How its targets' health hears of its attempts.
+    pub trials: Trials,
     /// What each attempt has used.
     pub spent: RefCell<Vec<Rc<Spent>>>,
 }
@@ -46,6 +48,7 @@ impl Ticket {
         meter: Option<Box<Meter>>,
         caching: Option<Caching>,
         task: Option<TaskName>,
+        trials: Trials,
     ) -> Self {
         let live = Rc::new(Live {
             plan: Rc::new(plan),
@@ -53,6 +56,7 @@ impl Ticket {
             meter: RefCell::new(meter),
             caching,
             task,
+            trials,
             spent: RefCell::default(),
         });
         // The count begins at the nanosecond of its first use: no VM gives so many tickets in so short a time that one

@@ -38,8 +38,12 @@ impl Provider {
             None => Rc::new(Plan::from_bytes(&bytes).ok_or_else(|| broken("its plan cannot be read"))?),
         };
         let now = books::now().seconds();
-        let attempt = Attempt::begin(plan, turn.attempt, now, &self.config)?;
+        let attempt = Attempt::begin(Rc::clone(&plan), turn.attempt, now, &self.config)?;
         if let Some(live) = &self.live {
+            let target = plan.targets.get((turn.attempt as usize).saturating_sub(1));
+            if let Some(target) = target {
+                books::with(|books| live.trials.begin(&target.name, books));
+            }
             live.spent.borrow_mut().push(Rc::clone(attempt.spent()));
             self.recording =
                 live.keep().map(|keep| Recording::new(keep.recorder(), attempt.streams(), keep.most_bytes()));
@@ -104,13 +108,26 @@ impl Provider {
         }
         if let Some(live) = &self.live {
             live.answered.set(Some(is_last));
+            if release.outcome == Outcome::Answer {
+                books::with(|books| live.trials.first_token(books));
+            }
         }
+        self.watch();
         // Nobody reads the body that was kept any more, and an answer may be long.
         let kept = is_last && self.attempt.as_ref().is_some_and(Attempt::body_is_kept);
         if kept && abi::set_property("body", b"").is_err() {
             log::error!("Envoy refused to drop a body");
         }
         self.held = false;
+    }
+
+    /// Tells the health of the target how the attempt has ended, if it has.
+    fn watch(&self) {
+        if let (Some(live), Some(attempt)) = (&self.live, &self.attempt)
+            && let Some(ended) = attempt.spent().take_end()
+        {
+            books::with(|books| live.trials.end(ended, books));
+        }
     }
 
     /// Lets a response go that has no body, after its head alone.
@@ -286,6 +303,7 @@ impl Provider {
         }
         let piece = self.last_words(&bytes, &piece).map_or(piece, Piece::Write);
         self.record(&bytes, &piece);
+        self.watch();
         self.put(&piece, ends)
     }
 
@@ -311,6 +329,7 @@ impl Provider {
             (None, _) => Action::Continue,
         };
         self.record(&held, &piece);
+        self.watch();
         action
     }
 }

@@ -54,10 +54,12 @@ impl Root {
         let document = abi::buffer(Buffer::PluginConfiguration, 0, size).unwrap_or_default();
         match Config::parse(&document, &|name| std::env::var(name).ok()) {
             Ok(config) => {
+                books::adopt(&config);
                 let role = make(Rc::new(config));
                 if let Role::Gateway(config, _) = &role {
                     config.warnings().iter().for_each(|warning| log::warn!("{warning}"));
-                    if (config.has_limits() || config.has_waits()) && abi::tick_every(books::TICK).is_err() {
+                    let ticks = config.has_limits() || config.has_waits() || config.health().is_some();
+                    if ticks && abi::tick_every(books::TICK).is_err() {
                         log::error!("Envoy refused to give this worker ticks");
                         return false;
                     }
@@ -75,9 +77,7 @@ impl Root {
     /// A second has gone by.
     pub fn tick(&self) {
         let Role::Gateway(config, _) = self.role.borrow().clone() else { return };
-        if config.has_limits() {
-            books::tick();
-        }
+        books::tick(config.has_limits());
         flights::tick(books::now(), self.context);
     }
 

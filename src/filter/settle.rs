@@ -6,6 +6,7 @@ use super::gateway::{Gateway, State};
 use super::live::{Live, Ticket};
 use crate::attempt::{Report, Spent, Stage};
 use crate::exchange::{Meter, Statement, Used, is_unsent};
+use crate::health::Ended;
 use crate::json;
 use std::rc::Rc;
 
@@ -25,6 +26,37 @@ impl Gateway {
         if let Some(ticket) = &self.ticket {
             tell_attempts(&statement, ticket.live());
         }
+    }
+
+    /// Tells the health of its targets how the last attempt has ended, if that has not been said.
+    pub(super) fn watch(&self) {
+        let Some(live) = self.ticket.as_ref().map(Ticket::live) else { return };
+        let replaced = matches!(self.state, State::Replaced(_));
+        let last = live.spent.borrow().last().cloned();
+        let details = || abi::property("response\0code_details").unwrap_or_default();
+        books::with(|books| {
+            let trials = &live.trials;
+            match last {
+                Some(spent) if spent.has_finished() => {
+                    let tokens = spent.report().usage().map_or(0, |usage| usage.completion);
+                    trials.end(Ended::Answered { tokens }, books);
+                }
+                _ if replaced => {
+                    trials.unanswered(books);
+                    // Envoy had nobody to send it to, which is said of a target that was not even tried.
+                    let next = live.plan.targets.get(trials.begun());
+                    if let Some(next) = next.filter(|_| is_unsent(&details())) {
+                        trials.begin(&next.name, books);
+                        trials.unanswered(books);
+                    }
+                }
+                _ if trials.is_open() && details().starts_with(b"upstream") => {
+                    trials.end(Ended::Failed, books)
+                }
+                _ => trials.end(Ended::Untold, books),
+            }
+            trials.over(books);
+        });
     }
 
     /// What each attempt has used, as far as is known.

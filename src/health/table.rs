@@ -58,6 +58,14 @@ pub struct Trial {
     probe: Option<Probe>,
 }
 
+impl Trial {
+    /// When it began.
+    #[must_use]
+    pub fn began(&self) -> Timestamp {
+        self.began
+    }
+}
+
 impl Table {
     /// A table without targets. `chance` is a random number, or at least one that no other worker has.
     #[must_use]

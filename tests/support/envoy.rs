@@ -262,7 +262,14 @@ impl Envoy {
         }
         match unfinished {
             // Envoy's limit for an attempt ends with the headers of its answer.
-            Some(_) if client.headers.is_some() => client.cut = true,
+            Some((status, _)) if client.headers.is_some() => {
+                client.cut = true;
+                let details = match status {
+                    503 => "upstream_reset_after_response_started{connection_termination}",
+                    _ => "downstream_remote_disconnect",
+                };
+                gateway.know("response\0code_details", details.as_bytes());
+            }
             Some(_) if may_retry => return Attempt::Retry,
             Some((status, details)) => return Attempt::Reply(local(status, "upstream failed", details)),
             None => {}

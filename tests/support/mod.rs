@@ -43,6 +43,7 @@ pub const CONFIG: &str = r#"{
     "stubborn": {"targets": [{"model": "small", "tries": 2}, {"model": "last"}]}
   },
   "auth": {"anonymous": {"consumer": "anonymous"}},
+  "health": "off",
   "bounds": {"request_bytes": 20000, "response_bytes": 20000, "held_bytes": 600}
 }"#;
 

@@ -1,0 +1,41 @@
+//! What a worker keeps in its own memory from one request to the next.
+
+use crate::config::Config;
+use crate::health::Table;
+use crate::quota::Unsettled;
+use crate::store::{Contended, Store};
+use crate::time::Timestamp;
+use std::cell::RefCell;
+
+/// What is kept.
+#[derive(Debug)]
+pub struct Memory {
+    /// What could not be written yet; it is tried again every second.
+    pub(super) unsettled: RefCell<Vec<Unsettled>>,
+    /// How the targets are doing.
+    pub(super) targets: RefCell<Table>,
+}
+
+impl Memory {
+    /// That of a worker that has done nothing yet. `chance` is a random number.
+    #[must_use]
+    pub const fn new(chance: u64) -> Self {
+        Self { unsettled: RefCell::new(Vec::new()), targets: RefCell::new(Table::new(chance)) }
+    }
+
+    /// Takes over a configuration.
+    pub fn adopt(&self, config: &Config) {
+        self.targets.borrow_mut().adopt(config);
+    }
+
+    /// A second has gone by: what waits to be written is, and workers tell each other what they have seen.
+    ///
+    /// # Errors
+    /// If others did at the same time all along. It is told a second later.
+    pub fn tick(&self, store: &dyn Store, now: Timestamp) -> Result<(), Contended> {
+        let unsettled = self.unsettled.take();
+        let left = unsettled.into_iter().filter_map(|unsettled| unsettled.retry(store, now).err());
+        self.unsettled.borrow_mut().extend(left);
+        self.targets.borrow_mut().exchange(store, now)
+    }
+}

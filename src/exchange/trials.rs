@@ -1,0 +1,100 @@
+//! The attempts of a request, as the health of its targets hears of them: when each begins, and how it ends.
+//!
+//! There is one at a time. Envoy does not say when an attempt has ended without a response, so the next one's beginning or the
+//! request's end says it.
+
+use super::Books;
+use crate::health::{Ended, Probe, Table, Trial};
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+/// The attempts of a request.
+#[derive(Debug, Default)]
+pub struct Trials {
+    stream: bool,
+    /// How long an attempt may take until it answers, in milliseconds.
+    attempt_ms: Option<u64>,
+    /// The permission to try this target, until an attempt has it.
+    probe: RefCell<Option<(Rc<str>, Probe)>>,
+    under_way: RefCell<Option<Trial>>,
+    begun: Cell<usize>,
+}
+
+impl Trials {
+    /// Of a request which asks for a stream or not, and whose attempts may take so long until they answer.
+    #[must_use]
+    pub fn new(stream: bool, attempt_ms: Option<u64>, probe: Option<(Rc<str>, Probe)>) -> Self {
+        Self { stream, attempt_ms, probe: RefCell::new(probe), ..Self::default() }
+    }
+
+    /// How many have begun.
+    #[must_use]
+    pub fn begun(&self) -> usize {
+        self.begun.get()
+    }
+
+    /// Whether an attempt is under way.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.under_way.borrow().is_some()
+    }
+
+    /// An attempt at a target begins. If there was one before it of which nothing came, that has failed.
+    pub fn begin(&self, target: &str, books: Books<'_>) {
+        self.unanswered(books);
+        self.begun.set(self.begun.get().saturating_add(1));
+        let probe = self.probe.take().and_then(|(of, probe)| {
+            let is_for_it = *of == *target;
+            if !is_for_it {
+                self.probe.replace(Some((of, probe)));
+            }
+            is_for_it.then_some(probe)
+        });
+        let trial = books.memory.targets.borrow_mut().begin(target, self.stream, probe, books.now);
+        self.under_way.replace(Some(trial));
+    }
+
+    /// The first token of the attempt's stream is there.
+    pub fn first_token(&self, books: Books<'_>) {
+        if let Some(trial) = self.under_way.borrow_mut().as_mut().filter(|_| self.stream) {
+            books.memory.targets.borrow_mut().first_token(trial, books.now);
+        }
+    }
+
+    /// The attempt that is under way has ended; says nothing of one that had ended before.
+    pub fn end(&self, ended: Ended, books: Books<'_>) {
+        if let Some(trial) = self.under_way.take() {
+            tell(&mut books.memory.targets.borrow_mut(), trial, ended, books);
+        }
+    }
+
+    /// Envoy has given up the attempt that is under way, and no response has come.
+    pub fn unanswered(&self, books: Books<'_>) {
+        let Some(trial) = self.under_way.take() else { return };
+        let took = books.now.since(trial.began());
+        let timed_out = self.attempt_ms.is_some_and(|most| took >= most);
+        let ended = if timed_out { Ended::TimedOut } else { Ended::Failed };
+        tell(&mut books.memory.targets.borrow_mut(), trial, ended, books);
+    }
+
+    /// The request is over: what no attempt has used is given back.
+    pub fn over(&self, books: Books<'_>) {
+        if let Some((target, probe)) = self.probe.take() {
+            give_back(&target, probe, books);
+        }
+    }
+}
+
+/// Gives a permission back that no attempt has used.
+pub(super) fn give_back(target: &str, probe: Probe, books: Books<'_>) {
+    let mut targets = books.memory.targets.borrow_mut();
+    let trial = targets.begin(target, false, Some(probe), books.now);
+    tell(&mut targets, trial, Ended::Untold, books);
+}
+
+fn tell(targets: &mut Table, trial: Trial, ended: Ended, books: Books<'_>) {
+    if targets.record(trial, ended, books.now) {
+        // What is not told now is told a second later.
+        let _ = targets.exchange(books.store, books.now);
+    }
+}
