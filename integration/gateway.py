@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import socket
+import time
 
 import httpx2
 import openai
@@ -86,6 +87,15 @@ class Gateway:
     def stop(self):
         self.http.close()
         self.envoy.stop()
+
+
+def wait_until(found):
+    """What `found` gives, as soon as it is something."""
+    until = time.monotonic() + 10
+    while not (what := found()):
+        assert time.monotonic() < until, "it has not come to be"
+        time.sleep(0.02)
+    return what
 
 
 def user(text):

@@ -3,11 +3,11 @@
 import base64
 import json
 import struct
-import time
 
 import openai
 import pytest
 
+from gateway import wait_until
 from kinds import ANYONE
 
 MODELS = {
@@ -171,15 +171,7 @@ def test_the_log_has_what_was_used(start_gateway, own_lane):
     for model, usage in (("openai", "provider"), ("gemini", "estimated")):
         gateway.mark()
         answer = gateway.client().embeddings.create(model=model, input="The quick brown fox jumps over the lazy dog.")
-        (line,) = wait_for(lambda: gateway.access_log())
+        (line,) = wait_until(gateway.access_log)
         assert (line["usage"], line["tokens_out"], line["model"]) == (usage, "0", model)
         assert int(line["tokens_in"]) == answer.usage.prompt_tokens
         assert float(line["cost_usd"]) == pytest.approx(answer.usage.prompt_tokens * 0.5 / 1e6)
-
-
-def wait_for(look):
-    deadline = time.monotonic() + 10
-    while not (found := look()):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    return found

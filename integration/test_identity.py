@@ -13,7 +13,7 @@ import yaml
 import gateway as gateways
 import render
 import tokens
-from gateway import user
+from gateway import user, wait_until
 from kinds import ANYONE
 from lanes import Lane
 from tokens import Elliptic, Rsa, Secret, token, unsigned
@@ -134,13 +134,6 @@ def bearer(credential):
 
 def ask(gateway, headers, model="fast"):
     return gateway.post({"model": model, **SOME}, headers=headers)
-
-
-def wait_until(is_so):
-    until = time.monotonic() + 10
-    while not is_so():
-        assert time.monotonic() < until, "it has not come to be"
-        time.sleep(0.02)
 
 
 def assert_refused(answer, code="invalid_api_key", status=401):

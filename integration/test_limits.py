@@ -20,7 +20,7 @@ import pytest
 import gateway as gateways
 import render
 from crowd import ask_at_once
-from gateway import route, user
+from gateway import route, user, wait_until
 from kinds import NOBODY
 from lanes import Lane
 
@@ -87,13 +87,6 @@ def logged(gateway, consumer, count):
     lines = lambda: [line for line in gateway.access_log() if line["consumer"] == consumer]
     wait_until(lambda: len(lines()) >= count)
     return lines()
-
-
-def wait_until(is_so):
-    until = time.monotonic() + 10
-    while not is_so():
-        assert time.monotonic() < until, "it has not come to be"
-        time.sleep(0.02)
 
 
 # ---- many at once ---------------------------------------------------------------------------------------------------
