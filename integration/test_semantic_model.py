@@ -5,9 +5,8 @@ import time
 
 import pytest
 
-from gateway import user
+from gateway import user, wait_until
 from test_cache import Client, document
-from test_embeddings import wait_for
 from test_single_flight import Clients, asked
 
 TICKS, MITES, OTHER = (
@@ -44,7 +43,7 @@ def test_the_call_is_the_consumers_in_the_log_and_in_its_limits(start_gateway, o
     limits = [{"name": "few", "per": ["consumer"], "requests": 3, "window": "day"}]
     gateway = start_gateway(configuration(own_lane, limits=limits))
     assert ask(gateway, TICKS) == "miss"
-    lines = wait_for(lambda: two_lines(gateway))
+    lines = wait_until(lambda: two_lines(gateway))
     call = next(line for line in lines if line["client"].startswith("envoy://"))
     assert (call["consumer"], call["model"], call["status"], call["usage"]) == ("acme", "embedder", 200, "provider")
     assert float(call["cost_usd"]) == pytest.approx(int(call["tokens_in"]) / 1e6) and int(call["tokens_in"]) > 0
