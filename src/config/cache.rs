@@ -1,6 +1,7 @@
 //! Which answers are kept and given again, for how long, and in how much memory.
 
-use super::catalog::{Catalog, Offer, Route};
+use super::Route;
+use super::catalog::{Catalog, Offer};
 use super::check::{Check, within};
 use super::raw;
 use super::shape::words;

@@ -1,7 +1,7 @@
 //! What clients may ask for: the models with their aliases, the routes, and what each provider serves.
 
-use super::{Abilities, CachePolicy, Price, Provider};
-use crate::names::{ModelName, RegionName, RouteName, TagName};
+use super::{Abilities, Price, Provider, Route};
+use crate::names::{ModelName, RegionName, TagName};
 use std::collections::HashMap;
 use std::collections::hash_map::DefaultHasher;
 use std::hash::BuildHasherDefault;
@@ -32,26 +32,6 @@ pub struct Model {
     pub listed: bool,
     /// What it costs, if that is said of it; see [`Config::price`](super::Config::price).
     pub price: Option<Price>,
-}
-
-/// A name behind which several models stand in for each other.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Route {
-    /// What clients call it.
-    pub name: RouteName,
-    /// In the order in which they are tried; at least one.
-    pub targets: Vec<Target>,
-    /// Which of its answers are given again.
-    pub cache: CachePolicy,
-}
-
-/// A model to try.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Target {
-    /// The model.
-    pub model: Rc<Model>,
-    /// How many attempts it gets before the next target's turn; at least one.
-    pub tries: u32,
 }
 
 /// What a name of the catalog stands for.

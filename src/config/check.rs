@@ -3,17 +3,15 @@
 //! An entry that is wrong is left out and the check goes on, so that one look shows all there is to mend; naming an entry
 //! that was refused is not a problem of its own.
 
-use super::catalog::{Catalog, Model, Named, Offer, Route, Target};
+use super::catalog::{Catalog, Model, Named, Offer};
 use super::identity::Sections;
 use super::problems::Problems;
-use super::{Abilities, Ability, Bounds, Cache, Config, Timeouts, raw};
-use crate::names::{self, BadName, ClusterName, ModelName, RegionName, RouteName, TagName};
+use super::{Abilities, Ability, Bounds, Config, Timeouts, raw};
+use crate::names::{self, BadName, ClusterName, ModelName, RegionName, TagName};
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 use std::rc::Rc;
 
-/// More attempts on one target are not a fallback any more.
-const TRIES: RangeInclusive<u64> = 1..=10;
 /// A day.
 const MILLISECONDS: RangeInclusive<u64> = 1..=86_400_000;
 /// Half of the memory that Envoy gives a VM.
@@ -203,69 +201,6 @@ impl Check<'_> {
         lacks
     }
 
-    fn routes(
-        &mut self,
-        catalog: &mut Catalog,
-        raw: raw::Entries<raw::Route>,
-        cache: &Cache,
-        cache_of_all: &raw::Cache,
-    ) {
-        self.route_names = raw.0.keys().cloned().collect();
-        for (name, raw) in raw.0 {
-            let path = format!("routes.{name}");
-            if raw.targets.is_empty() {
-                self.problems.add(format!("{path}.targets"), "there is none", "at least one target");
-            }
-            let parsed = self.name(RouteName::parse(&name), &path, &name);
-            let targets = raw.targets.iter().enumerate();
-            let targets: Vec<_> = targets
-                .map(|(position, target)| {
-                    self.target(catalog, &format!("{path}.targets[{position}]"), target)
-                })
-                .collect();
-            let cache = self.cache_policy(&path, raw.cache.as_ref(), cache, cache_of_all);
-            let (Some(name), Some(targets)) = (parsed, targets.into_iter().collect()) else {
-                self.refuse(path);
-                continue;
-            };
-            let route = Rc::new(Route { name, targets, cache });
-            self.claim(catalog, route.name.as_str(), &path, &Named::Route(Rc::clone(&route)));
-            catalog.routes.push(route);
-        }
-    }
-
-    fn target(&mut self, catalog: &Catalog, path: &str, raw: &raw::Target) -> Option<Target> {
-        let tries = raw.tries.unwrap_or(1);
-        if !TRIES.contains(&tries) {
-            self.problems.add(format!("{path}.tries"), tries.to_string(), within(&TRIES));
-        }
-        let model = catalog.model(&raw.model);
-        if model.is_none() {
-            self.unknown_target(catalog, format!("{path}.model"), &raw.model);
-        }
-        Some(Target { model: model?, tries: u32::try_from(tries).ok()? })
-    }
-
-    fn unknown_target(&mut self, catalog: &Catalog, path: String, asked: &str) {
-        let provider = asked.split_once('/').map_or("", |(provider, _)| provider);
-        if self.is_refused("models", asked) || self.is_refused("providers", provider) {
-            return;
-        }
-        let found = match self.route_names.contains(asked) {
-            true => format!("{asked:?} is a route"),
-            false => format!("unknown model {asked:?}"),
-        };
-        let expected = match catalog.offer(asked) {
-            Some((offer, _)) if !offer.provider.allow_unlisted => {
-                format!("a model of the catalog, or allow_unlisted: true for {provider}")
-            }
-            _ => "a model, an alias or provider/model".to_owned(),
-        };
-        let models = catalog.names.iter().filter(|(_, named)| matches!(named, Named::Model(_)));
-        let nearest = names::nearest(asked, models.map(|(name, _)| &**name));
-        self.problems.add_with_nearest(path, found, expected, nearest);
-    }
-
     fn default_provider(&mut self, catalog: &Catalog, name: &str) -> Option<Offer> {
         let path = "default_provider";
         let Some(offer) = catalog.offers.get(name) else {
@@ -326,7 +261,7 @@ impl Check<'_> {
     }
 
     /// Models, aliases and routes are asked for in the same way, so each name stands for one thing.
-    fn claim(&mut self, catalog: &mut Catalog, name: &str, path: &str, named: &Named) {
+    pub(super) fn claim(&mut self, catalog: &mut Catalog, name: &str, path: &str, named: &Named) {
         match catalog.names.get(name) {
             None => {
                 catalog.names.insert(name.into(), named.clone());

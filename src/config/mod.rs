@@ -19,6 +19,7 @@ mod problems;
 mod protobuf;
 mod provider;
 mod raw;
+mod route;
 mod secret;
 mod shape;
 mod task;
@@ -29,7 +30,7 @@ mod vendor;
 pub use ability::{Abilities, Ability};
 pub use base_url::{BadBaseUrl, BaseUrl, Scheme};
 pub use cache::{Cache, CachePolicy, CacheStore, Embedder, Exact, Semantic, Similarity, When};
-pub use catalog::{Model, Named, Route, Target};
+pub use catalog::{Model, Named};
 pub use consumer::{Allowed, ApiKey, Auth, CacheScope, Consumer, Jwt, KeyHash, Keys, Tier};
 pub use health::Health;
 pub use limit::{
@@ -38,6 +39,7 @@ pub use limit::{
 pub use price::Price;
 pub use problems::{Problem, Problems};
 pub use provider::Provider;
+pub use route::{Route, Target};
 pub use secret::{Key, Secret, Unsendable};
 pub use task::{Alternative, BUILT_IN, BadPhrase, Phrase, Step, Task, Tasks};
 pub use vendor::Vendor;

@@ -1,0 +1,96 @@
+//! Routes: which models stand in for each other.
+
+use super::catalog::{Catalog, Model, Named};
+use super::check::{Check, within};
+use super::{Cache, CachePolicy, raw};
+use crate::names::{self, RouteName};
+use std::ops::RangeInclusive;
+use std::rc::Rc;
+
+/// More attempts on one target are not a fallback any more.
+const TRIES: RangeInclusive<u64> = 1..=10;
+
+/// A name behind which several models stand in for each other.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Route {
+    /// What clients call it.
+    pub name: RouteName,
+    /// In the order in which they are tried; at least one.
+    pub targets: Vec<Target>,
+    /// Which of its answers are given again.
+    pub cache: CachePolicy,
+}
+
+/// A model to try.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// The model.
+    pub model: Rc<Model>,
+    /// How many attempts it gets before the next target's turn; at least one.
+    pub tries: u32,
+}
+
+impl Check<'_> {
+    pub(super) fn routes(
+        &mut self,
+        catalog: &mut Catalog,
+        raw: raw::Entries<raw::Route>,
+        cache: &Cache,
+        cache_of_all: &raw::Cache,
+    ) {
+        self.route_names = raw.0.keys().cloned().collect();
+        for (name, raw) in raw.0 {
+            let path = format!("routes.{name}");
+            if raw.targets.is_empty() {
+                self.problems.add(format!("{path}.targets"), "there is none", "at least one target");
+            }
+            let parsed = self.name(RouteName::parse(&name), &path, &name);
+            let targets = raw.targets.iter().enumerate();
+            let targets: Vec<_> = targets
+                .map(|(position, target)| {
+                    self.target(catalog, &format!("{path}.targets[{position}]"), target)
+                })
+                .collect();
+            let cache = self.cache_policy(&path, raw.cache.as_ref(), cache, cache_of_all);
+            let (Some(name), Some(targets)) = (parsed, targets.into_iter().collect()) else {
+                self.refuse(path);
+                continue;
+            };
+            let route = Rc::new(Route { name, targets, cache });
+            self.claim(catalog, route.name.as_str(), &path, &Named::Route(Rc::clone(&route)));
+            catalog.routes.push(route);
+        }
+    }
+
+    fn target(&mut self, catalog: &Catalog, path: &str, raw: &raw::Target) -> Option<Target> {
+        let tries = raw.tries.unwrap_or(1);
+        if !TRIES.contains(&tries) {
+            self.problems.add(format!("{path}.tries"), tries.to_string(), within(&TRIES));
+        }
+        let model = catalog.model(&raw.model);
+        if model.is_none() {
+            self.unknown_target(catalog, format!("{path}.model"), &raw.model);
+        }
+        Some(Target { model: model?, tries: u32::try_from(tries).ok()? })
+    }
+
+    fn unknown_target(&mut self, catalog: &Catalog, path: String, asked: &str) {
+        let provider = asked.split_once('/').map_or("", |(provider, _)| provider);
+        if self.is_refused("models", asked) || self.is_refused("providers", provider) {
+            return;
+        }
+        let found = match self.route_names.contains(asked) {
+            true => format!("{asked:?} is a route"),
+            false => format!("unknown model {asked:?}"),
+        };
+        let expected = match catalog.offer(asked) {
+            Some((offer, _)) if !offer.provider.allow_unlisted => {
+                format!("a model of the catalog, or allow_unlisted: true for {provider}")
+            }
+            _ => "a model, an alias or provider/model".to_owned(),
+        };
+        let models = catalog.names.iter().filter(|(_, named)| matches!(named, Named::Model(_)));
+        let nearest = names::nearest(asked, models.map(|(name, _)| &**name));
+        self.problems.add_with_nearest(path, found, expected, nearest);
+    }
+}
