@@ -88,7 +88,7 @@ fn anyone(body: &[u8], config: &Config) -> Step {
         joins: &|_| false,
         embedding,
         classifier: None,
-        task: None,
+        wishes: &Vec::new(),
     };
     on_body(body, asking, config, books)
 }

@@ -79,6 +79,7 @@ def document(lanes):
         },
         "routes": {f"{one}-{does}-{other}": then(f"{one}-{does}", f"{other}-well") for one, other in pairs for does in (*FAILING, "stalled")},
         "timeouts": {"first_token_ms": 2500},
+        "health": "off",
         "consumers": {"auditor": {"keys": [{"sha256": hashlib.sha256(KEY.encode()).hexdigest()}]}},
         "limits": [*limits, {"name": "untouchable", "models": ["untouchable"], "input_tokens": 1, "window": "day"}],
     }

@@ -64,6 +64,7 @@ fn the_full_example_has_every_key() {
         "/tiers/premium",
         "/consumers/acme",
         "/limits/0",
+        "/routes/best/constraints",
         "/routes/smart/cache",
         "/routes/smart/cache/exact",
         "/routes/smart/cache/semantic",

@@ -20,9 +20,7 @@ pub use complexity::Complexity;
 pub use features::{Features, Format, Language, Script, features};
 pub use verdict::{Evidence, Unknown, Verdict};
 
-use crate::chat::Request;
 use crate::config::{self, BUILT_IN, Phrase, Tasks};
-use crate::json::Text;
 use crate::names::{self, TaskName};
 use lexical::Lexical;
 use rules::{Heard, Rules};
@@ -189,10 +187,4 @@ impl Marks {
             _ => self.in_line = true,
         }
     }
-}
-
-/// The task that a request names in `metadata.task`.
-#[must_use]
-pub fn tag<'d>(request: &Request<'d>) -> Option<Text<'d>> {
-    request.value.get("metadata")?.get("task")?.text()
 }

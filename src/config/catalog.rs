@@ -1,6 +1,6 @@
 //! What clients may ask for: the models with their aliases, the routes, and what each provider serves.
 
-use super::{Abilities, Price, Provider, Route};
+use super::{Abilities, Price, Provider, Quality, Route};
 use crate::names::{ModelName, RegionName, TagName};
 use std::collections::HashMap;
 use std::collections::hash_map::DefaultHasher;
@@ -30,6 +30,8 @@ pub struct Model {
     pub lacks: Abilities,
     /// Whether the catalog lists it; otherwise clients alone have named it.
     pub listed: bool,
+    /// How good it is.
+    pub quality: Quality,
     /// What it costs, if that is said of it; see [`Config::price`](super::Config::price).
     pub price: Option<Price>,
 }
@@ -90,6 +92,7 @@ impl Offer {
             tags: Vec::new(),
             lacks: Abilities::NONE,
             listed: false,
+            quality: Quality::default(),
             price: None,
         }))
     }

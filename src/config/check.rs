@@ -6,6 +6,8 @@
 use super::catalog::{Catalog, Model, Named, Offer};
 use super::identity::Sections;
 use super::problems::Problems;
+use super::quality;
+use super::strategy::Known;
 use super::{Abilities, Ability, Bounds, Config, Timeouts, raw};
 use crate::names::{self, BadName, ClusterName, ModelName, RegionName, TagName};
 use std::collections::BTreeSet;
@@ -46,10 +48,13 @@ pub(super) fn check(
     };
     let mut catalog = Catalog::default();
     check.providers(&mut catalog, document.providers);
-    check.models(&mut catalog, document.models);
+    let tasks = document.tasks.map(|raw| check.tasks(raw));
+    check.models(&mut catalog, document.models, &quality::added(tasks.as_ref()));
     let default_price = document.pricing.default.and_then(|raw| check.price("pricing.default", raw));
     let cache = check.cache(&document.cache);
-    check.routes(&mut catalog, document.routes, &cache, &document.cache);
+    let health = check.health(document.health.as_ref());
+    let known = Known { health: health.is_some(), default_price: default_price.is_some() };
+    check.routes(&mut catalog, document.routes, known, (&cache, &document.cache));
     check.cache_is_used(&catalog, &document.cache);
     let default = document.default_provider.and_then(|name| check.default_provider(&catalog, &name));
     check.embedder_is_known(&catalog, default.as_ref(), &document.cache);
@@ -57,8 +62,6 @@ pub(super) fn check(
     let sections = Sections { auth: document.auth, tiers: document.tiers, consumers: document.consumers };
     let auth = check.auth(&catalog, sections);
     let limits = check.limits(&catalog, &auth, document.limits);
-    let tasks = document.tasks.map(|raw| check.tasks(raw));
-    let health = check.health(document.health.as_ref());
     let bounds = check.bounds(document.bounds);
     let timeouts = check.timeouts(document.timeouts);
     let warnings = std::mem::take(&mut check.warnings);
@@ -97,11 +100,11 @@ impl Check<'_> {
         }
     }
 
-    fn models(&mut self, catalog: &mut Catalog, raw: raw::Entries<raw::Model>) {
+    fn models(&mut self, catalog: &mut Catalog, raw: raw::Entries<raw::Model>, tasks: &[String]) {
         for (name, raw) in raw.0 {
             let path = format!("models.{name}");
             let aliases = raw.aliases.clone();
-            match self.model(catalog, &path, &name, raw) {
+            match self.model(catalog, &path, &name, raw, tasks) {
                 Some(model) => {
                     catalog.has_prices |= model.price.is_some();
                     catalog.models.push(Rc::new(model));
@@ -134,7 +137,14 @@ impl Check<'_> {
         }
     }
 
-    fn model(&mut self, catalog: &Catalog, path: &str, name: &str, raw: raw::Model) -> Option<Model> {
+    fn model(
+        &mut self,
+        catalog: &Catalog,
+        path: &str,
+        name: &str,
+        raw: raw::Model,
+        tasks: &[String],
+    ) -> Option<Model> {
         let parsed = self.name(ModelName::parse(name), path, name);
         let upstream = match &raw.model {
             Some(upstream) => self.name(ModelName::parse(upstream), &format!("{path}.model"), upstream),
@@ -166,6 +176,7 @@ impl Check<'_> {
             }
         }
         let lacks = self.lacks(&format!("{path}.supports"), &raw.supports);
+        let quality = self.quality(&format!("{path}.quality"), raw.quality, tasks);
         let price = raw.price.map(|raw| self.price(&format!("{path}.price"), raw));
         Some(Model {
             name: parsed?,
@@ -178,6 +189,7 @@ impl Check<'_> {
             tags,
             lacks,
             listed: true,
+            quality,
             // A price that was refused is none; a problem says so.
             price: price.flatten(),
         })

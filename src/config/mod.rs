@@ -18,10 +18,12 @@ mod price;
 mod problems;
 mod protobuf;
 mod provider;
+mod quality;
 mod raw;
 mod route;
 mod secret;
 mod shape;
+mod strategy;
 mod task;
 #[cfg(test)]
 mod tests;
@@ -39,8 +41,10 @@ pub use limit::{
 pub use price::Price;
 pub use problems::{Problem, Problems};
 pub use provider::Provider;
+pub use quality::{Quality, Score};
 pub use route::{Route, Target};
 pub use secret::{Key, Secret, Unsendable};
+pub use strategy::{Constraints, Strategy};
 pub use task::{Alternative, BUILT_IN, BadPhrase, Phrase, Step, Task, Tasks};
 pub use vendor::Vendor;
 

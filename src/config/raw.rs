@@ -10,6 +10,7 @@ use super::problems::{Problem, Problems};
 use super::protobuf;
 pub(super) use super::shape::{Entries, Listed};
 use super::shape::{Map, Node, Shape, choice, map};
+use super::strategy::Strategy;
 use crate::json::{Document as Json, Surrogates};
 
 map! {
@@ -72,6 +73,22 @@ map! {
         tags: Vec<String> = Default::default(),
         supports: Entries<bool> = Default::default(),
         price: Option<Price>,
+        quality: Option<Quality>,
+    }
+}
+
+/// A number, or one for each kind of request.
+pub(super) enum Quality {
+    All(f64),
+    By(Listed<f64>),
+}
+
+impl Shape for Quality {
+    fn read(node: Node<'_>, problems: &mut Problems) -> Option<Self> {
+        match node.is_object() {
+            true => Listed::read(node, problems).map(Self::By),
+            false => f64::read(node, problems).map(Self::All),
+        }
     }
 }
 
@@ -96,16 +113,31 @@ map! {
 }
 
 map! {
-    Route: "a route: a map with the keys targets and cache" {
+    Route: "a route: a map with the keys targets, strategy, …" {
         targets: Vec<Target>,
+        strategy: Strategy = Default::default(),
+        explore: Option<f64>,
+        constraints: Constraints = Default::default(),
         cache: Option<RouteCache>,
     }
 }
 
 map! {
-    Target: "a target: a map with the keys model and tries" {
+    Target: "a target: a map with the keys model, tries, weight and priority" {
         model: String,
         tries: Option<u64>,
+        weight: Option<u64>,
+        priority: Option<u64>,
+    }
+}
+
+map! {
+    /// What whoever answers has to keep to.
+    #[derive(Default)]
+    Constraints: "a map with the keys max_cost_usd, max_latency_ms and min_quality" {
+        max_cost_usd: Option<f64>,
+        max_latency_ms: Option<u64>,
+        min_quality: Option<f64>,
     }
 }
 

@@ -2,7 +2,8 @@
 
 use super::catalog::{Catalog, Model, Named};
 use super::check::{Check, within};
-use super::{Cache, CachePolicy, raw};
+use super::strategy::{Known, PRIORITIES, WEIGHTS};
+use super::{Cache, CachePolicy, Constraints, Strategy, raw};
 use crate::names::{self, RouteName};
 use std::ops::RangeInclusive;
 use std::rc::Rc;
@@ -15,8 +16,14 @@ const TRIES: RangeInclusive<u64> = 1..=10;
 pub struct Route {
     /// What clients call it.
     pub name: RouteName,
-    /// In the order in which they are tried; at least one.
+    /// At least one.
     pub targets: Vec<Target>,
+    /// In which order they are tried.
+    pub strategy: Strategy,
+    /// How much of the time is spent on learning how fast others are, in thousandths.
+    pub explore: u16,
+    /// What whoever answers has to keep to.
+    pub constraints: Constraints,
     /// Which of its answers are given again.
     pub cache: CachePolicy,
 }
@@ -28,6 +35,18 @@ pub struct Target {
     pub model: Rc<Model>,
     /// How many attempts it gets before the next target's turn; at least one.
     pub tries: u32,
+    /// How often it is the first, in proportion to those of the others.
+    pub weight: u32,
+    /// Targets with a lower number come first, whatever the strategy says.
+    pub priority: u32,
+}
+
+impl Target {
+    /// A model that nobody stands in for.
+    #[must_use]
+    pub fn alone(model: Rc<Model>) -> Self {
+        Self { model, tries: 1, weight: 1, priority: 0 }
+    }
 }
 
 impl Check<'_> {
@@ -35,8 +54,8 @@ impl Check<'_> {
         &mut self,
         catalog: &mut Catalog,
         raw: raw::Entries<raw::Route>,
-        cache: &Cache,
-        cache_of_all: &raw::Cache,
+        known: Known,
+        (cache, cache_of_all): (&Cache, &raw::Cache),
     ) {
         self.route_names = raw.0.keys().cloned().collect();
         for (name, raw) in raw.0 {
@@ -52,26 +71,36 @@ impl Check<'_> {
                 })
                 .collect();
             let cache = self.cache_policy(&path, raw.cache.as_ref(), cache, cache_of_all);
-            let (Some(name), Some(targets)) = (parsed, targets.into_iter().collect()) else {
+            let (explore, constraints) =
+                (self.explore(&path, raw.explore), self.constraints(&path, &raw.constraints));
+            let (Some(name), Some(targets)) = (parsed, targets.into_iter().collect::<Option<Vec<_>>>())
+            else {
                 self.refuse(path);
                 continue;
             };
-            let route = Rc::new(Route { name, targets, cache });
+            self.strategy_is_of_use(&path, raw.strategy, &targets, &raw, known);
+            let route = Rc::new(Route { name, targets, strategy: raw.strategy, explore, constraints, cache });
             self.claim(catalog, route.name.as_str(), &path, &Named::Route(Rc::clone(&route)));
             catalog.routes.push(route);
         }
     }
 
     fn target(&mut self, catalog: &Catalog, path: &str, raw: &raw::Target) -> Option<Target> {
-        let tries = raw.tries.unwrap_or(1);
-        if !TRIES.contains(&tries) {
-            self.problems.add(format!("{path}.tries"), tries.to_string(), within(&TRIES));
-        }
+        let mut number = |key: &str, raw: Option<u64>, default: u64, range: &RangeInclusive<u64>| {
+            let number = raw.unwrap_or(default);
+            if !range.contains(&number) {
+                self.problems.add(format!("{path}.{key}"), number.to_string(), within(range));
+            }
+            u32::try_from(number).unwrap_or(u32::MAX)
+        };
+        let tries = number("tries", raw.tries, 1, &TRIES);
+        let weight = number("weight", raw.weight, 1, &WEIGHTS);
+        let priority = number("priority", raw.priority, 0, &PRIORITIES);
         let model = catalog.model(&raw.model);
         if model.is_none() {
             self.unknown_target(catalog, format!("{path}.model"), &raw.model);
         }
-        Some(Target { model: model?, tries: u32::try_from(tries).ok()? })
+        Some(Target { model: model?, tries, weight, priority })
     }
 
     fn unknown_target(&mut self, catalog: &Catalog, path: String, asked: &str) {

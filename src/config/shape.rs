@@ -68,6 +68,11 @@ impl<'n> Node<'n> {
         self.value.bool() == Some(false) || self.value.text().is_some_and(|text| text == "off")
     }
 
+    /// Whether a map is here.
+    pub fn is_object(&self) -> bool {
+        self.value.kind() == Kind::Object
+    }
+
     /// Notes what is wrong here.
     fn note(&self, problems: &mut Problems, found: &str, expected: &str, nearest: Vec<&str>) {
         match confidential(&self.path.segments()) {

@@ -298,11 +298,11 @@ fn a_document_of_the_wrong_shape_is_refused_where_it_is_wrong() {
         ),
         (
             target(json!({"model": "x", "tires": 2})),
-            "routes.a.targets[0].tires: unknown key `tires`: expected `model` or `tries`; nearest: \"tries\"".to_owned(),
+            "routes.a.targets[0].tires: unknown key `tires`: expected one of `model`, `tries`, `weight`, `priority`; nearest: \"tries\"".to_owned(),
         ),
         (
             target(json!("gpt-5")),
-            "routes.a.targets[0]: invalid type: string \"gpt-5\": expected a target: a map with the keys model and tries"
+            "routes.a.targets[0]: invalid type: string \"gpt-5\": expected a target: a map with the keys model, tries, weight and priority"
                 .to_owned(),
         ),
         (
@@ -352,8 +352,8 @@ fn everything_of_the_wrong_shape_is_told_at_once() {
              `headers`, `allow_unlisted`; nearest: \"vendor\"",
             "providers.openai.allow_unlisted: invalid type: string \"yes\": expected true or false",
             "providers.groq: invalid type: integer `1`: expected a provider: a map with the keys vendor, base_url, …",
-            "routes.a.targets[1].modle: unknown key `modle`: expected `model` or `tries`; nearest: \"model\"",
-            "routes.a.targets[2]: invalid type: integer `5`: expected a target: a map with the keys model and tries",
+            "routes.a.targets[1].modle: unknown key `modle`: expected one of `model`, `tries`, `weight`, `priority`; nearest: \"model\"",
+            "routes.a.targets[2]: invalid type: integer `5`: expected a target: a map with the keys model, tries, weight and priority",
             "limits[0]: missing key `name`",
             "limits[0].requests: invalid type: floating point `1.5`: expected a whole number",
             "limits[0].window: unknown value `week`: expected one of `minute`, `hour`, `day`, `month`",
@@ -475,3 +475,5 @@ fn provider_slash_model_means_the_catalogs_name_before_the_providers() {
     assert_eq!(upstream("gpt-5-2025-08-07").as_deref(), Some("gpt-5-2025-08-07"));
     assert_eq!(upstream("gpt-4"), None);
 }
+
+mod strategies;

@@ -1,11 +1,12 @@
 //! A request for embeddings, from its body to the plan it is forwarded with.
 
-use super::meter::{Asked, Meter};
-use super::order::arrange;
+use super::meter::Meter;
+use super::needs::{Asked, Asks};
+use super::order::{Terms, arrange};
 use super::prepare::{MOST_ATTEMPTS, MOST_KEPT, Prepared, dialect, planned, put_to};
 use super::{Asking, Books, Forward, Step, Trials, unresolved};
 use crate::cache::not_cached;
-use crate::config::{Config, Target as Candidate, Vendor};
+use crate::config::{Config, Constraints, Target as Candidate, Vendor};
 use crate::embeddings::Request;
 use crate::error::ApiError;
 use crate::estimate::Makeup;
@@ -24,15 +25,17 @@ pub(super) fn forward(
 ) -> Result<Forward, Box<Step>> {
     let Asking { consumer, request_id, control, .. } = asking;
     let request = Request::read(root)?;
-    let mut candidates =
-        route::resolve(config, &request.model.decode(), consumer, Needs::NOTHING).map_err(unresolved)?;
+    let asked = request.model.decode();
+    let mut candidates = route::resolve(config, &asked, consumer, Needs::NOTHING).map_err(unresolved)?;
     if control.only_if_cached {
         return Err(not_cached().into());
     }
-    let permit = arrange(&mut candidates.targets, books);
+    let asks = Asks::of(Asked::Embeddings(&request));
+    let terms = Terms { asks: &asks, stream: false, task: None, constraints: Constraints::default() };
+    let permit = arrange(&asked, &mut candidates, &terms, config, books).map_err(unresolved)?;
     let Prepared { targets, models, body: changed, headers, dropped, kept } =
         prepare(&request, &candidates.targets, body)?;
-    let meter = Meter::open(Asked::Embeddings(&request), models, consumer, config, books)?;
+    let meter = Meter::open(&asks, models, consumer, config, books)?;
     let silent = targets.iter().any(|target| target.vendor == Vendor::Gemini);
     let tokens = match &meter {
         Some(meter) if meter.input() > 0 => meter.input(),
@@ -60,6 +63,7 @@ pub(super) fn forward(
         meter,
         caching: None,
         verdict: None,
+        route: candidates.route.map(|route| route.name.shared()),
     })
 }
 

@@ -3,6 +3,7 @@
 use crate::config::Config;
 use crate::health::Table;
 use crate::quota::Unsettled;
+use crate::route::Turns;
 use crate::store::{Contended, Store};
 use crate::time::Timestamp;
 use std::cell::RefCell;
@@ -14,18 +15,25 @@ pub struct Memory {
     pub(super) unsettled: RefCell<Vec<Unsettled>>,
     /// How the targets are doing.
     pub(super) targets: RefCell<Table>,
+    /// Whose turn it is on which route.
+    pub(super) turns: RefCell<Turns>,
 }
 
 impl Memory {
     /// That of a worker that has done nothing yet. `chance` is a random number.
     #[must_use]
     pub const fn new(chance: u64) -> Self {
-        Self { unsettled: RefCell::new(Vec::new()), targets: RefCell::new(Table::new(chance)) }
+        Self {
+            unsettled: RefCell::new(Vec::new()),
+            targets: RefCell::new(Table::new(chance)),
+            turns: RefCell::new(Turns::new()),
+        }
     }
 
     /// Takes over a configuration.
     pub fn adopt(&self, config: &Config) {
         self.targets.borrow_mut().adopt(config);
+        self.turns.borrow_mut().adopt(config);
     }
 
     /// A second has gone by: what waits to be written is, and workers tell each other what they have seen.

@@ -4,22 +4,19 @@
 //! before; when the request is over, what providers say was used takes the place of that. What they did not say, because
 //! the stream was cut or the client left, is counted by what was delivered, and labelled as estimated.
 
+use super::needs::Asks;
 use super::{Memory, Reply};
-use crate::chat::{Request, Usage};
+use crate::chat::Usage;
 use crate::config::{Config, Consumer, Model};
 use crate::cost::{self, Provenance};
-use crate::embeddings;
 use crate::error::ApiError;
 use crate::estimate::{Calibration, Family, Makeup};
 use crate::money::NanoUsd;
-use crate::quota::learn::Expected;
 use crate::quota::{self, Actual, Ask, HolderId, Refusal, Reservation};
 use crate::store::{Store, update};
 use crate::time::Timestamp;
 use std::rc::Rc;
 
-/// How sure a reservation is to suffice for the answer: so many answers of a thousand are not longer.
-const SURE: u16 = 900;
 /// How many tokens more a stream reserves at least when it outgrows what it has: not for each word anew.
 const LEAST_MORE: u64 = 32;
 /// Nothing is lost but one lesson among many.
@@ -40,40 +37,6 @@ pub struct Books<'a> {
     pub holder: &'a dyn Fn() -> HolderId,
     /// What this worker remembers.
     pub memory: &'a Memory,
-}
-
-/// A request, by what is expected of it.
-#[derive(Clone, Copy)]
-pub(super) enum Asked<'a> {
-    Chat(&'a Request<'a>),
-    Embeddings(&'a embeddings::Request<'a>),
-}
-
-impl Asked<'_> {
-    /// How many images are in it.
-    fn images(self) -> u64 {
-        match self {
-            Self::Chat(request) => request.images(),
-            Self::Embeddings(_) => 0,
-        }
-    }
-
-    /// What it is made of, where this model serves it.
-    fn makeup(self, family: Family, model: &Model) -> Makeup {
-        match self {
-            Self::Chat(request) => Makeup::read(request).served_by(request, family, model.upstream.as_str()),
-            Self::Embeddings(request) => Makeup::of_input(&request.input),
-        }
-    }
-
-    /// How long the answers will be, all choices together.
-    fn expected_output(self, model: &Model, consumer: &Consumer, store: &dyn Store) -> Expected {
-        let Self::Chat(request) = self else { return Expected { tokens: 0, is_known: true } };
-        let most = request.max_tokens.or(model.max_output_tokens);
-        let most = most.map(|most| most.saturating_mul(request.n));
-        let prior = quota::learn::prior(model.max_output_tokens);
-        quota::learn::expected(store, consumer.name.as_str(), model.name.as_str(), SURE, prior, most)
-    }
 }
 
 /// What a request has reserved.
@@ -168,16 +131,16 @@ impl Meter {
     /// # Errors
     /// The reply to one that is not admitted.
     pub(super) fn open(
-        asked: Asked<'_>,
+        asks: &Asks<'_>,
         models: Vec<Rc<Model>>,
         consumer: &Rc<Consumer>,
         config: &Config,
         books: Books<'_>,
     ) -> Result<Option<Box<Self>>, Reply> {
         let Some(first) = models.first().filter(|_| is_on(config)) else { return Ok(None) };
-        let images = asked.images();
+        let images = asks.images();
         let family = family(first);
-        let makeup = asked.makeup(family, first);
+        let makeup = asks.makeup(first);
         let price = config.price(first);
         let mut ask = Ask {
             consumer: asker(consumer),
@@ -192,7 +155,7 @@ impl Meter {
         let mut learns = Learns::default();
         if config.has_limits() {
             let counts = calibration(first, family, books.store);
-            let expected = asked.expected_output(first, consumer, books.store);
+            let expected = asks.expected_output(first, consumer, books.store);
             (ask.input, ask.output) = (counts.tokens(&makeup), expected.tokens);
             // Who knows enough learns from one answer in some.
             let now_and_then = books.now.millis().is_multiple_of(RARELY);

@@ -18,6 +18,7 @@ mod task;
 #[cfg(test)]
 mod tests;
 mod trials;
+mod wishes;
 
 pub use embedding::{Embedding, embedding};
 pub use endpoint::Service;
@@ -26,6 +27,7 @@ pub use local::{is_unsent, local_reply};
 pub use memory::Memory;
 pub use meter::{Books, Item, Meter, Statement, Used};
 pub use trials::Trials;
+pub use wishes::{PREFIX, Wishes};
 
 use crate::auth::{self, Credentials, Denied, Token};
 use crate::cache::{Control, Key};
@@ -39,9 +41,8 @@ use crate::route::{self, Needs, Unresolved};
 use crate::time::Timestamp;
 use endpoint::Endpoint;
 use kept::{Look, look_up};
-use meter::Asked;
-use needs::Asks;
-use order::arrange;
+use needs::{Asked, Asks};
+use order::{Terms, arrange};
 use prepare::{Prepared, prepare};
 use std::rc::Rc;
 
@@ -84,8 +85,8 @@ pub struct Asking<'a> {
     pub embedding: Embedding<'a>,
     /// What tells kinds of request apart; none where they are not.
     pub classifier: Option<&'a Classifier>,
-    /// What kind the client says it is (`x-modelgate-task`).
-    pub task: Option<&'a str>,
+    /// What the client wishes for by its headers.
+    pub wishes: &'a Wishes,
 }
 
 /// What the filter does next with the request.
@@ -128,6 +129,8 @@ pub struct Forward {
     pub caching: Option<Caching>,
     /// What kind of request it is, where that is told.
     pub verdict: Option<Box<Verdict>>,
+    /// The route that was asked for, if it is one.
+    pub route: Option<Rc<str>>,
     /// How its targets' health hears of its attempts.
     pub trials: Trials,
     /// How long an attempt may take until its answer is let go, in milliseconds; none where that is
@@ -279,13 +282,13 @@ fn chat(
     let Asking { consumer, request_id, .. } = asking;
     let request = Request::read(root)?;
     let asked = request.model.decode();
-    let asks = Asks::of(&request);
+    let asks = Asks::of(Asked::Chat(&request));
     let needs = Needs {
         abilities: &|| asks.abilities(),
         more_than: &|model, window| asks.more_than(model, window, books.store),
     };
     let mut candidates = route::resolve(config, &asked, consumer, needs).map_err(unresolved)?;
-    let verdict = asking.classifier.map(|classifier| task::verdict(classifier, &request, asking.task));
+    let verdict = asking.classifier.map(|classifier| task::verdict(classifier, &request, asking.wishes));
     let verdict = verdict.transpose()?;
     let caching = match look_up(&request, &candidates, asking, config, books) {
         Look::Answered(reply) => return Err(Reply { verdict, ..reply }.into()),
@@ -293,10 +296,13 @@ fn chat(
         Look::Embed(call, awaited) => return Err(Box::new(Step::Call(call, awaited))),
         Look::Unanswered(caching) => caching,
     };
-    let permit = arrange(&mut candidates.targets, books);
+    let task = verdict.as_ref().map(|verdict| verdict.task.as_str());
+    let constraints = wishes::constraints(asking.wishes, &request)?;
+    let terms = Terms { asks: &asks, stream: request.stream, task, constraints };
+    let permit = arrange(&asked, &mut candidates, &terms, config, books).map_err(unresolved)?;
     let Prepared { targets, models, body: changed, headers, dropped, kept } =
         prepare(&request, &candidates.targets, body)?;
-    let meter = match Meter::open(Asked::Chat(&request), models, consumer, config, books) {
+    let meter = match Meter::open(&asks, models, consumer, config, books) {
         Ok(meter) => meter,
         Err(reply) => return Err(Reply { verdict, ..reply }.into()),
     };
@@ -324,6 +330,7 @@ fn chat(
         meter,
         caching,
         verdict,
+        route: candidates.route.map(|route| route.name.shared()),
     })
 }
 
@@ -334,7 +341,7 @@ fn not_json(error: Error) -> ApiError {
 }
 
 fn unresolved(error: Unresolved) -> ApiError {
-    let (message, unsupported) = (error.to_string(), error.unsupported());
+    let (message, unsupported, constraint) = (error.to_string(), error.unsupported(), error.constraint());
     match error {
         Unresolved::Unknown { .. } => {
             ApiError { status: 404, ..ApiError::invalid_param("model", message).coded("model_not_found") }
@@ -346,6 +353,9 @@ fn unresolved(error: Unresolved) -> ApiError {
             Some(member) => ApiError::invalid_param(member, message).coded("unsupported_parameter"),
             None => ApiError::invalid_param("messages", message).coded("context_length_exceeded"),
         },
+        Unresolved::Unfit { .. } => {
+            ApiError::invalid_param(constraint.unwrap_or_default(), message).coded("constraint_not_met")
+        }
         Unresolved::Nobody { .. } => ApiError::new(503, "server_error", message).coded("no_provider"),
     }
 }

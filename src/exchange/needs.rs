@@ -1,47 +1,111 @@
-//! What a chat request needs of a model besides an answer to a text. It is read off the request only if the catalog says of a
-//! model that it cannot do something, or how much it has room for.
+//! What a request needs of a model, and how much of it: what it asks for besides an answer to a text, and how many tokens. It is
+//! read off the request once, and only if the catalog, a limit or a strategy has use for it.
 
 use super::meter::{calibration, family};
 use crate::chat::{Content, Effort, Part, Request, ResponseFormat, ToolKind};
-use crate::config::{Abilities, Ability, Model};
+use crate::config::{Abilities, Ability, Consumer, Model};
+use crate::embeddings;
 use crate::estimate::Makeup;
+use crate::quota;
+use crate::quota::learn::Expected;
 use crate::store::Store;
 use std::cell::OnceCell;
 
 /// No image is more tokens, and nothing that a provider adds to a request is.
 const MOST_OF_AN_IMAGE: u64 = 4096;
 
+/// How sure an expectation is to suffice for the answer: so many answers of a thousand are not longer.
+const SURE: u16 = 900;
+
+/// A request, by what is asked of a model.
+#[derive(Clone, Copy)]
+pub(super) enum Asked<'r> {
+    Chat(&'r Request<'r>),
+    Embeddings(&'r embeddings::Request<'r>),
+}
+
 /// A request, and what has been read off it.
 pub(super) struct Asks<'r> {
-    request: &'r Request<'r>,
+    asked: Asked<'r>,
     abilities: OnceCell<Abilities>,
     makeup: OnceCell<Makeup>,
 }
 
 impl<'r> Asks<'r> {
-    pub fn of(request: &'r Request<'r>) -> Self {
-        Self { request, abilities: OnceCell::new(), makeup: OnceCell::new() }
+    pub fn of(asked: Asked<'r>) -> Self {
+        Self { asked, abilities: OnceCell::new(), makeup: OnceCell::new() }
     }
 
     /// What it asks for besides an answer to a text.
     pub fn abilities(&self) -> Abilities {
-        *self.abilities.get_or_init(|| abilities(self.request))
+        *self.abilities.get_or_init(|| match self.asked {
+            Asked::Chat(request) => abilities(request),
+            Asked::Embeddings(_) => Abilities::NONE,
+        })
+    }
+
+    /// How many images are in it.
+    pub fn images(&self) -> u64 {
+        match self.asked {
+            Asked::Chat(request) => request.images(),
+            Asked::Embeddings(_) => 0,
+        }
+    }
+
+    /// What it is made of, where this model serves it.
+    pub fn makeup(&self, model: &Model) -> Makeup {
+        let makeup = *self.makeup.get_or_init(|| match self.asked {
+            Asked::Chat(request) => Makeup::read(request),
+            Asked::Embeddings(request) => Makeup::of_input(&request.input),
+        });
+        match self.asked {
+            Asked::Chat(request) => makeup.served_by(request, family(model), model.upstream.as_str()),
+            Asked::Embeddings(_) => makeup,
+        }
+    }
+
+    /// How many tokens the prompt has for this model, about.
+    pub fn prompt(&self, model: &Model, store: &dyn Store) -> u64 {
+        calibration(model, family(model), store).tokens(&self.makeup(model))
+    }
+
+    /// How many tokens the answers of this model may have at most, all choices together, where that is known.
+    pub fn most_output(&self, model: &Model) -> Option<u64> {
+        let Asked::Chat(request) = self.asked else { return Some(0) };
+        let most = request.max_tokens.or(model.max_output_tokens);
+        most.map(|most| most.saturating_mul(request.n))
+    }
+
+    /// How many answers it asks for.
+    pub fn choices(&self) -> u64 {
+        match self.asked {
+            Asked::Chat(request) => request.n,
+            Asked::Embeddings(_) => 1,
+        }
+    }
+
+    /// How long the answers will be, all choices together.
+    pub fn expected_output(&self, model: &Model, consumer: &Consumer, store: &dyn Store) -> Expected {
+        if let Asked::Embeddings(_) = self.asked {
+            return Expected { tokens: 0, is_known: true };
+        }
+        let prior = quota::learn::prior(model.max_output_tokens);
+        let (consumer, model, most) = (consumer.name.as_str(), model.name.as_str(), self.most_output(model));
+        quota::learn::expected(store, consumer, model, SURE, prior, most)
     }
 
     /// How many tokens prompt and answer need of this model, where that is more than `window`. The prompt is estimated, and an
     /// estimate may be a tenth too high: what may have room is tried.
     pub fn more_than(&self, model: &Model, window: u64, store: &dyn Store) -> Option<u64> {
-        let answer = self.request.max_tokens.unwrap_or(1);
+        let Asked::Chat(request) = self.asked else { return None };
+        let answer = request.max_tokens.unwrap_or(1);
         // No text has more tokens than bytes.
-        let images = self.request.images().saturating_add(1).saturating_mul(MOST_OF_AN_IMAGE);
-        let most = (self.request.value.raw().len() as u64).saturating_add(images).saturating_add(answer);
+        let images = request.images().saturating_add(1).saturating_mul(MOST_OF_AN_IMAGE);
+        let most = (request.value.raw().len() as u64).saturating_add(images).saturating_add(answer);
         if most <= window {
             return None;
         }
-        let family = family(model);
-        let makeup = self.makeup.get_or_init(|| Makeup::read(self.request));
-        let makeup = makeup.served_by(self.request, family, model.upstream.as_str());
-        let prompt = calibration(model, family, store).tokens(&makeup);
+        let prompt = self.prompt(model, store);
         let least = prompt.saturating_sub(prompt / 10).saturating_add(answer);
         (least > window).then(|| prompt.saturating_add(answer))
     }

@@ -1,29 +1,27 @@
 //! What kind of request it is: as the request says, or as it can be told.
 
+use super::wishes::{Wish, Wishes, wish};
 use crate::chat::Request;
-use crate::classify::{Classifier, TASK_HEADER, Verdict, features, tag};
+use crate::classify::{Classifier, Verdict, features};
 use crate::error::ApiError;
 
 /// The bytes that a token of prose has, about. How hard a request is does not hang on more than that.
 const BYTES_OF_A_TOKEN: u64 = 4;
 
-/// The verdict on a request whose client says that it is of the kind `said`, if it says so.
+/// The verdict on a request, whose client may say itself of which kind it is.
 ///
 /// # Errors
 /// 400 for a kind that there is not.
 pub(super) fn verdict(
     classifier: &Classifier,
     request: &Request<'_>,
-    said: Option<&str>,
+    wishes: &Wishes,
 ) -> Result<Box<Verdict>, ApiError> {
     let features = features(request, request.value.raw().len() as u64 / BYTES_OF_A_TOKEN);
-    let in_body = tag(request).map(|text| text.decode().into_owned());
-    let (said, place) = match said {
-        Some(said) => (Some(said), TASK_HEADER),
-        None => (in_body.as_deref(), "metadata.task"),
+    let Some(Wish { text: said, place }) = wish("task", wishes, request.get("metadata")) else {
+        return Ok(Box::new(classifier.classify(&features)));
     };
-    let Some(said) = said else { return Ok(Box::new(classifier.classify(&features))) };
-    match classifier.task(said) {
+    match classifier.task(&said) {
         Ok(task) => Ok(Box::new(classifier.tagged(&features, task))),
         Err(unknown) => {
             let tasks: Vec<_> = classifier.tasks().iter().map(|task| task.as_str()).collect();

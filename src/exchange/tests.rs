@@ -42,6 +42,8 @@ const CONFIG: &str = r#"{
   "timeouts": {"first_token_ms": 3000}
 }"#;
 
+mod strategies;
+
 fn step(body: &str) -> Step {
     let config = Config::parse(CONFIG.as_bytes(), &|_| None).unwrap();
     let (store, memory) = (Memory::default(), super::Memory::new(1));
@@ -56,7 +58,7 @@ fn step(body: &str) -> Step {
         joins: &|_| false,
         embedding: Embedding::Unasked,
         classifier: None,
-        task: None,
+        wishes: &Vec::new(),
     };
     on_body(body.as_bytes(), asking, &config, books)
 }

@@ -9,7 +9,9 @@ use crate::auth::{Credentials, Denied};
 use crate::cache::{Control, Key};
 use crate::classify::{Classifier, TASK_HEADER, Verdict};
 use crate::config::{Config, Consumer};
-use crate::exchange::{self, Asking, Embedding, Forward, Head, Reply, Service, Step, local_reply};
+use crate::exchange::{
+    self, Asking, Embedding, Forward, Head, PREFIX, Reply, Service, Step, Wishes, local_reply,
+};
 use std::cell::RefCell;
 use std::rc::{Rc, Weak};
 
@@ -25,8 +27,8 @@ pub(super) struct Gateway {
     control: Control,
     /// What tells kinds of request apart; none where they are not.
     classifier: Option<Rc<Classifier>>,
-    /// What kind the client says it is.
-    task: Option<String>,
+    /// What the client wishes for by headers.
+    wishes: Wishes,
     pub(super) request_id: Vec<u8>,
     /// The request among those under way, once it is planned.
     pub(super) ticket: Option<Ticket>,
@@ -74,7 +76,7 @@ const PER_TRY_TIMEOUT: &str = "x-envoy-upstream-rq-per-try-timeout-ms";
 
 impl Gateway {
     pub fn new(config: Rc<Config>, classifier: Option<Rc<Classifier>>, context: u32) -> Rc<RefCell<Self>> {
-        let (state, control, task) = (State::New, Control::default(), None);
+        let (state, control, wishes) = (State::New, Control::default(), Wishes::new());
         Rc::new_cyclic(|itself| {
             let itself = itself.clone();
             let request_id = Vec::new();
@@ -86,7 +88,7 @@ impl Gateway {
                 state,
                 control,
                 classifier,
-                task,
+                wishes,
                 request_id,
                 ticket,
                 flight,
@@ -112,9 +114,9 @@ impl Gateway {
             let request_id = String::from_utf8_lossy(&self.request_id);
             let (request_id, control) = (&*request_id, self.control);
             let classifier = self.classifier.as_deref();
-            let task = self.task.as_deref();
+            let (joins, wishes) = (&joins, &self.wishes);
             let asking =
-                Asking { service, consumer, request_id, control, joins: &joins, embedding, classifier, task };
+                Asking { service, consumer, request_id, control, joins, embedding, classifier, wishes };
             exchange::on_body(&body, asking, &self.config, books)
         });
         match step {
@@ -161,11 +163,15 @@ impl Gateway {
 
     /// Leaves the plan where the provider role and the router find it.
     fn forward(&mut self, forward: Forward, asked: &[u8]) -> Result<(), abi::Refused> {
-        let Forward { plan, body, meter, caching, verdict, trials, attempt_ms } = forward;
+        let Forward { plan, body, meter, caching, verdict, route, trials, attempt_ms } = forward;
         self.lead(caching.as_ref().and_then(|caching| caching.keep.as_ref()?.awaited()));
         verdict.iter().for_each(|verdict| tell_task(verdict));
         let task = verdict.map(|verdict| verdict.task);
-        let ticket = self.ticket.insert(Ticket::new(plan, meter, caching, task, trials));
+        if let Some(route) = &route {
+            abi::set_property("route", route.as_bytes())?;
+        }
+        let live = Live::new(plan, meter, caching, task, route, trials);
+        let ticket = self.ticket.insert(Ticket::new(live));
         let plan = &ticket.live().plan;
         if let Some(first) = plan.targets.first() {
             abi::set_property("next", first.cluster.as_bytes())?;
@@ -271,9 +277,8 @@ impl Gateway {
         }
         let controls = headers.iter().filter(|(name, _)| *name == "cache-control").map(|(_, value)| *value);
         self.control = Control::read(controls);
-        if self.classifier.is_some() {
-            self.task = header(TASK_HEADER).map(|task| String::from_utf8_lossy(task).into_owned());
-        }
+        let wished = headers.iter().filter_map(|(name, value)| Some((name.strip_prefix(PREFIX)?, *value)));
+        self.wishes = wished.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
         self.request_id = header("x-request-id").unwrap_or_default().to_vec();
         let steers = |name: &str| name.starts_with("x-envoy-") && STEERING.contains(&name);
         for (name, _) in headers.iter().filter(|(name, _)| steers(name)) {

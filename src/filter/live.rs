@@ -25,6 +25,8 @@ pub(super) struct Live {
     pub caching: Option<Caching>,
     /// What kind of request it is, where that is told.
     pub task: Option<TaskName>,
+    /// The route that was asked for, if it is one.
+    pub route: Option<Rc<str>>,
     /// How its targets' health hears of its attempts.
     pub trials: Trials,
     /// What each attempt has used.
@@ -43,22 +45,8 @@ thread_local! {
 }
 
 impl Ticket {
-    pub fn new(
-        plan: Plan,
-        meter: Option<Box<Meter>>,
-        caching: Option<Caching>,
-        task: Option<TaskName>,
-        trials: Trials,
-    ) -> Self {
-        let live = Rc::new(Live {
-            plan: Rc::new(plan),
-            answered: Cell::new(None),
-            meter: RefCell::new(meter),
-            caching,
-            task,
-            trials,
-            spent: RefCell::default(),
-        });
+    pub fn new(live: Live) -> Self {
+        let live = Rc::new(live);
         // The count begins at the nanosecond of its first use: no VM gives so many tickets in so short a time that one
         // that comes after it on the same worker could give the same.
         let number = match LAST.get() {
@@ -80,18 +68,45 @@ impl Ticket {
 }
 
 impl Live {
+    /// A request that is about to be forwarded.
+    pub fn new(
+        plan: Plan,
+        meter: Option<Box<Meter>>,
+        caching: Option<Caching>,
+        task: Option<TaskName>,
+        route: Option<Rc<str>>,
+        trials: Trials,
+    ) -> Self {
+        let (plan, meter) = (Rc::new(plan), RefCell::new(meter));
+        Self {
+            plan,
+            answered: Cell::new(None),
+            meter,
+            caching,
+            task,
+            route,
+            trials,
+            spent: RefCell::default(),
+        }
+    }
+
     /// How the limits stand that concern it, for its answer's headers.
     pub fn standing(&self) -> Vec<(&'static str, String)> {
         self.meter.borrow().as_ref().map(|meter| meter.standing()).unwrap_or_default()
     }
 
-    /// What was found out about it before it was forwarded, for its answer's headers: what the cache did for it, and what kind of
-    /// request it is.
+    /// What was found out about it before it was forwarded, for its answer's headers: what the cache did for it, what kind of
+    /// request it is, and by which route it was to be tried at whom.
     pub fn found(&self) -> impl Iterator<Item = (&'static str, String)> {
         let cache =
             self.caching.as_ref().map(|caching| ("x-modelgate-cache", caching.status.as_str().to_owned()));
         let task = self.task.as_ref().map(|task| (TASK_HEADER, task.to_string()));
-        cache.into_iter().chain(task)
+        let route = self.route.iter().flat_map(|route| {
+            let mut names: Vec<&str> = self.plan.targets.iter().map(|target| &*target.name).collect();
+            names.dedup();
+            [("x-modelgate-route", route.to_string()), ("x-modelgate-plan", names.join(","))]
+        });
+        cache.into_iter().chain(task).chain(route)
     }
 
     /// How its answer is kept, if it is.

@@ -183,6 +183,7 @@ impl History {
             per_token: self.per_token.latency(left),
             tokens: self.tokens.value(),
             in_flight: 0,
+            begun: 0,
             last_seen: (self.last_seen > Timestamp::default()).then_some(self.last_seen),
         }
     }

@@ -74,6 +74,8 @@ pub struct View {
     pub tokens: Option<f32>,
     /// How many of this worker's attempts are under way.
     pub in_flight: u32,
+    /// How many attempts this worker has begun.
+    pub begun: u32,
     /// When it last answered, failed or was limited.
     pub last_seen: Option<Timestamp>,
 }
@@ -120,6 +122,7 @@ impl Default for View {
             per_token: None,
             tokens: None,
             in_flight: 0,
+            begun: 0,
             last_seen: None,
         }
     }

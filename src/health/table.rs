@@ -44,6 +44,8 @@ struct Target {
     /// The probes that are this worker's.
     held: Vec<Probe>,
     in_flight: u32,
+    /// Attempts that this worker has begun.
+    begun: u32,
 }
 
 /// An attempt under way. It has to be [recorded](Table::record) however it ends.
@@ -107,7 +109,7 @@ impl Table {
             return View::default();
         };
         let Some(target) = self.targets.get(at) else { return View::default() };
-        View { in_flight: target.in_flight, ..target.history.view(now, rules) }
+        View { in_flight: target.in_flight, begun: target.begun, ..target.history.view(now, rules) }
     }
 
     /// Whether a target is to be tried; asks nobody.
@@ -123,6 +125,7 @@ impl Table {
     pub fn begin(&mut self, target: &str, stream: bool, probe: Option<Probe>, now: Timestamp) -> Trial {
         let target = self.target(target).map(|target| {
             target.in_flight = target.in_flight.saturating_add(1);
+            target.begun = target.begun.saturating_add(1);
             Rc::clone(&target.name)
         });
         Trial { target, stream, began: now, first_token: None, probe }

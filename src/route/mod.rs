@@ -5,12 +5,16 @@
 //! or by what is warranted of them), those whose providers have no key, and those that cannot do what is asked for.
 
 mod list;
+mod merits;
+mod turns;
 mod unresolved;
 
 pub use list::{Listed, listed, models};
+pub use merits::{Broken, Merits};
+pub use turns::Turns;
 pub use unresolved::Unresolved;
 
-use crate::config::{Abilities, Config, Consumer, Key, Model, Named, Target};
+use crate::config::{Abilities, Config, Consumer, Key, Model, Named, Route, Target};
 use crate::names::{ModelName, ProviderName, RouteName, TagName};
 use std::fmt;
 use std::rc::Rc;
@@ -20,6 +24,8 @@ use std::rc::Rc;
 pub struct Candidates {
     /// What the name that was asked for stands for.
     pub found: Found,
+    /// The route that it is.
+    pub route: Option<Rc<Route>>,
     /// In the order in which they are to be tried; at least one.
     pub targets: Vec<Target>,
     /// Who would have been among them.
@@ -60,6 +66,8 @@ pub enum Why {
     },
     /// It cannot do all that is asked for.
     Lacks(Abilities),
+    /// It does not keep to what is wanted of whoever answers.
+    Breaks(Broken),
     /// Prompt and answer have no room in it.
     TooLong {
         /// Tokens that are needed, about.
@@ -80,6 +88,7 @@ impl fmt::Display for Excluded {
                 let words: Vec<_> = abilities.each().map(|(word, _)| word).collect();
                 write!(f, "{model} does not support {}", words.join(", "))
             }
+            Why::Breaks(broken) => write!(f, "{model} {broken}"),
             Why::TooLong { needed, window } => {
                 write!(f, "{model} has room for {window} tokens, and about {needed} are needed")
             }
@@ -126,11 +135,12 @@ pub fn resolve(
     match named {
         Named::Model(model) => {
             let found = Found::Model(model.name.clone());
-            candidates(asked, found, [Target { model, tries: 1 }], consumer, needs)
+            candidates(asked, (found, None), [Target::alone(model)], consumer, needs)
         }
         Named::Route(route) => {
             let found = Found::Route(route.name.clone());
-            candidates(asked, found, route.targets.iter().cloned(), consumer, needs)
+            let targets = route.targets.iter().cloned();
+            candidates(asked, (found, Some(Rc::clone(&route))), targets, consumer, needs)
         }
     }
 }
@@ -139,7 +149,7 @@ pub fn resolve(
 /// cannot answer.
 fn candidates(
     asked: &str,
-    found: Found,
+    (found, route): (Found, Option<Rc<Route>>),
     named: impl IntoIterator<Item = Target>,
     consumer: &Consumer,
     needs: Needs<'_>,
@@ -162,7 +172,7 @@ fn candidates(
     if targets.is_empty() {
         return Err(Unresolved::nobody(asked, excluded));
     }
-    Ok(Candidates { found, targets, excluded })
+    Ok(Candidates { found, route, targets, excluded })
 }
 
 /// What keeps a model from answering this consumer. What the consumer may not use does not matter to it, so that comes first; and

@@ -69,7 +69,7 @@ fn every_way_to_ask_for_a_model_finds_it() {
         ("ft/mine:1", "openai/ft/mine:1", "openai", "ft/mine:1", None),
     ] {
         let candidates = resolve(&config, asked).unwrap();
-        let [Target { model, tries: 1 }] = candidates.targets.as_slice() else { panic!("{asked}") };
+        let [Target { model, tries: 1, .. }] = candidates.targets.as_slice() else { panic!("{asked}") };
         assert_eq!(candidates.found, Found::Model(ModelName::parse(found).unwrap()), "{asked}");
         assert_eq!(model.provider.name, provider, "{asked}");
         assert_eq!(model.upstream, upstream, "{asked}");

@@ -39,6 +39,13 @@ pub enum Unresolved {
         /// Who could have answered, and why not.
         excluded: Vec<Excluded>,
     },
+    /// Nobody who could answer keeps to what is wanted of whoever does (400).
+    Unfit {
+        /// The name.
+        asked: String,
+        /// Who could have answered, and why not.
+        excluded: Vec<Excluded>,
+    },
     /// Something has this name, but nobody who could answer can now: the operator's mistake (503).
     Nobody {
         /// The name.
@@ -73,10 +80,14 @@ impl Unresolved {
 
     /// Whose matter it is that nobody answers: the client's, if someone could answer another request; the consumer's, if someone
     /// could answer another consumer; else the operator's.
-    pub(super) fn nobody(asked: &str, excluded: Vec<Excluded>) -> Self {
+    #[must_use]
+    pub fn nobody(asked: &str, excluded: Vec<Excluded>) -> Self {
         let asked = shown(asked);
         let for_request = |why: &Why| matches!(why, Why::Lacks(_) | Why::TooLong { .. });
         let for_consumer = |why: &Why| matches!(why, Why::Region | Why::Tag(_));
+        if excluded.iter().any(|excluded| matches!(excluded.why, Why::Breaks(_))) {
+            return Self::Unfit { asked, excluded };
+        }
         if excluded.iter().any(|excluded| for_request(&excluded.why)) {
             return Self::Incapable { asked, excluded };
         }
@@ -87,6 +98,16 @@ impl Unresolved {
             return Self::NotWarranted { asked, excluded };
         }
         Self::Nobody { asked, excluded }
+    }
+
+    /// The constraint that nobody keeps to who could answer otherwise.
+    #[must_use]
+    pub fn constraint(&self) -> Option<&'static str> {
+        let Self::Unfit { excluded, .. } = self else { return None };
+        excluded.iter().find_map(|excluded| match excluded.why {
+            Why::Breaks(broken) => Some(broken.constraint()),
+            _ => None,
+        })
     }
 
     /// The member of the request that asks for what nobody can do; none if it is too long for all who could.
@@ -132,6 +153,10 @@ impl fmt::Display for Unresolved {
             }
             Self::Incapable { asked, excluded } => {
                 write!(f, "No model for `{asked}` can do what is asked for")?;
+                reasons(excluded, f)
+            }
+            Self::Unfit { asked, excluded } => {
+                write!(f, "No model for `{asked}` keeps to what is wanted")?;
                 reasons(excluded, f)
             }
             Self::Nobody { asked, excluded } => {

@@ -5,6 +5,7 @@ mod rules;
 mod sentences;
 
 use super::*;
+use crate::chat::Request;
 use crate::json::{Document, Surrogates};
 
 /// A chat of these messages, each with its role.

@@ -1,0 +1,171 @@
+//! In which order a route's targets are tried, and what whoever answers has to keep to.
+
+use super::check::{Check, within};
+use super::quality::Score;
+use super::shape::words;
+use super::{Target, raw};
+use crate::money::NanoUsd;
+use std::ops::RangeInclusive;
+
+/// In which order targets of the same priority are tried.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Strategy {
+    /// `priority`: as they are listed.
+    #[default]
+    Priority,
+    /// `round_robin`: each in its turn.
+    RoundRobin,
+    /// `weighted`: each in its turn, as often as its weight says.
+    Weighted,
+    /// `latency`: the fastest first.
+    Latency,
+    /// `least_cost`: the cheapest for this request first.
+    LeastCost,
+    /// `quality`: the best at this kind of request first.
+    Quality,
+    /// `intent`: the best first, and of those that are as good the cheapest.
+    Intent,
+}
+
+words! {
+    Strategy:
+    "priority" => Strategy::Priority,
+    "round_robin" => Strategy::RoundRobin,
+    "weighted" => Strategy::Weighted,
+    "latency" => Strategy::Latency,
+    "least_cost" => Strategy::LeastCost,
+    "quality" => Strategy::Quality,
+    "intent" => Strategy::Intent,
+}
+
+impl Strategy {
+    /// Its word in the configuration.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Priority => "priority",
+            Self::RoundRobin => "round_robin",
+            Self::Weighted => "weighted",
+            Self::Latency => "latency",
+            Self::LeastCost => "least_cost",
+            Self::Quality => "quality",
+            Self::Intent => "intent",
+        }
+    }
+}
+
+/// What whoever answers has to keep to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Constraints {
+    /// What the answer may be expected to cost.
+    pub max_cost: Option<NanoUsd>,
+    /// How long it may be expected to take: a stream to its first token, other answers to their end.
+    pub max_latency_ms: Option<u64>,
+    /// How good a model has to be.
+    pub min_quality: Option<Score>,
+}
+
+impl Constraints {
+    /// Both of these: the stricter of each.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        fn stricter<T: Copy>(one: Option<T>, other: Option<T>, of: fn(T, T) -> T) -> Option<T> {
+            one.zip(other).map(|(one, other)| of(one, other)).or(one).or(other)
+        }
+        Self {
+            max_cost: stricter(self.max_cost, other.max_cost, Ord::min),
+            max_latency_ms: stricter(self.max_latency_ms, other.max_latency_ms, Ord::min),
+            min_quality: stricter(self.min_quality, other.min_quality, Ord::max),
+        }
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(self) -> bool {
+        self == Self::default()
+    }
+}
+
+/// Thousandths of what the fastest takes that may be spent on trying others, where nothing is said.
+const EXPLORE: u16 = 30;
+const MOST_EXPLORED: f64 = 0.5;
+pub(super) const WEIGHTS: RangeInclusive<u64> = 0..=1_000_000;
+pub(super) const PRIORITIES: RangeInclusive<u64> = 0..=100;
+/// A day.
+const MILLISECONDS: RangeInclusive<u64> = 1..=86_400_000;
+
+/// What there is to order targets by.
+#[derive(Clone, Copy)]
+pub(super) struct Known {
+    /// Whether it is watched how targets are doing.
+    pub health: bool,
+    /// Whether all models have a price.
+    pub default_price: bool,
+}
+
+impl Check<'_> {
+    /// How much of the time is spent on learning how fast others are, in thousandths.
+    pub(super) fn explore(&mut self, path: &str, raw: Option<f64>) -> u16 {
+        let Some(share) = raw else { return EXPLORE };
+        if !(0.0..=MOST_EXPLORED).contains(&share) {
+            self.problems.add(format!("{path}.explore"), share.to_string(), "a share, from 0 to 0.5");
+        }
+        (share * 1_000.0).round() as u16
+    }
+
+    pub(super) fn constraints(&mut self, path: &str, raw: &raw::Constraints) -> Constraints {
+        let path = |key: &str| format!("{path}.constraints.{key}");
+        let max_cost = raw.max_cost_usd.and_then(|usd| {
+            let cost = NanoUsd::from_usd(usd).ok().filter(|cost| *cost > NanoUsd::ZERO);
+            if cost.is_none() {
+                self.problems.add(path("max_cost_usd"), usd.to_string(), "an amount in USD, more than 0");
+            }
+            cost
+        });
+        if let Some(ms) = raw.max_latency_ms.filter(|ms| !MILLISECONDS.contains(ms)) {
+            self.problems.add(path("max_latency_ms"), ms.to_string(), within(&MILLISECONDS));
+        }
+        let min_quality = raw.min_quality.and_then(|score| self.score(&path("min_quality"), score));
+        Constraints { max_cost, max_latency_ms: raw.max_latency_ms, min_quality }
+    }
+
+    /// Says what a strategy lacks that its order is by.
+    pub(super) fn strategy_is_of_use(
+        &mut self,
+        path: &str,
+        strategy: Strategy,
+        targets: &[Target],
+        raw: &raw::Route,
+        known: Known,
+    ) {
+        let weights = raw.targets.iter().filter_map(|target| target.weight);
+        match strategy {
+            Strategy::Weighted if targets.iter().all(|target| target.weight == 0) => {
+                let expected = "a weight above 0 for at least one of them";
+                self.problems.add(format!("{path}.targets"), "all weights are 0", expected);
+            }
+            Strategy::Weighted => {}
+            _ if weights.count() > 0 => {
+                let found = format!("{:?}, by which weights mean nothing", strategy.as_str());
+                self.problems.add(format!("{path}.strategy"), found, "weighted, or no weights");
+            }
+            Strategy::LeastCost
+                if !known.default_price && targets.iter().all(|target| target.model.price.is_none()) =>
+            {
+                let found = "\"least_cost\", and no target has a price";
+                self.problems.add(format!("{path}.strategy"), found, "models.*.price of its targets");
+            }
+            Strategy::Latency if !known.health => {
+                let found = "\"latency\", and health is off: nobody would know who is fast";
+                self.problems.add(format!("{path}.strategy"), found, "");
+            }
+            Strategy::Quality | Strategy::Intent
+                if targets.iter().all(|target| target.model.quality.is_unknown()) =>
+            {
+                let found = format!("{:?}, and no target has a quality", strategy.as_str());
+                self.problems.add(format!("{path}.strategy"), found, "models.*.quality of its targets");
+            }
+            _ => {}
+        }
+    }
+}

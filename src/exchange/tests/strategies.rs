@@ -1,0 +1,390 @@
+//! What strategies promise, in simulations: workers that serve thousands of requests of which they know nothing but what they
+//! have seen, and what they tell each other once a second.
+
+use super::super::Memory;
+use super::*;
+use crate::health::Ended;
+use crate::store::tests::Memory as Shared;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+/// Numbers that look like chance, the same every time.
+struct Chance(u64);
+
+impl Chance {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// From 0 to 1.
+    fn part(&mut self) -> f64 {
+        (self.next() >> 11) as f64 / (1_u64 << 53) as f64
+    }
+
+    /// Around `mean`, as answers of models are: most a little faster, some much slower.
+    fn around(&mut self, mean: f64) -> u64 {
+        let sum: f64 = (0..4).map(|_| self.part()).sum::<f64>() - 2.0;
+        (mean * (0.25 * sum).exp()).max(1.0) as u64
+    }
+}
+
+/// What an attempt takes, in milliseconds, and comes to.
+type Model<'m> = &'m mut dyn FnMut(&str, u64, &mut Chance) -> (u64, Ended);
+
+struct World {
+    config: Config,
+    store: Shared,
+    workers: Vec<Memory>,
+    chance: Chance,
+    /// Milliseconds since the beginning.
+    now: u64,
+    ticked: u64,
+    /// What is under way: when it ends, on which worker, how.
+    under_way: BTreeMap<(u64, u64), (usize, Trials, Ended)>,
+    count: u64,
+}
+
+/// A request that was served.
+#[derive(Debug, Clone)]
+struct Served {
+    target: String,
+    /// Until the answer was there, failed attempts and all.
+    took: u64,
+}
+
+fn at(millis: u64) -> Timestamp {
+    Timestamp::from_millis(1_700_000_000_000 + millis)
+}
+
+impl World {
+    fn new(route: &Value) -> Self {
+        Self::with(route, &json!({}))
+    }
+
+    fn with(route: &Value, health: &Value) -> Self {
+        let models = ["a", "b", "c", "d"].map(|name| {
+            let (dear, quality) = match name {
+                "a" => (10.0, json!({"default": 0.9, "code": 0.5})),
+                "b" => (3.0, json!(0.7)),
+                "c" => (0.5, json!({"default": 0.5, "code": 0.95})),
+                _ => (1.0, json!(0.7)),
+            };
+            let price = json!({"input": dear, "output": dear * 4.0});
+            (name, json!({"provider": "p", "price": price, "quality": quality}))
+        });
+        let document = json!({
+            "providers": {"p": {"vendor": "openai", "base_url": "http://p", "api_key": "none"}},
+            "models": models.into_iter().collect::<BTreeMap<_, _>>(),
+            "routes": {"r": route},
+            "tasks": {},
+            "health": health,
+            "auth": {"anonymous": {"consumer": "anonymous"}},
+        });
+        let config = Config::parse(document.to_string().as_bytes(), &|_| None);
+        let config = config.unwrap_or_else(|problems| panic!("{problems}"));
+        let workers: Vec<_> = (0..2).map(|number| Memory::new(number + 7)).collect();
+        workers.iter().for_each(|worker| worker.adopt(&config));
+        let under_way = BTreeMap::new();
+        Self {
+            config,
+            store: Shared::default(),
+            workers,
+            chance: Chance(1),
+            now: 0,
+            ticked: 0,
+            under_way,
+            count: 0,
+        }
+    }
+
+    fn books<R>(&self, worker: usize, now: u64, act: impl FnOnce(Books<'_>) -> R) -> R {
+        let holder = Holder::new(1).id(&self.store, at(now));
+        act(Books { store: &self.store, now: at(now), holder: &|| holder, memory: &self.workers[worker] })
+    }
+
+    /// Lets time pass, and what is under way end.
+    fn pass(&mut self, until: u64) {
+        loop {
+            let tick = self.ticked + 1_000;
+            let next = self.under_way.keys().next().map(|(when, _)| *when);
+            if next.is_some_and(|when| when <= tick.min(until)) {
+                let ((when, _), (worker, trials, ended)) = self.under_way.pop_first().unwrap();
+                self.books(worker, when, |books| trials.end(ended, books));
+            } else if tick <= until {
+                for worker in 0..self.workers.len() {
+                    self.books(worker, tick, |books| books.memory.tick(books.store, books.now)).unwrap();
+                }
+                self.ticked = tick;
+            } else {
+                break;
+            }
+        }
+        self.now = until;
+    }
+
+    /// What is made of a request that says this.
+    fn plan(&mut self, worker: usize, text: &str, wishes: &Wishes) -> Step {
+        let body = json!({"model": "r", "messages": [{"role": "user", "content": text}], "max_tokens": 400});
+        let classifier = Classifier::new(self.config.tasks().unwrap());
+        self.books(worker, self.now, |books| {
+            let asking = Asking {
+                service: Service::Chat,
+                consumer: self.config.auth().anonymous().unwrap(),
+                request_id: "6d2f",
+                control: Control::default(),
+                joins: &|_| false,
+                embedding: Embedding::Unasked,
+                classifier: Some(&classifier),
+                wishes,
+            };
+            on_body(body.to_string().as_bytes(), asking, &self.config, books)
+        })
+    }
+
+    /// Serves so many requests, one every `gap` milliseconds, each on a worker by chance.
+    fn serve(&mut self, count: usize, gap: u64, model: Model<'_>) -> Vec<Served> {
+        (0..count)
+            .map(|_| {
+                self.pass(self.now + gap);
+                let worker = (self.chance.next() % 2) as usize;
+                let Step::Forward(forward) = self.plan(worker, "hi", &Vec::new()) else {
+                    panic!("forwarded")
+                };
+                let Forward { plan, trials, .. } = *forward;
+                let mut took = 0;
+                for (attempt, target) in plan.targets.iter().enumerate() {
+                    let (ms, ended) = model(&target.name, self.now, &mut self.chance);
+                    self.books(worker, self.now + took, |books| trials.begin(&target.name, books));
+                    took += ms;
+                    let is_last = attempt + 1 == plan.targets.len();
+                    if matches!(ended, Ended::Answered { .. }) || is_last {
+                        self.count += 1;
+                        self.under_way.insert((self.now + took, self.count), (worker, trials, ended));
+                        return Served { target: target.name.to_string(), took };
+                    }
+                    self.books(worker, self.now + took, |books| trials.end(ended, books));
+                }
+                panic!("somebody is asked")
+            })
+            .collect()
+    }
+}
+
+const WELL: Ended = Ended::Answered { tokens: 200 };
+
+fn targets(models: &[&str]) -> Value {
+    models.iter().map(|model| json!({"model": model})).collect()
+}
+
+fn share(served: &[Served], target: &str) -> f64 {
+    served.iter().filter(|one| one.target == target).count() as f64 / served.len() as f64
+}
+
+fn mean(served: &[Served]) -> f64 {
+    served.iter().map(|one| one.took as f64).sum::<f64>() / served.len() as f64
+}
+
+fn near(found: f64, expected: f64, within: f64) {
+    assert!((found - expected).abs() <= within, "{found} is not {expected} ± {within}");
+}
+
+#[test]
+fn shares_are_as_weights_say_on_whichever_worker_requests_come() {
+    let targets = json!([
+        {"model": "a", "weight": 70}, {"model": "b", "weight": 20}, {"model": "c", "weight": 10}, {"model": "d", "weight": 0},
+    ]);
+    let mut world = World::new(&json!({"strategy": "weighted", "targets": targets}));
+    let served = world.serve(2_000, 10, &mut |_, _, chance| (chance.around(300.0), WELL));
+    for (target, expected) in [("a", 0.7), ("b", 0.2), ("c", 0.1), ("d", 0.0)] {
+        near(share(&served, target), expected, 0.002);
+    }
+    for some in served.chunks(200) {
+        near(share(some, "a"), 0.7, 0.02);
+    }
+}
+
+#[test]
+fn the_share_of_one_that_is_left_alone_goes_to_the_others_by_their_weights() {
+    let targets = json!([
+        {"model": "a", "weight": 5}, {"model": "b", "weight": 3}, {"model": "c", "weight": 2}, {"model": "d", "weight": 0},
+    ]);
+    let mut world = World::new(&json!({"strategy": "weighted", "targets": targets}));
+    let mut down = |target: &str, _: u64, chance: &mut Chance| match target {
+        "a" => (20, Ended::Failed),
+        _ => (chance.around(300.0), WELL),
+    };
+    world.serve(100, 50, &mut down);
+    let served = world.serve(1_000, 50, &mut down);
+    near(share(&served, "b"), 0.6, 0.02);
+    near(share(&served, "c"), 0.4, 0.02);
+    world.pass(world.now + 400_000);
+    let mut well = |_: &str, _: u64, chance: &mut Chance| (chance.around(300.0), WELL);
+    world.serve(20, 50, &mut well);
+    near(share(&world.serve(1_000, 50, &mut well), "a"), 0.5, 0.02);
+}
+
+#[test]
+fn each_has_its_turn() {
+    let mut world = World::new(&json!({"strategy": "round_robin", "targets": targets(&["a", "b", "c"])}));
+    let served = world.serve(900, 10, &mut |_, _, chance| (chance.around(300.0), WELL));
+    for target in ["a", "b", "c"] {
+        near(share(&served, target), 1.0 / 3.0, 0.003);
+    }
+}
+
+#[test]
+fn the_fastest_is_found_and_hardly_anybody_waits_for_another() {
+    for (speeds, gap) in [
+        ([900.0, 400.0, 500.0, 2_000.0], 50),
+        ([300.0, 290.0, 310.0, 305.0], 50),
+        ([5_000.0, 1_000.0, 20_000.0, 1_500.0], 200),
+        ([200.0, 800.0, 800.0, 800.0], 500),
+    ] {
+        let all = targets(&["a", "b", "c", "d"]);
+        let mut world = World::new(&json!({"strategy": "latency", "targets": all}));
+        let place = |target: &str| "abcd".find(target).unwrap();
+        let mut model =
+            |target: &str, _: u64, chance: &mut Chance| (chance.around(speeds[place(target)]), WELL);
+        world.serve(300, gap, &mut model);
+        let served = world.serve(2_000, gap, &mut model);
+        let oracle = {
+            let best = speeds.iter().copied().fold(f64::INFINITY, f64::min);
+            let mut chance = Chance(9);
+            (0..20_000).map(|_| chance.around(best) as f64).sum::<f64>() / 20_000.0
+        };
+        assert!(mean(&served) <= oracle * 1.05, "{speeds:?}: {} and {oracle}", mean(&served));
+    }
+}
+
+#[test]
+fn a_change_of_the_fastest_is_noticed_within_fifty_requests() {
+    for (before, after) in [
+        // The fastest becomes slow; or another one becomes faster than it.
+        ([400.0, 600.0, 900.0], [3_000.0, 600.0, 900.0]),
+        ([400.0, 600.0, 900.0], [400.0, 100.0, 900.0]),
+        ([400.0, 900.0, 900.0], [400.0, 900.0, 100.0]),
+    ] {
+        let mut world = World::new(&json!({"strategy": "latency", "targets": targets(&["a", "b", "c"])}));
+        let place = |target: &str| "abc".find(target).unwrap();
+        world.serve(500, 1_000, &mut |target, _, chance| (chance.around(before[place(target)]), WELL));
+        let mut model =
+            |target: &str, _: u64, chance: &mut Chance| (chance.around(after[place(target)]), WELL);
+        world.serve(50, 1_000, &mut model);
+        let served = world.serve(300, 1_000, &mut model);
+        let best = after.iter().copied().fold(f64::INFINITY, f64::min);
+        let fastest = ["a", "b", "c"][after.iter().position(|ms| *ms == best).unwrap()];
+        assert!(share(&served, fastest) > 0.9, "{after:?}: {}", share(&served, fastest));
+    }
+}
+
+#[test]
+fn one_that_fails_often_is_not_fast_for_failing_fast() {
+    let mut world = World::new(&json!({"strategy": "latency", "targets": targets(&["a", "b"])}));
+    let served = world.serve(1_000, 100, &mut |target, _, chance| match target {
+        "a" if chance.part() < 0.4 => (5_000, Ended::TimedOut),
+        "a" => (chance.around(300.0), WELL),
+        _ => (chance.around(600.0), WELL),
+    });
+    assert!(share(&served[200..], "b") > 0.85, "{}", share(&served[200..], "b"));
+}
+
+#[test]
+fn the_cheapest_is_asked_and_what_fails_costs_too() {
+    let mut world = World::new(&json!({"strategy": "least_cost", "targets": targets(&["a", "b", "c", "d"])}));
+    let served = world.serve(200, 10, &mut |_, _, chance| (chance.around(300.0), WELL));
+    near(share(&served, "c"), 1.0, 0.0);
+    // Its answers become five times as long, which makes it dearer than `d`.
+    let mut longer = |target: &str, _: u64, chance: &mut Chance| {
+        (chance.around(300.0), Ended::Answered { tokens: if target == "c" { 390 } else { 60 } })
+    };
+    world.serve(200, 500, &mut longer);
+    // One that costs half as much is asked as long as it answers more than half of the time.
+    let rules = json!({"failures": 1_000_000, "min_requests": 1_000_000});
+    for (fails, first) in [(0.2, "c"), (0.75, "d")] {
+        let targets = targets(&["c", "d"]);
+        let mut world = World::with(&json!({"strategy": "least_cost", "targets": targets}), &rules);
+        let mut failing = |target: &str, _: u64, chance: &mut Chance| match target {
+            "c" if chance.part() < fails => (100, Ended::Failed),
+            _ => (100, WELL),
+        };
+        world.serve(100, 100, &mut failing);
+        let served = world.serve(400, 100, &mut failing);
+        assert!(share(&served, first) > 0.75, "{fails}: {}", share(&served, first));
+    }
+}
+
+#[test]
+fn the_best_at_the_kind_of_request_is_asked() {
+    let mut world = World::new(&json!({"strategy": "quality", "targets": targets(&["a", "b", "c", "d"])}));
+    for (text, best) in [("hi there", "a"), ("Write a function in Rust that reverses a list.", "c")] {
+        let Step::Forward(forward) = world.plan(0, text, &Vec::new()) else { panic!("forwarded") };
+        assert_eq!(&*forward.plan.targets[0].name, best);
+    }
+}
+
+fn wishes(all: &[(&str, &str)]) -> Wishes {
+    all.iter().map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec())).collect()
+}
+
+#[test]
+fn the_best_that_keeps_to_what_is_wanted_is_asked_and_of_equals_the_cheapest() {
+    let mut world = World::new(&json!({"strategy": "intent", "targets": targets(&["a", "b", "c", "d"])}));
+    for (wanted, best) in [
+        (vec![], "a"),
+        (vec![("max-cost-usd", "0.005")], "d"),
+        (vec![("max-cost-usd", "0.001")], "c"),
+        (vec![("min-quality", "0.6"), ("max-cost-usd", "0.01")], "d"),
+        (vec![("max-cost-usd", "1")], "a"),
+    ] {
+        let Step::Forward(forward) = world.plan(0, "hi", &wishes(&wanted)) else { panic!("forwarded") };
+        assert_eq!(&*forward.plan.targets[0].name, best, "{wanted:?}");
+    }
+    // Whoever is known to be slow does not keep to a latency.
+    world.serve(40, 100, &mut |target, _, _| (if target == "a" { 5_000 } else { 300 }, WELL));
+    world.pass(world.now + 10_000);
+    let Step::Forward(forward) = world.plan(0, "hi", &wishes(&[("max-latency-ms", "1000")])) else {
+        panic!()
+    };
+    assert_ne!(&*forward.plan.targets[0].name, "a");
+}
+
+#[test]
+fn what_nobody_keeps_to_is_refused_by_its_name() {
+    let route = json!({"strategy": "intent", "constraints": {"min_quality": 0.6}, "targets": targets(&["a", "b", "c"])});
+    let mut world = World::new(&route);
+    for (wanted, param, reason) in [
+        (vec![("max-cost-usd", "0.001")], "max_cost_usd", "a is expected to cost"),
+        (vec![("min-quality", "0.95")], "min_quality", "b has the quality 0.700, and min_quality is 0.950"),
+        (vec![("max-cost-usd", "cheap")], "x-modelgate-max-cost-usd", "'cheap' is not an amount in USD"),
+        (vec![("min-quality", "7")], "x-modelgate-min-quality", "'7' is not a number from 0 to 1"),
+        (
+            vec![("max-latency-ms", "NaN")],
+            "x-modelgate-max-latency-ms",
+            "'NaN' is not a number of milliseconds",
+        ),
+    ] {
+        let Step::Reply(reply) = world.plan(0, "hi", &wishes(&wanted)) else { panic!("{wanted:?}") };
+        let error: Value = serde_json::from_slice(&reply.body).unwrap();
+        assert_eq!((reply.status, &error["error"]["param"]), (400, &json!(param)), "{wanted:?}");
+        let message = error["error"]["message"].as_str().unwrap();
+        assert!(message.contains(reason), "{message}");
+    }
+    let Step::Forward(forward) = world.plan(0, "hi", &Vec::new()) else { panic!("forwarded") };
+    let names: Vec<_> = forward.plan.targets.iter().map(|target| &*target.name).collect();
+    assert_eq!(names, ["a", "b"], "c is not good enough for this route");
+}
+
+#[test]
+fn lower_priorities_wait_for_higher_ones_whatever_the_strategy() {
+    let targets = json!([{"model": "a"}, {"model": "c", "priority": 1}, {"model": "b"}]);
+    for strategy in ["round_robin", "least_cost", "latency", "quality"] {
+        let mut world = World::new(&json!({"strategy": strategy, "targets": targets}));
+        for _ in 0..10 {
+            let Step::Forward(forward) = world.plan(0, "hi", &Vec::new()) else { panic!("forwarded") };
+            assert_eq!(&*forward.plan.targets[2].name, "c", "{strategy}");
+        }
+    }
+}
