@@ -131,6 +131,31 @@ fn each_provider_is_asked_in_its_own_words() {
 }
 
 #[test]
+fn only_the_models_name_is_spliced_and_what_a_vendor_does_not_know() {
+    let body = r#" { "extra": {"model" : 1.50 } ,"input":["h\u0069", "\/"],"user" : null, "model": "MODEL" ,
+        "dimensions":2, "encoding_format":"float" ,"user\u0032":"u","n":1e2} "#;
+    let rest = |body: &str| body.replace(r#","user" : null"#, "");
+    for (model, name, expected) in [
+        ("small", "text-embedding-3-small", body.to_owned()),
+        ("other", "embedder", body.to_owned()),
+        ("mistral", "mistral-embed", rest(body).replace("dimensions", "output_dimension")),
+        ("qwen", "text-embedding-v4", rest(body).replace(r#", "encoding_format":"float""#, "")),
+    ] {
+        let mut envoy = envoy();
+        ask_for(&mut envoy, &body.replace("MODEL", model));
+        assert_eq!(envoy.last_sent().text(), expected.replace("MODEL", name), "{model}");
+    }
+    let mut envoy = envoy();
+    for cluster in ["a", "gemini"] {
+        envoy.script(cluster, |_| Response::json(503, "{}"));
+    }
+    ask_for(&mut envoy, &body.replace("MODEL", "either"));
+    let sent =
+        ["a", "b"].map(|cluster| envoy.sent.iter().find(|sent| sent.cluster == cluster).unwrap().text());
+    assert_eq!(sent, ["text-embedding-3-small", "embedder"].map(|name| body.replace("MODEL", name)));
+}
+
+#[test]
 fn vectors_come_in_the_form_that_was_asked_for_and_pass_if_they_are_in_it() {
     for (asked, numbers) in
         [("", true), (r#","encoding_format":"float""#, true), (r#","encoding_format":"base64""#, false)]

@@ -346,7 +346,9 @@ fn mutilated_embeddings_are_refused_or_said_and_read_in_sound_json() {
             let document = Document::parse(&body, Surrogates::Paired).ok();
             let request =
                 document.as_ref().and_then(|document| embeddings::Request::read(document.root()).ok());
-            if let Some(outgoing) = request.and_then(|request| adapter.embeddings(&request, target).ok()) {
+            if let Some(outgoing) =
+                request.and_then(|request| adapter.embeddings(&body, &request, target).ok())
+            {
                 said += 1;
                 let sent: Value = serde_json::from_slice(&outgoing.body).unwrap();
                 assert!(sent.is_object(), "{vendor:?} {sent}");

@@ -113,7 +113,8 @@ impl Attempt {
         let outgoing = match self.plan.operation {
             Operation::Chat => self.adapter.request(&Request::read(document.root())?, self.put_to())?,
             Operation::Embeddings { .. } => {
-                self.adapter.embeddings(&embeddings::Request::read(document.root())?, self.put_to())?
+                let request = embeddings::Request::read(document.root())?;
+                self.adapter.embeddings(body, &request, self.put_to())?
             }
         };
         let dropped = outgoing.dropped_list();

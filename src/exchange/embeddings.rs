@@ -1,17 +1,15 @@
 //! A request for embeddings, from its body to the plan it is forwarded with.
 
 use super::meter::{Asked, Meter};
-use super::prepare::{MOST_ATTEMPTS, MOST_KEPT, Prepared, dialect, planned, put_to};
+use super::prepare::{Prepared, prepare};
 use super::{Asking, Books, Forward, Step, unresolved};
 use crate::cache::not_cached;
-use crate::config::{Config, Target as Candidate, Vendor};
+use crate::config::{Config, Vendor};
 use crate::embeddings::Request;
-use crate::error::ApiError;
 use crate::estimate::Makeup;
 use crate::json::Value;
 use crate::plan::{Operation, Plan};
 use crate::route::{self, Needs};
-use std::rc::Rc;
 
 /// How the request with this body is forwarded, or what is done instead. Its answers are not kept.
 pub(super) fn forward(
@@ -28,9 +26,10 @@ pub(super) fn forward(
     if control.only_if_cached {
         return Err(not_cached().into());
     }
+    let asked = Asked::Embeddings(&request);
     let Prepared { targets, models, body: changed, headers, dropped, kept } =
-        prepare(&request, &candidates.targets, body)?;
-    let meter = Meter::open(Asked::Embeddings(&request), models, consumer, config, books)?;
+        prepare(asked, &candidates.targets, body)?;
+    let meter = Meter::open(asked, models, consumer, config, books)?;
     let silent = targets.iter().any(|target| target.vendor == Vendor::Gemini);
     let tokens = match &meter {
         Some(meter) if meter.input() > 0 => meter.input(),
@@ -57,37 +56,4 @@ pub(super) fn forward(
         caching: None,
         verdict: None,
     })
-}
-
-/// Prepares the attempts at those candidates that can do what is asked. The first target's words are written here; if others
-/// may have to be asked, what the client sent is kept aside for them.
-///
-/// # Errors
-/// If none can: what keeps the first from it.
-fn prepare(request: &Request<'_>, candidates: &[Candidate], body: &[u8]) -> Result<Prepared, ApiError> {
-    let keeps = candidates.len() == 1 || body.len() <= MOST_KEPT;
-    let mut refusal = None;
-    let mut prepared = Prepared::default();
-    for candidate in candidates {
-        let outgoing = match dialect(candidate).embeddings(request, put_to(candidate)) {
-            Ok(outgoing) => outgoing,
-            Err(error) => {
-                refusal.get_or_insert(error);
-                continue;
-            }
-        };
-        let passes = keeps && prepared.targets.is_empty();
-        if passes {
-            prepared.dropped = outgoing.dropped_list();
-            prepared.body = Some(outgoing.body);
-        }
-        let room = MOST_ATTEMPTS.saturating_sub(prepared.targets.len()).min(candidate.tries as usize);
-        prepared.targets.extend(std::iter::repeat_n(planned(candidate, passes), room));
-        prepared.models.extend(std::iter::repeat_n(Rc::clone(&candidate.model), room));
-    }
-    prepared.kept = prepared.body.is_some() && prepared.targets.iter().any(|target| !target.body_passes);
-    match refusal.filter(|_| prepared.targets.is_empty()) {
-        Some(refusal) => Err(refusal),
-        None => Ok(prepared),
-    }
 }

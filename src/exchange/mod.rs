@@ -285,7 +285,7 @@ fn chat(
         Look::Unanswered(caching) => caching,
     };
     let Prepared { targets, models, body: changed, headers, dropped, kept } =
-        prepare(&request, &candidates.targets, body)?;
+        prepare(Asked::Chat(&request), &candidates.targets, body)?;
     let meter = match Meter::open(Asked::Chat(&request), models, consumer, config, books) {
         Ok(meter) => meter,
         Err(reply) => return Err(Reply { verdict, ..reply }.into()),

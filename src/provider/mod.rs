@@ -103,17 +103,33 @@ pub trait Adapter {
         "/embeddings".to_string()
     }
 
-    /// Says a request for embeddings in the provider's words.
+    /// Whether the client's words for these embeddings are the provider's to the letter, but for the model's name.
+    fn embeds_as_said(&self, request: &embeddings::Request<'_>) -> bool {
+        let _ = request;
+        false
+    }
+
+    /// Whether the target can make these embeddings.
     ///
     /// # Errors
     /// 400 `unsupported_parameter` for what it cannot do, as any embeddings at all.
+    fn fits_embeddings(&self, request: &embeddings::Request<'_>, target: Target<'_>) -> Result<(), ApiError> {
+        let _ = request;
+        Err(no_embeddings(target))
+    }
+
+    /// Says a request for embeddings, whose text is `text`, in the provider's words.
+    ///
+    /// # Errors
+    /// As [`fits_embeddings`](Self::fits_embeddings).
     fn embeddings(
         &self,
+        text: &[u8],
         request: &embeddings::Request<'_>,
         target: Target<'_>,
     ) -> Result<Outgoing, ApiError> {
-        let _ = request;
-        Err(no_embeddings(target))
+        let _ = text;
+        self.fits_embeddings(request, target).map(|()| Outgoing::default())
     }
 
     /// Reads a whole answer of status 200 to such a request, whose text is `text`.

@@ -4,7 +4,7 @@ use super::{Outgoing, Target};
 use crate::chat::Usage;
 use crate::embeddings::{Input, Request, Vector};
 use crate::error::ApiError;
-use crate::json::{self, Value};
+use crate::json::{self, Text, Value};
 use crate::provider::{Embedded, Vectors};
 
 /// "BatchEmbedContentsRequest.requests: at most 100 requests can be in one batch".
@@ -15,8 +15,8 @@ pub(super) fn model<'t>(target: Target<'t>) -> &'t str {
     target.model.strip_prefix("models/").unwrap_or(target.model)
 }
 
-/// Says a request; each input is a request of its own there.
-pub(super) fn write(request: &Request<'_>, target: Target<'_>) -> Result<Outgoing, ApiError> {
+/// Whether it can be asked for these, and the texts to make them of.
+pub(super) fn fits<'r, 'd>(request: &'r Request<'d>) -> Result<&'r [Text<'d>], ApiError> {
     let Input::Texts(texts) = &request.input else {
         let message = "`input`: this provider makes embeddings of texts only, not of token ids";
         return Err(ApiError::unsupported("input", message));
@@ -28,6 +28,12 @@ pub(super) fn write(request: &Request<'_>, target: Target<'_>) -> Result<Outgoin
         );
         return Err(ApiError::unsupported("input", message));
     }
+    Ok(texts)
+}
+
+/// Says a request; each input is a request of its own there.
+pub(super) fn write(request: &Request<'_>, target: Target<'_>) -> Result<Outgoing, ApiError> {
+    let texts = fits(request)?;
     let mut outgoing = Outgoing::default();
     let name = format!("models/{}", model(target));
     json::object(&mut outgoing.body, |body| {

@@ -68,8 +68,17 @@ impl Adapter for Gemini {
         format!("/models/{}:batchEmbedContents", encoded(embeddings::model(target)))
     }
 
+    fn fits_embeddings(
+        &self,
+        request: &crate::embeddings::Request<'_>,
+        _: Target<'_>,
+    ) -> Result<(), ApiError> {
+        embeddings::fits(request).map(drop)
+    }
+
     fn embeddings(
         &self,
+        _: &[u8],
         request: &crate::embeddings::Request<'_>,
         target: Target<'_>,
     ) -> Result<Outgoing, ApiError> {

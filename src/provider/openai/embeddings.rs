@@ -8,29 +8,51 @@ use crate::error::ApiError;
 use crate::json::{self, Edit, Value, splice};
 use crate::provider::{Embedded, Vectors, no_embeddings};
 
-/// Says a request as the vendor knows it.
+/// Whether the vendor makes embeddings, and what it knows of them.
+pub(super) fn fits(quirks: &Quirks, target: Target<'_>) -> Result<Embeds, ApiError> {
+    quirks.embeds.ok_or_else(|| no_embeddings(target))
+}
+
+/// Says a request, whose text is `text`, as the vendor knows it.
 pub(super) fn write(
     quirks: &Quirks,
+    text: &[u8],
     request: &Request<'_>,
     target: Target<'_>,
 ) -> Result<Outgoing, ApiError> {
-    let Embeds { dimensions, encoding_format, user } = quirks.embeds.ok_or_else(|| no_embeddings(target))?;
-    let mut outgoing = Outgoing::default();
-    json::object(&mut outgoing.body, |body| {
-        for (key, value) in request.value.entries() {
-            let Some(key) = key.text() else { continue };
-            match &*key.decode() {
-                "model" => body.string("model", target.model),
-                "dimensions" if !value.is_null() => body.raw(dimensions, value.raw()),
-                // What comes in the other form is put into that which was asked for.
-                "encoding_format" if !encoding_format => {}
-                "user" if !user => outgoing.dropped.push("user".into()),
-                _ => body.member(&key, value.raw()),
-            }
-        }
-    });
+    let embeds = fits(quirks, target)?;
+    let mut edits = edits(embeds, request);
+    if request.model != *target.model {
+        let mut name = Vec::new();
+        json::string(&mut name, target.model);
+        edits.push(Edit::set(request.value, "model", &name));
+    }
+    let mut outgoing = Outgoing { body: splice(text, edits), ..Outgoing::default() };
+    if !embeds.user && request.value.get("user").is_some() {
+        outgoing.dropped.push("user".into());
+    }
     Ok(outgoing)
 }
+
+/// What the vendor does not know, or calls otherwise.
+pub(super) fn edits(embeds: Embeds, request: &Request<'_>) -> Vec<Edit> {
+    let Embeds { dimensions, encoding_format, user } = embeds;
+    let mut edits = json::removals(request.value, |key| {
+        // What comes in the other form is put into that which was asked for.
+        (!encoding_format && *key == "encoding_format") || (!user && *key == "user")
+    });
+    if dimensions != DIMENSIONS
+        && let Some((key, _)) = request.value.entries().find(|(key, _)| key.says(DIMENSIONS))
+    {
+        let mut name = Vec::new();
+        json::string(&mut name, dimensions);
+        edits.push(Edit::replace(key, name));
+    }
+    edits
+}
+
+/// What OpenAI calls the length of a vector.
+const DIMENSIONS: &str = "dimensions";
 
 /// Reads an answer in OpenAI's form. Vectors that are in the other form than was asked for are put into that.
 pub(in crate::provider) fn read(

@@ -65,12 +65,25 @@ impl Adapter for OpenAi {
         Box::<stream::Reader>::default()
     }
 
+    fn embeds_as_said(&self, request: &crate::embeddings::Request<'_>) -> bool {
+        self.0.embeds.is_some_and(|embeds| embeddings::edits(embeds, request).is_empty())
+    }
+
+    fn fits_embeddings(
+        &self,
+        _: &crate::embeddings::Request<'_>,
+        target: Target<'_>,
+    ) -> Result<(), ApiError> {
+        embeddings::fits(self.0, target).map(drop)
+    }
+
     fn embeddings(
         &self,
+        text: &[u8],
         request: &crate::embeddings::Request<'_>,
         target: Target<'_>,
     ) -> Result<Outgoing, ApiError> {
-        embeddings::write(self.0, request, target)
+        embeddings::write(self.0, text, request, target)
     }
 
     fn error(&self, status: u16, body: &[u8]) -> ApiError {
