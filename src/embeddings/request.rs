@@ -1,7 +1,7 @@
 //! A client's request for embeddings. <https://platform.openai.com/docs/api-reference/embeddings/create>
 
 use super::Encoding;
-use crate::chat::{Path, Reader};
+use crate::chat::Reader;
 use crate::error::ApiError;
 use crate::json::{Kind, Text, Value};
 
@@ -44,17 +44,9 @@ impl<'d> Request<'d> {
     /// # Errors
     /// 400 `invalid_request_error` that names the first member that is not what it should be.
     pub fn read(value: Value<'d>) -> Result<Self, ApiError> {
-        if value.kind() != Kind::Object {
-            let found = value.kind().as_str();
-            return Err(ApiError::invalid_request(format!("the body must be a JSON object, not {found}")));
-        }
-        let at = Reader::new(value, Path::Body)?;
-        let model = at.require_text("model")?;
-        if model.is_blank() {
-            return Err(at.wrong("model", "expected the name of a model, found an empty string"));
-        }
+        let at = Reader::of_body(value)?;
         Ok(Self {
-            model,
+            model: at.model()?,
             input: input(&at)?,
             dimensions: at.integer("dimensions", 1, None)?,
             encoding: encoding(&at)?,
