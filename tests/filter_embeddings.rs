@@ -249,6 +249,16 @@ fn bad_requests_are_refused_before_anybody_is_asked() {
         let answer = ask_for(&mut envoy, body);
         assert_eq!((answer.status, &answer.error()["code"]), (status, &code), "{body}");
     }
+    for (more, param) in [
+        (r#""input":["x",""]"#, "input[1]"),
+        (r#""input":[[1],[1,"x"]]"#, "input[1][1]"),
+        (r#""input":"x","user":{}"#, "user"),
+        (r#""input":"x","dimensions":[]"#, "dimensions"),
+        (r#""input":"x","encoding_format":1"#, "encoding_format"),
+    ] {
+        let answer = ask_for(&mut envoy, &format!(r#"{{"model":"small",{more}}}"#));
+        assert_eq!((answer.status, &answer.error()["param"]), (400, &json!(param)), "{more}");
+    }
     assert!(envoy.sent.is_empty());
 }
 
