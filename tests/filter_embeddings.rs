@@ -20,7 +20,7 @@ fn configuration() -> String {
         "models": {
             "small": {"provider": "a", "model": "text-embedding-3-small", "price": {"input": 2, "output": 0}},
             "other": {"provider": "b", "model": "embedder"},
-            "gemini": {"provider": "gemini", "model": "gemini-embedding-001"},
+            "gemini": {"provider": "gemini", "model": "gemini-embedding-001", "price": {"input": 2, "output": 0}},
             "mistral": {"provider": "mistral", "model": "mistral-embed"},
             "qwen": {"provider": "qwen", "model": "text-embedding-v4"},
             "claude": {"provider": "claude"},
@@ -50,6 +50,11 @@ fn list(vectors: &[&str]) -> String {
 
 const NUMBERS: &str = "[1,-2]";
 const BASE64: &str = r#""AACAPwAAAMA=""#;
+
+/// The same, of a provider that says as much of its usage.
+fn list_with_usage(usage: &str) -> String {
+    list(&[NUMBERS]).replace(r#","usage":{"prompt_tokens":5,"total_tokens":5}"#, usage)
+}
 
 fn gemini(vectors: &[&str]) -> String {
     let items =
@@ -262,15 +267,49 @@ fn bad_requests_are_refused_before_anybody_is_asked() {
     assert!(envoy.sent.is_empty());
 }
 
+/// What the client is told of the tokens and of the cost, then what the access log is.
+fn told(envoy: &Envoy, answer: &Answer) -> [String; 6] {
+    let usage = &answer.json()["usage"];
+    assert_eq!(usage["prompt_tokens"], usage["total_tokens"]);
+    let [tokens, out, by, cost] =
+        ["tokens_in", "tokens_out", "usage", "cost_usd"].map(|name| envoy.logged(name));
+    let header = answer.header("x-modelgate-cost-usd").to_owned();
+    [usage["prompt_tokens"].to_string(), header, tokens, out, by, cost]
+}
+
 #[test]
 fn what_it_costs_is_told_and_logged() {
     let mut envoy = envoy();
     let answer = ask(&mut envoy, "small", "");
-    assert_eq!(answer.header("x-modelgate-cost-usd"), "0.00001");
-    let logged =
-        |envoy: &Envoy| ["tokens_in", "tokens_out", "usage", "cost_usd"].map(|name| envoy.logged(name));
-    assert_eq!(logged(&envoy), ["5", "0", "provider", "0.00001"]);
-    ask(&mut envoy, "gemini", "");
-    let [tokens, out, usage, _] = logged(&envoy);
-    assert_eq!((tokens.as_str(), out.as_str(), usage.as_str()), ("2", "0", "estimated"));
+    assert_eq!(told(&envoy, &answer), ["5", "0.00001", "5", "0", "provider", "0.00001"]);
+}
+
+#[test]
+fn where_a_provider_says_nothing_of_its_usage_the_estimate_is_told_and_charged() {
+    let estimated = ["2", "0.000004", "2", "0", "estimated", "0.000004"];
+    for (usage, expected) in [
+        ("", estimated),
+        (r#","usage":null"#, estimated),
+        (r#","usage":{}"#, estimated),
+        (r#","usage":{"prompt_tokens":0,"total_tokens":0}"#, estimated),
+        (r#","usage":{"total_tokens":7}"#, ["7", "0.000014", "7", "0", "provider", "0.000014"]),
+    ] {
+        for limits in
+            [json!([]), json!([{"name": "much", "per": ["consumer"], "tokens": 9000, "window": "day"}])]
+        {
+            let mut configuration: Value = serde_json::from_str(&configuration()).unwrap();
+            configuration["limits"] = limits;
+            let body = list_with_usage(usage);
+            let mut envoy = Envoy::new(&configuration.to_string())
+                .cluster("a", move |_| Response::json(200, body.clone()))
+                .cluster("gemini", |_| Response::json(200, gemini(&[NUMBERS])));
+            let answer = ask(&mut envoy, "small", "");
+            assert_eq!(vectors(&answer), [json!([1, -2])]);
+            assert_eq!(told(&envoy, &answer), expected, "{usage}");
+            let answer = ask(&mut envoy, "gemini", "");
+            assert_eq!(told(&envoy, &answer), estimated, "what Gemini says");
+            let answer = ask_for(&mut envoy, r#"{"model":"gemini","input":"."}"#);
+            assert_eq!(told(&envoy, &answer)[0], "1", "no input has no tokens");
+        }
+    }
 }

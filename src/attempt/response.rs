@@ -240,7 +240,8 @@ impl Attempt {
                 };
                 let content_type = if self.plan.stream { EVENT_STREAM } else { JSON };
                 let mut headers = self.head(200, content_type, Some(length), whole.headers);
-                if let (Some(costs), Some(usage)) = (self.costs(), self.reception.report().usage()) {
+                let usage = self.reception.report().usage().or_else(|| self.expected_usage());
+                if let (Some(costs), Some(usage)) = (self.costs(), usage) {
                     headers.push(header("x-modelgate-cost-usd", costs.of(&usage).to_string()));
                 }
                 (Some(Release { headers, outcome: Outcome::Answer, failure: None }), piece)
@@ -383,6 +384,14 @@ impl Attempt {
     fn costs(&self) -> Option<Costs> {
         let (price, images) = (self.price?, self.plan.metered.unwrap_or(0));
         Some(Costs::new(move |usage| cost::cost(&price, usage, images)))
+    }
+
+    /// What an answer is taken to have used whose provider does not say, where that is known beforehand.
+    fn expected_usage(&self) -> Option<Usage> {
+        match self.plan.operation {
+            Operation::Chat => None,
+            Operation::Embeddings { tokens, .. } => Some(Usage { prompt: tokens, ..Usage::default() }),
+        }
     }
 
     fn answer_id(&self) -> String {

@@ -9,5 +9,15 @@ mod request;
 pub use encoding::{Encoding, Vector};
 pub use request::{Input, Request};
 
+use crate::json;
+
+/// Writes the `usage` of an answer whose input has so many tokens.
+pub fn write_usage(out: &mut Vec<u8>, tokens: u64) {
+    json::object(out, |usage| {
+        usage.number("prompt_tokens", tokens);
+        usage.number("total_tokens", tokens);
+    });
+}
+
 #[cfg(test)]
 mod tests;

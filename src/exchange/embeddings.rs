@@ -4,7 +4,7 @@ use super::meter::{Asked, Meter};
 use super::prepare::{Prepared, prepare};
 use super::{Asking, Books, Forward, Step, unresolved};
 use crate::cache::not_cached;
-use crate::config::{Config, Vendor};
+use crate::config::Config;
 use crate::embeddings::Request;
 use crate::estimate::Makeup;
 use crate::json::Value;
@@ -30,12 +30,9 @@ pub(super) fn forward(
     let Prepared { targets, models, body: changed, headers, dropped, kept } =
         prepare(asked, &candidates.targets, body)?;
     let meter = Meter::open(asked, models, consumer, config, books)?;
-    let silent = targets.iter().any(|target| target.vendor == Vendor::Gemini);
-    let tokens = match &meter {
-        Some(meter) if meter.input() > 0 => meter.input(),
-        _ if silent => Makeup::of_input(&request.input).tokens(),
-        _ => 0,
-    };
+    // What an answer is told to have used whose provider does not say is what is charged for it.
+    let tokens = meter.as_ref().map(|meter| meter.input());
+    let tokens = tokens.unwrap_or_else(|| Makeup::of_input(&request.input).tokens());
     Ok(Forward {
         attempt_ms: Some(config.timeouts().answer_ms),
         plan: Plan {

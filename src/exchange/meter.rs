@@ -194,7 +194,7 @@ impl Meter {
         if config.has_limits() {
             let counts = calibration(first, family, books.store);
             let expected = asked.expected_output(first, consumer, books.store);
-            (ask.input, ask.output) = (counts.tokens(&makeup), expected.tokens);
+            (ask.input, ask.output) = (counts.tokens(&makeup).max(1), expected.tokens);
             // Who knows enough learns from one answer in some.
             let now_and_then = books.now.millis().is_multiple_of(RARELY);
             learns = Learns {
@@ -212,6 +212,8 @@ impl Meter {
                 );
                 return Err(ApiError::new(503, "server_error", message).coded("price_unknown").into());
             }
+        } else if matches!(asked, Asked::Embeddings(_)) {
+            ask.input = calibration(first, family, books.store).tokens(&makeup).max(1);
         }
         let (input, output) = (ask.input, ask.output);
         match quota::admit(books.store, config.limits(), &ask) {
@@ -235,7 +237,7 @@ impl Meter {
         }
     }
 
-    /// How many tokens its input is expected to have; 0 where nothing is limited.
+    /// How many tokens its input is expected to have; 0 for a chat where nothing is limited.
     pub(super) fn input(&self) -> u64 {
         self.input
     }

@@ -2,7 +2,7 @@
 
 use super::{Outgoing, Target};
 use crate::chat::Usage;
-use crate::embeddings::{Input, Request, Vector};
+use crate::embeddings::{Input, Request, Vector, write_usage};
 use crate::error::ApiError;
 use crate::json::{self, Text, Value};
 use crate::provider::{Embedded, Vectors};
@@ -69,6 +69,7 @@ pub(super) fn read(answer: Value<'_>, asked: Embedded<'_>) -> Result<Vectors, Ap
     let vectors =
         vectors.ok_or_else(|| ApiError::bad_answer("the provider sent an embedding that is no vector"))?;
     let said = answer.get("usageMetadata").and_then(|usage| usage.get("promptTokenCount")?.u64());
+    let said = said.filter(|tokens| *tokens > 0);
     let tokens = said.unwrap_or(asked.tokens);
     let mut body = Vec::new();
     json::object(&mut body, |list| {
@@ -83,10 +84,7 @@ pub(super) fn read(answer: Value<'_>, asked: Embedded<'_>) -> Result<Vectors, Ap
             }
         });
         list.string("model", asked.model);
-        list.object("usage", |usage| {
-            usage.number("prompt_tokens", tokens);
-            usage.number("total_tokens", tokens);
-        });
+        write_usage(list.value("usage"), tokens);
     });
     let usage = said.map(|prompt| Usage { prompt, ..Usage::default() });
     Ok(Vectors { body: Some(body), usage })

@@ -3,7 +3,7 @@
 use super::quirks::{Embeds, Quirks};
 use super::{Outgoing, Target, error};
 use crate::chat::Usage;
-use crate::embeddings::{Encoding, Request, Vector};
+use crate::embeddings::{Encoding, Request, Vector, write_usage};
 use crate::error::ApiError;
 use crate::json::{self, Edit, Value, splice};
 use crate::provider::{Embedded, Vectors, no_embeddings};
@@ -82,7 +82,14 @@ pub(in crate::provider) fn read(
         read.write(&mut written, asked.encoding);
         edits.push(Edit::replace(vector, written));
     }
-    let usage = answer.get("usage").map(Usage::read);
+    let mut usage = answer.get("usage").map(Usage::read).unwrap_or_default();
+    if usage.prompt == 0 {
+        // All tokens are the input's, and no input has none.
+        usage.prompt = usage.total.unwrap_or(0);
+        let mut told = Vec::new();
+        write_usage(&mut told, if usage.prompt > 0 { usage.prompt } else { asked.tokens });
+        edits.push(Edit::set(answer, "usage", &told));
+    }
     let body = (!edits.is_empty()).then(|| splice(text, edits));
-    Ok(Vectors { body, usage })
+    Ok(Vectors { body, usage: Some(usage).filter(|usage| usage.prompt > 0) })
 }
