@@ -174,7 +174,8 @@ fn vectors_come_in_the_form_that_was_asked_for_and_pass_if_they_are_in_it() {
             let mut envoy = envoy();
             let sent = body.clone();
             envoy.script(cluster, move |_| Response::json(200, sent.clone()));
-            let answer = ask(&mut envoy, model, asked);
+            let answer =
+                ask_for(&mut envoy, &format!(r#"{{"model":"{model}","input":["hello","there"]{asked}}}"#));
             assert_eq!(vectors(&answer), [expected.clone(), expected.clone()], "{asked} {body}");
             assert_eq!(answer.text() == body, passes, "{asked} {body}");
             let json = answer.json();
@@ -194,7 +195,6 @@ fn a_route_falls_back_on_whatever_is_no_answer() {
         ("an error within", Response::json(200, r#"{"error":{"message":"no","code":500}}"#)),
         ("no vector", Response::json(200, list(&["null"]))),
         ("not a vector", Response::json(200, list(&[r#""*""#]))),
-        ("an empty vector", Response::json(200, list(&["[]"]))),
     ] {
         let mut envoy = envoy();
         envoy.script("a", move |_| response.clone());
@@ -202,6 +202,50 @@ fn a_route_falls_back_on_whatever_is_no_answer() {
         assert_eq!(vectors(&answer), [json!([1, -2])], "{name}");
         assert_eq!(envoy.tried(), ["a", "gemini"], "{name}");
         assert_eq!(answer.header("x-modelgate-attempts"), "2");
+    }
+}
+
+#[test]
+fn an_answer_that_is_not_what_was_asked_for_is_the_targets_fault() {
+    let two = r#","dimensions":2"#;
+    for (name, more, found) in [
+        ("none", "", &[][..]),
+        ("one too few", "", &[NUMBERS]),
+        ("one too many", "", &[NUMBERS, NUMBERS, NUMBERS]),
+        ("no vector", "", &[NUMBERS, "null"]),
+        ("a number", "", &[NUMBERS, "5"]),
+        ("an empty vector", "", &[NUMBERS, "[]"]),
+        ("empty vectors", "", &["[]", "[]"]),
+        ("texts", "", &[NUMBERS, r#"["1","2"]"#]),
+        ("a text among numbers", "", &[NUMBERS, r#"[1,"2"]"#]),
+        ("unequal lengths", "", &[NUMBERS, "[1,2,3]"]),
+        ("unequal lengths in either form", "", &["[1,2,3]", BASE64]),
+        ("another length than was asked for", two, &["[1,2,3]", "[1,2,3]"]),
+        ("no base64", "", &[NUMBERS, r#""*""#]),
+        ("half a number", "", &[NUMBERS, r#""AACAPwAA""#]),
+        ("an empty text", "", &[NUMBERS, r#""""#]),
+        ("no number", "", &[NUMBERS, r#""AADAfwAAwH8=""#]),
+        ("no base64 where it passes", r#","encoding_format":"base64""#, &[BASE64, r#""****""#]),
+        ("half a number where it passes", r#","encoding_format":"base64""#, &[BASE64, r#""AACAPwAA""#]),
+        ("another length where it passes", r#","encoding_format":"base64""#, &[BASE64, r#""AACAPw==""#]),
+    ] {
+        let mut envoy = envoy();
+        let bad = list(found);
+        for cluster in ["a", "b"] {
+            let bad = bad.clone();
+            envoy.script(cluster, move |_| Response::json(200, bad.clone()));
+        }
+        envoy.script("gemini", |_| Response::json(200, gemini(&[NUMBERS, NUMBERS])));
+        let body = |model: &str| format!(r#"{{"model":"{model}","input":["hello","there"]{more}}}"#);
+        assert_eq!(vectors(&ask_for(&mut envoy, &body("either"))).len(), 2, "{name}");
+        assert_eq!(envoy.tried(), ["a", "gemini"], "{name}");
+        envoy.script("gemini", |_| Response::json(200, gemini(&[NUMBERS])));
+        let answer = ask_for(&mut envoy, &body("either"));
+        assert_eq!(envoy.tried()[2..], ["a", "gemini", "b"], "{name}");
+        let error = answer.error();
+        assert_eq!((answer.status, &error["code"]), (502, &json!("bad_provider_response")), "{name}");
+        assert_eq!((&error["type"], &error["param"]), (&json!("server_error"), &Value::Null), "{name}");
+        assert_eq!((envoy.logged("tokens_in"), answer.header("x-modelgate-attempts")), (String::new(), "3"));
     }
 }
 

@@ -9,7 +9,7 @@ use crate::cost;
 use crate::error::{ApiError, Blame};
 use crate::json::{Document, Kind, Surrogates, Value};
 use crate::plan::Operation;
-use crate::provider::{Embedded, Vectors};
+use crate::provider::Vectors;
 use std::borrow::Cow;
 
 /// The head of a provider's response.
@@ -163,7 +163,7 @@ impl Attempt {
                 Operation::Chat if self.plan.stream => Some(Form::Chunks),
                 Operation::Chat => Some(Form::Whole),
                 // Vectors say nothing.
-                Operation::Embeddings { .. } => None,
+                Operation::Embeddings(_) => None,
             };
             self.spent.note(bytes, &piece, form, self.reception.report());
         }
@@ -257,9 +257,8 @@ impl Attempt {
             ApiError::bad_answer(format!("{name} sent an answer that is not JSON: {error}"))
         })?;
         let root = document.root();
-        if let Operation::Embeddings { encoding, tokens } = self.plan.operation {
-            let asked = Embedded { encoding, model: &self.target.model, tokens };
-            let Vectors { body, usage } = self.adapter.embedded(body, root, asked)?;
+        if let Operation::Embeddings(wanted) = self.plan.operation {
+            let Vectors { body, usage } = self.adapter.embedded(body, root, wanted, self.put_to())?;
             self.reception = over(usage);
             return Ok(body.map_or(Piece::Pass, Piece::Write));
         }
@@ -390,7 +389,7 @@ impl Attempt {
     fn expected_usage(&self) -> Option<Usage> {
         match self.plan.operation {
             Operation::Chat => None,
-            Operation::Embeddings { tokens, .. } => Some(Usage { prompt: tokens, ..Usage::default() }),
+            Operation::Embeddings(wanted) => Some(Usage { prompt: wanted.tokens, ..Usage::default() }),
         }
     }
 

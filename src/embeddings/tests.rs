@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
+use crate::error::Blame;
 use crate::json::{Document, Surrogates};
 use proptest::prelude::*;
 
@@ -125,7 +126,41 @@ fn what_is_no_vector_is_none() {
     {
         assert_eq!(vector(json), None, "{json}");
     }
+    for json in
+        ["[]", "5", "null", "[1,null]", r#"["1"]"#, "[[1]]", r#""AAA=""#, r#""AADAfw==""#, r#""AAAAAAA""#]
+    {
+        assert_eq!(length(json), None, "{json}");
+    }
     assert_eq!(vector(r#""AACAPwAAAMA=""#), Some(Vector(vec![1.0, -2.0])));
+}
+
+fn length(json: &str) -> Option<usize> {
+    Vector::length(Document::parse(json.as_bytes(), Surrogates::Lone).unwrap().root())
+}
+
+#[test]
+fn an_answer_has_as_many_vectors_as_inputs_and_all_of_one_length() {
+    let error = |lengths: &[usize], dimensions| {
+        let wanted = Wanted { vectors: 2, dimensions, ..Wanted::default() };
+        wanted.check(lengths).err().map(|error| {
+            assert_eq!((error.status, error.blame), (502, Blame::Target));
+            error.message
+        })
+    };
+    for lengths in [[3, 3], [1, 1]] {
+        assert_eq!(error(&lengths, None), None);
+    }
+    assert_eq!(error(&[3, 3], Some(3)), None);
+    for (lengths, dimensions, message) in [
+        (&[][..], None, "embeddings of another number than the inputs: 0 of 2"),
+        (&[3], None, "embeddings of another number than the inputs: 1 of 2"),
+        (&[3, 3, 3], None, "embeddings of another number than the inputs: 3 of 2"),
+        (&[3, 4], None, "embeddings of unequal lengths: 3 and 4"),
+        (&[3, 4], Some(3), "embeddings of unequal lengths: 3 and 4"),
+        (&[4, 4], Some(3), "embeddings of another length than was asked for: 4, not 3"),
+    ] {
+        assert_eq!(error(lengths, dimensions), Some(format!("the provider sent {message}")));
+    }
 }
 
 proptest! {
@@ -138,6 +173,7 @@ proptest! {
             let document = Document::parse(&out, Surrogates::Paired).unwrap();
             prop_assert_eq!(Encoding::of(document.root()), Some(encoding));
             prop_assert_eq!(Vector::read(document.root()), Some(vector.clone()));
+            prop_assert_eq!(Vector::length(document.root()), Some(vector.0.len()));
         }
     }
 }

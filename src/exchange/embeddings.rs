@@ -5,7 +5,7 @@ use super::prepare::{Prepared, prepare};
 use super::{Asking, Books, Forward, Step, unresolved};
 use crate::cache::not_cached;
 use crate::config::Config;
-use crate::embeddings::Request;
+use crate::embeddings::{Request, Wanted};
 use crate::estimate::Makeup;
 use crate::json::Value;
 use crate::plan::{Operation, Plan};
@@ -36,7 +36,12 @@ pub(super) fn forward(
     Ok(Forward {
         attempt_ms: Some(config.timeouts().answer_ms),
         plan: Plan {
-            operation: Operation::Embeddings { encoding: request.encoding, tokens },
+            operation: Operation::Embeddings(Wanted {
+                encoding: request.encoding,
+                vectors: request.input.count() as u64,
+                dimensions: request.dimensions,
+                tokens,
+            }),
             stream: false,
             include_usage: false,
             functions: false,

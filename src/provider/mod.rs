@@ -11,7 +11,7 @@ pub mod openai;
 
 use crate::chat::{Event, Request, Usage};
 use crate::config::Vendor;
-use crate::embeddings::{self, Encoding};
+use crate::embeddings::{self, Wanted};
 use crate::error::ApiError;
 use crate::json::Value;
 use std::borrow::Cow;
@@ -135,24 +135,20 @@ pub trait Adapter {
     /// Reads a whole answer of status 200 to such a request, whose text is `text`.
     ///
     /// # Errors
-    /// 502 for what is no answer.
-    fn embedded(&self, text: &[u8], answer: Value<'_>, asked: Embedded<'_>) -> Result<Vectors, ApiError> {
-        openai::embedded(text, answer, asked)
+    /// 502 for what is no answer, or not the one that is wanted.
+    fn embedded(
+        &self,
+        text: &[u8],
+        answer: Value<'_>,
+        wanted: Wanted,
+        target: Target<'_>,
+    ) -> Result<Vectors, ApiError> {
+        let _ = target;
+        openai::embedded(text, answer, wanted)
     }
 
     /// Reads the body of a status that is not 200; it may be anything, also empty or HTML.
     fn error(&self, status: u16, body: &[u8]) -> ApiError;
-}
-
-/// What the answer to a request for embeddings shall be like.
-#[derive(Clone, Copy, Debug)]
-pub struct Embedded<'a> {
-    /// The form of the vectors.
-    pub encoding: Encoding,
-    /// The model's name, for answers that do not say it.
-    pub model: &'a str,
-    /// How many tokens the input had, for answers that do not say it.
-    pub tokens: u64,
 }
 
 /// An answer to a request for embeddings.
@@ -162,6 +158,10 @@ pub struct Vectors {
     pub body: Option<Vec<u8>>,
     /// What the provider says was used.
     pub usage: Option<Usage>,
+}
+
+fn no_vector() -> ApiError {
+    ApiError::bad_answer("the provider sent an embedding that is no vector")
 }
 
 fn no_embeddings(target: Target<'_>) -> ApiError {

@@ -2,10 +2,10 @@
 
 use super::{Outgoing, Target};
 use crate::chat::Usage;
-use crate::embeddings::{Input, Request, Vector, write_usage};
+use crate::embeddings::{Input, Request, Vector, Wanted, write_usage};
 use crate::error::ApiError;
 use crate::json::{self, Text, Value};
-use crate::provider::{Embedded, Vectors};
+use crate::provider::{Vectors, no_vector};
 
 /// "BatchEmbedContentsRequest.requests: at most 100 requests can be in one batch".
 const MOST_INPUTS: usize = 100;
@@ -60,17 +60,17 @@ pub(super) fn write(request: &Request<'_>, target: Target<'_>) -> Result<Outgoin
 }
 
 /// Reads an answer, and says it in OpenAI's words.
-pub(super) fn read(answer: Value<'_>, asked: Embedded<'_>) -> Result<Vectors, ApiError> {
+pub(super) fn read(answer: Value<'_>, wanted: Wanted, target: Target<'_>) -> Result<Vectors, ApiError> {
     let items = || answer.get("embeddings").into_iter().flat_map(Value::items);
     if items().next().is_none() {
         return Err(ApiError::bad_answer("the provider sent an answer without embeddings"));
     }
     let vectors: Option<Vec<Vector>> = items().map(|item| Vector::read(item.get("values")?)).collect();
-    let vectors =
-        vectors.ok_or_else(|| ApiError::bad_answer("the provider sent an embedding that is no vector"))?;
+    let vectors = vectors.ok_or_else(no_vector)?;
+    wanted.check(&vectors.iter().map(|vector| vector.0.len()).collect::<Vec<_>>())?;
     let said = answer.get("usageMetadata").and_then(|usage| usage.get("promptTokenCount")?.u64());
     let said = said.filter(|tokens| *tokens > 0);
-    let tokens = said.unwrap_or(asked.tokens);
+    let tokens = said.unwrap_or(wanted.tokens);
     let mut body = Vec::new();
     json::object(&mut body, |list| {
         list.string("object", "list");
@@ -79,11 +79,11 @@ pub(super) fn read(answer: Value<'_>, asked: Embedded<'_>) -> Result<Vectors, Ap
                 data.object(|item| {
                     item.string("object", "embedding");
                     item.number("index", index);
-                    vector.write(item.value("embedding"), asked.encoding);
+                    vector.write(item.value("embedding"), wanted.encoding);
                 });
             }
         });
-        list.string("model", asked.model);
+        list.string("model", target.model);
         write_usage(list.value("usage"), tokens);
     });
     let usage = said.map(|prompt| Usage { prompt, ..Usage::default() });

@@ -3,10 +3,10 @@
 use super::quirks::{Embeds, Quirks};
 use super::{Outgoing, Target, error};
 use crate::chat::Usage;
-use crate::embeddings::{Encoding, Request, Vector, write_usage};
+use crate::embeddings::{Encoding, Request, Vector, Wanted, write_usage};
 use crate::error::ApiError;
 use crate::json::{self, Edit, Value, splice};
-use crate::provider::{Embedded, Vectors, no_embeddings};
+use crate::provider::{Vectors, no_embeddings, no_vector};
 
 /// Whether the vendor makes embeddings, and what it knows of them.
 pub(super) fn fits(quirks: &Quirks, target: Target<'_>) -> Result<Embeds, ApiError> {
@@ -55,11 +55,7 @@ pub(super) fn edits(embeds: Embeds, request: &Request<'_>) -> Vec<Edit> {
 const DIMENSIONS: &str = "dimensions";
 
 /// Reads an answer in OpenAI's form. Vectors that are in the other form than was asked for are put into that.
-pub(in crate::provider) fn read(
-    text: &[u8],
-    answer: Value<'_>,
-    asked: Embedded<'_>,
-) -> Result<Vectors, ApiError> {
+pub(in crate::provider) fn read(text: &[u8], answer: Value<'_>, wanted: Wanted) -> Result<Vectors, ApiError> {
     let items = || answer.get("data").into_iter().flat_map(Value::items);
     if items().next().is_none() {
         return Err(match error::is_one(answer) {
@@ -67,27 +63,27 @@ pub(in crate::provider) fn read(
             false => ApiError::bad_answer("the provider sent an answer without embeddings"),
         });
     }
-    let mut edits = Vec::new();
+    let (mut edits, mut lengths) = (Vec::new(), Vec::new());
     for item in items() {
-        let vector = item.get("embedding").and_then(|vector| Some((vector, Encoding::of(vector)?)));
-        let (vector, encoding) =
-            vector.ok_or_else(|| ApiError::bad_answer("the provider sent an embedding that is no vector"))?;
-        if encoding == asked.encoding {
-            continue;
-        }
-        let read = Vector::read(vector);
-        let read =
-            read.ok_or_else(|| ApiError::bad_answer("the provider sent an embedding that cannot be read"))?;
-        let mut written = Vec::new();
-        read.write(&mut written, asked.encoding);
-        edits.push(Edit::replace(vector, written));
+        let length = item.get("embedding").and_then(|vector| {
+            if Encoding::of(vector)? == wanted.encoding {
+                return Vector::length(vector);
+            }
+            let read = Vector::read(vector)?;
+            let mut written = Vec::new();
+            read.write(&mut written, wanted.encoding);
+            edits.push(Edit::replace(vector, written));
+            Some(read.0.len())
+        });
+        lengths.push(length.ok_or_else(no_vector)?);
     }
+    wanted.check(&lengths)?;
     let mut usage = answer.get("usage").map(Usage::read).unwrap_or_default();
     if usage.prompt == 0 {
         // All tokens are the input's, and no input has none.
         usage.prompt = usage.total.unwrap_or(0);
         let mut told = Vec::new();
-        write_usage(&mut told, if usage.prompt > 0 { usage.prompt } else { asked.tokens });
+        write_usage(&mut told, if usage.prompt > 0 { usage.prompt } else { wanted.tokens });
         edits.push(Edit::set(answer, "usage", &told));
     }
     let body = (!edits.is_empty()).then(|| splice(text, edits));
