@@ -15,6 +15,7 @@ MODELS = {
     "azure": "text-embedding-3-small",
     "mistral": "mistral-embed",
     "together": "BAAI/bge-base-en-v1.5",
+    "groq": "nomic-embed-text-v1_5",
     "openrouter": "openai/text-embedding-3-small",
     "qwen": "text-embedding-v4",
     "fireworks": "nomic-ai/nomic-embed-text-v1.5",
@@ -27,7 +28,7 @@ MODELS = {
 
 def document(lane, **more):
     return {
-        "providers": {vendor: lane.provider(vendor) for vendor in [*MODELS, "anthropic", "groq"]},
+        "providers": {vendor: lane.provider(vendor) for vendor in [*MODELS, "anthropic", "deepseek"]},
         "models": {
             **{vendor: {"provider": vendor, "model": model, "price": {"input": 0.5, "output": 0}} for vendor, model in MODELS.items()},
             "claude": {"provider": "anthropic", "model": "claude-sonnet-4-6"},
@@ -35,6 +36,7 @@ def document(lane, **more):
         "routes": {
             "either": {"targets": [{"model": "openai"}, {"model": "gemini"}, {"model": "mistral"}]},
             "late": {"targets": [{"model": "claude"}, {"model": "gemini"}]},
+            "few": {"targets": [{"model": "qwen"}, {"model": "groq"}, {"model": "openai"}]},
         },
         "auth": ANYONE,
         **more,
@@ -63,8 +65,13 @@ def test_each_provider_embeds_in_either_form(embed, own_lane, model):
         assert one.embedding == pytest.approx(other.embedding, abs=1e-6) and len(one.embedding) == 64
         assert norm(one.embedding) == pytest.approx(1, abs=1e-4)
     assert packed.object == "list" and packed.usage.prompt_tokens == packed.usage.total_tokens > 3
-    small = embed(model=model, input="one text", dimensions=16)
-    assert len(small.data) == 1 and len(small.data[0].embedding) == 16
+    if model == "groq":
+        with pytest.raises(openai.BadRequestError) as refused:
+            embed(model=model, input="one text", dimensions=16)
+        assert refused.value.param == "dimensions"
+    else:
+        small = embed(model=model, input="one text", dimensions=16)
+        assert len(small.data) == 1 and len(small.data[0].embedding) == 16
     assert all(request.refused is None for request in own_lane.received())
 
 
@@ -80,9 +87,20 @@ def test_what_is_asked_for_in_base64_comes_in_base64(start_gateway, own_lane):
 def test_tokens_go_to_those_who_take_them(embed, own_lane):
     assert len(embed(model="openai", input=[[1, 2, 3], [4]]).data) == 2
     assert embed(model="openai", input=[1, 2, 3]).usage.prompt_tokens == 3
+    assert len(embed(model="few", input=[[1, 2, 3], [4]]).data) == 2
+    for model in ("gemini", "groq", "vllm"):
+        with pytest.raises(openai.BadRequestError) as refused:
+            embed(model=model, input=[1, 2, 3])
+        assert (refused.value.code, refused.value.param) == ("unsupported_parameter", "input")
+    assert own_lane.order() == ["openai"] * 3
+
+
+def test_who_takes_few_inputs_is_asked_for_few(embed, own_lane):
+    assert [len(embed(model="few", input=["a text"] * count).data) for count in (10, 11)] == [10, 11]
     with pytest.raises(openai.BadRequestError) as refused:
-        embed(model="gemini", input=[1, 2, 3])
-    assert refused.value.code == "unsupported_parameter" and len(own_lane.received()) == 2
+        embed(model="qwen", input=["a text"] * 11)
+    assert refused.value.param == "input" and "at most 10 inputs" in refused.value.message
+    assert own_lane.order() == ["qwen", "groq"]
 
 
 @pytest.mark.parametrize(
@@ -105,7 +123,7 @@ def test_a_route_falls_back(start_gateway, own_lane, fault):
 def test_who_makes_none_is_not_asked(embed, own_lane):
     assert embed(model="late", input="a text").data
     assert own_lane.order() == ["gemini"]
-    for model in ("claude", "groq/llama"):
+    for model in ("claude", "deepseek/deepseek-chat"):
         with pytest.raises(openai.BadRequestError) as refused:
             embed(model=model, input="a text")
         assert "makes no embeddings" in refused.value.message

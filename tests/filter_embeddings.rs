@@ -16,6 +16,9 @@ fn configuration() -> String {
             "qwen": {"vendor": "qwen", "base_url": "https://q.example/v1", "api_key": {"value": "key-of-qwen"}},
             "claude": {"vendor": "anthropic", "base_url": "https://c.example/v1", "api_key": {"value": "key-of-claude"}},
             "groq": {"vendor": "groq", "base_url": "https://groq.example/v1", "api_key": {"value": "key-of-groq"}},
+            "azure": {"vendor": "azure", "base_url": "https://azure.example/v1", "api_key": {"value": "key-of-azure"}},
+            "vllm": {"vendor": "vllm", "base_url": "https://vllm.example/v1", "api_key": {"value": "key-of-vllm"}},
+            "deepseek": {"vendor": "deepseek", "base_url": "https://d.example/v1", "api_key": {"value": "key-of-deepseek"}},
         },
         "models": {
             "small": {"provider": "a", "model": "text-embedding-3-small", "price": {"input": 2, "output": 0}},
@@ -24,12 +27,19 @@ fn configuration() -> String {
             "mistral": {"provider": "mistral", "model": "mistral-embed"},
             "qwen": {"provider": "qwen", "model": "text-embedding-v4"},
             "claude": {"provider": "claude"},
-            "llama": {"provider": "groq"},
+            "groq": {"provider": "groq", "model": "nomic-embed-text-v1_5"},
+            "qwen-old": {"provider": "qwen", "model": "text-embedding-v1"},
+            "qwen-new": {"provider": "qwen", "model": "qwen4-embedding"},
+            "azure": {"provider": "azure", "model": "text-embedding-3-small"},
+            "vllm": {"provider": "vllm"},
+            "deepseek": {"provider": "deepseek"},
         },
         "routes": {
             "either": {"targets": [{"model": "small"}, {"model": "gemini"}, {"model": "other"}]},
             "late": {"targets": [{"model": "claude"}, {"model": "gemini"}, {"model": "small"}]},
-            "none": {"targets": [{"model": "claude"}, {"model": "llama"}]},
+            "none": {"targets": [{"model": "claude"}, {"model": "deepseek"}]},
+            "texts": {"targets": [{"model": "qwen"}, {"model": "groq"}, {"model": "small"}]},
+            "few": {"targets": [{"model": "qwen"}, {"model": "gemini"}]},
         },
         "auth": {"anonymous": {"consumer": "anonymous"}},
     })
@@ -65,7 +75,7 @@ fn gemini(vectors: &[&str]) -> String {
 fn envoy() -> Envoy {
     let answer = |body: String| move |_: &Sent| Response::json(200, body.clone());
     let mut envoy = Envoy::new(&configuration());
-    for cluster in ["a", "b", "mistral", "qwen"] {
+    for cluster in ["a", "b", "mistral", "qwen", "groq", "azure", "vllm"] {
         envoy.script(cluster, answer(list(&[NUMBERS])));
     }
     envoy.script("gemini", answer(gemini(&[NUMBERS])));
@@ -270,7 +280,7 @@ fn who_makes_no_embeddings_or_not_these_is_not_asked() {
     assert_eq!(envoy.tried(), ["gemini"]);
     let answer = ask_for(&mut envoy, r#"{"model":"late","input":[1,2,3]}"#);
     assert_eq!((vectors(&answer).len(), envoy.tried()), (1, vec!["gemini", "a"]), "Gemini takes no tokens");
-    for model in ["none", "claude", "llama"] {
+    for model in ["none", "claude", "deepseek"] {
         let answer = ask(&mut envoy, model, "");
         assert_eq!((answer.status, &answer.error()["code"]), (400, &json!("unsupported_parameter")));
         assert!(
@@ -279,10 +289,80 @@ fn who_makes_no_embeddings_or_not_these_is_not_asked() {
             answer.text()
         );
     }
-    let many = format!(r#"{{"model":"gemini","input":[{}"x"]}}"#, r#""x","#.repeat(100));
-    let answer = ask_for(&mut envoy, &many);
-    assert_eq!((answer.status, &answer.error()["param"]), (400, &json!("input")), "{}", answer.text());
     assert_eq!(envoy.sent.len(), 2);
+}
+
+#[test]
+fn who_takes_few_inputs_is_asked_for_few() {
+    let asks = |envoy: &mut Envoy, model: &str, count: usize| {
+        for cluster in ["a", "qwen", "groq", "mistral"] {
+            envoy.script(cluster, move |_| Response::json(200, list(&vec![NUMBERS; count])));
+        }
+        envoy.script("gemini", move |_| Response::json(200, gemini(&vec![NUMBERS; count])));
+        let inputs = vec![r#""x""#; count].join(",");
+        ask_for(envoy, &format!(r#"{{"model":"{model}","input":[{inputs}]}}"#))
+    };
+    for (model, most) in [("qwen", 10), ("qwen-old", 25), ("gemini", 100)] {
+        let mut envoy = envoy();
+        assert_eq!(vectors(&asks(&mut envoy, model, most)).len(), most, "{model}");
+        let answer = asks(&mut envoy, model, most + 1);
+        let error = answer.error();
+        assert_eq!((answer.status, &error["code"]), (400, &json!("unsupported_parameter")), "{model}");
+        let message = error["message"].as_str().unwrap();
+        let expected = format!("takes at most {most} inputs in one request, found {}", most + 1);
+        assert!(message.contains(&expected) && error["param"] == "input", "{message}");
+        assert_eq!(envoy.sent.len(), 1);
+    }
+    for model in ["qwen-new", "groq", "small", "mistral"] {
+        assert_eq!(vectors(&asks(&mut envoy(), model, 2048)).len(), 2048, "{model}");
+    }
+    for (route, count, asked) in [
+        ("few", 10, Some("qwen")),
+        ("few", 11, Some("gemini")),
+        ("few", 101, None),
+        ("texts", 10, Some("qwen")),
+        ("texts", 11, Some("groq")),
+    ] {
+        let mut envoy = envoy();
+        let answer = asks(&mut envoy, route, count);
+        assert_eq!(answer.status, if asked.is_some() { 200 } else { 400 }, "{route} {count}");
+        assert_eq!(envoy.tried(), asked.into_iter().collect::<Vec<_>>(), "{route} {count}");
+    }
+}
+
+#[test]
+fn token_ids_go_to_those_who_know_them_as_the_client_does() {
+    for input in ["[1,2,3]", "[[1,2,3]]"] {
+        let asks =
+            |envoy: &mut Envoy, model| ask_for(envoy, &format!(r#"{{"model":"{model}","input":{input}}}"#));
+        for model in ["small", "azure"] {
+            assert_eq!(vectors(&asks(&mut envoy(), model)).len(), 1, "{model}");
+        }
+        for model in ["mistral", "qwen", "groq", "vllm", "gemini"] {
+            let mut envoy = envoy();
+            let answer = asks(&mut envoy, model);
+            let error = answer.error();
+            assert_eq!((answer.status, &error["code"]), (400, &json!("unsupported_parameter")), "{model}");
+            assert!(error["message"].as_str().unwrap().contains("not of token ids"), "{error}");
+            assert_eq!((&error["param"], envoy.sent.len()), (&json!("input"), 0), "{model}");
+        }
+        let mut envoy = envoy();
+        assert_eq!(vectors(&asks(&mut envoy, "texts")).len(), 1);
+        assert_eq!(envoy.tried(), ["a"]);
+    }
+}
+
+#[test]
+fn groq_is_asked_for_embeddings_but_not_for_their_length() {
+    let mut envoy = envoy();
+    let answer = ask(&mut envoy, "groq", r#","encoding_format":"base64","user":"u""#);
+    assert_eq!(vectors(&answer), [json!("AACAPwAAAMA=")]);
+    let sent = envoy.last_sent();
+    let body = json!({"model": "nomic-embed-text-v1_5", "input": "hello there", "encoding_format": "base64", "user": "u"});
+    assert_eq!((sent.header(":path"), sent.json()), ("/v1/embeddings", body));
+    let answer = ask(&mut envoy, "groq", r#","dimensions":2"#);
+    assert_eq!((answer.status, &answer.error()["param"]), (400, &json!("dimensions")), "{}", answer.text());
+    assert_eq!(envoy.sent.len(), 1);
 }
 
 #[test]

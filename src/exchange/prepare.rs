@@ -145,7 +145,7 @@ impl Asked<'_> {
     fn fits(self, dialect: &dyn Adapter, target: Target<'_>) -> Result<(), ApiError> {
         match self {
             Self::Chat(request) => dialect.fits(request, target),
-            Self::Embeddings(request) => dialect.fits_embeddings(request, target),
+            Self::Embeddings(request) => dialect.fits_embeddings(request, target).map(drop),
         }
     }
 

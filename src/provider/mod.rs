@@ -5,9 +5,12 @@
 //! that of one stream.
 
 pub mod anthropic;
+mod embeds;
 mod error;
 pub mod gemini;
 pub mod openai;
+
+pub use embeds::Embeds;
 
 use crate::chat::{Event, Request, Usage};
 use crate::config::Vendor;
@@ -103,19 +106,28 @@ pub trait Adapter {
         "/embeddings".to_string()
     }
 
+    /// What it knows of embeddings, if it makes any.
+    fn embeds(&self) -> Option<&'static Embeds> {
+        None
+    }
+
     /// Whether the client's words for these embeddings are the provider's to the letter, but for the model's name.
     fn embeds_as_said(&self, request: &embeddings::Request<'_>) -> bool {
         let _ = request;
         false
     }
 
-    /// Whether the target can make these embeddings.
+    /// Whether the target can make these embeddings, and what it knows of them.
     ///
     /// # Errors
     /// 400 `unsupported_parameter` for what it cannot do, as any embeddings at all.
-    fn fits_embeddings(&self, request: &embeddings::Request<'_>, target: Target<'_>) -> Result<(), ApiError> {
-        let _ = request;
-        Err(no_embeddings(target))
+    fn fits_embeddings(
+        &self,
+        request: &embeddings::Request<'_>,
+        target: Target<'_>,
+    ) -> Result<&'static Embeds, ApiError> {
+        let embeds = self.embeds().ok_or_else(|| no_embeddings(target))?;
+        embeds.fits(request, target).map(|()| embeds)
     }
 
     /// Says a request for embeddings, whose text is `text`, in the provider's words.
@@ -129,7 +141,7 @@ pub trait Adapter {
         target: Target<'_>,
     ) -> Result<Outgoing, ApiError> {
         let _ = text;
-        self.fits_embeddings(request, target).map(|()| Outgoing::default())
+        self.fits_embeddings(request, target).map(|_| Outgoing::default())
     }
 
     /// Reads a whole answer of status 200 to such a request, whose text is `text`.

@@ -4,36 +4,27 @@ use super::{Outgoing, Target};
 use crate::chat::Usage;
 use crate::embeddings::{Input, Request, Vector, Wanted, write_usage};
 use crate::error::ApiError;
-use crate::json::{self, Text, Value};
-use crate::provider::{Vectors, no_vector};
+use crate::json::{self, Value};
+use crate::provider::{Embeds, Vectors, no_vector};
 
-/// "BatchEmbedContentsRequest.requests: at most 100 requests can be in one batch".
-const MOST_INPUTS: usize = 100;
+/// What it knows of them.
+pub(super) const EMBEDS: Embeds = Embeds {
+    dimensions: Some("outputDimensionality"),
+    encoding_format: false,
+    user: false,
+    tokens: false,
+    // "BatchEmbedContentsRequest.requests: at most 100 requests can be in one batch"
+    most_inputs: &[("", 100)],
+};
 
 /// The model's name without what it may begin with.
 pub(super) fn model<'t>(target: Target<'t>) -> &'t str {
     target.model.strip_prefix("models/").unwrap_or(target.model)
 }
 
-/// Whether it can be asked for these, and the texts to make them of.
-pub(super) fn fits<'r, 'd>(request: &'r Request<'d>) -> Result<&'r [Text<'d>], ApiError> {
-    let Input::Texts(texts) = &request.input else {
-        let message = "`input`: this provider makes embeddings of texts only, not of token ids";
-        return Err(ApiError::unsupported("input", message));
-    };
-    if texts.len() > MOST_INPUTS {
-        let message = format!(
-            "`input`: this provider takes at most {MOST_INPUTS} inputs in one request, found {}",
-            texts.len()
-        );
-        return Err(ApiError::unsupported("input", message));
-    }
-    Ok(texts)
-}
-
 /// Says a request; each input is a request of its own there.
-pub(super) fn write(request: &Request<'_>, target: Target<'_>) -> Result<Outgoing, ApiError> {
-    let texts = fits(request)?;
+pub(super) fn write(request: &Request<'_>, target: Target<'_>) -> Outgoing {
+    let Input::Texts(texts) = &request.input else { return Outgoing::default() };
     let mut outgoing = Outgoing::default();
     let name = format!("models/{}", model(target));
     json::object(&mut outgoing.body, |body| {
@@ -56,7 +47,7 @@ pub(super) fn write(request: &Request<'_>, target: Target<'_>) -> Result<Outgoin
         request.value.entries().filter(|(_, value)| !value.is_null()).filter_map(|(key, _)| key.text());
     outgoing.dropped = keys.map(|key| key.decode().into_owned().into()).collect();
     outgoing.dropped.retain(|key| !known.contains(&&**key));
-    Ok(outgoing)
+    outgoing
 }
 
 /// Reads an answer, and says it in OpenAI's words.

@@ -23,7 +23,7 @@ mod stream;
 mod tools;
 mod words;
 
-use super::{Adapter, Emit, Outgoing, StreamReader, Target, Vectors};
+use super::{Adapter, Embeds, Emit, Outgoing, StreamReader, Target, Vectors};
 use crate::chat::Request;
 use crate::embeddings::Wanted;
 use crate::error::ApiError;
@@ -69,12 +69,8 @@ impl Adapter for Gemini {
         format!("/models/{}:batchEmbedContents", encoded(embeddings::model(target)))
     }
 
-    fn fits_embeddings(
-        &self,
-        request: &crate::embeddings::Request<'_>,
-        _: Target<'_>,
-    ) -> Result<(), ApiError> {
-        embeddings::fits(request).map(drop)
+    fn embeds(&self) -> Option<&'static Embeds> {
+        Some(&embeddings::EMBEDS)
     }
 
     fn embeddings(
@@ -83,7 +79,7 @@ impl Adapter for Gemini {
         request: &crate::embeddings::Request<'_>,
         target: Target<'_>,
     ) -> Result<Outgoing, ApiError> {
-        embeddings::write(request, target)
+        self.fits_embeddings(request, target).map(|_| embeddings::write(request, target))
     }
 
     fn embedded(

@@ -1,26 +1,14 @@
 //! Embeddings as OpenAI and its followers have them.
 
-use super::quirks::{Embeds, Quirks};
 use super::{Outgoing, Target, error};
 use crate::chat::Usage;
 use crate::embeddings::{Encoding, Request, Vector, Wanted, write_usage};
 use crate::error::ApiError;
 use crate::json::{self, Edit, Value, splice};
-use crate::provider::{Vectors, no_embeddings, no_vector};
+use crate::provider::{Embeds, Vectors, no_vector};
 
-/// Whether the vendor makes embeddings, and what it knows of them.
-pub(super) fn fits(quirks: &Quirks, target: Target<'_>) -> Result<Embeds, ApiError> {
-    quirks.embeds.ok_or_else(|| no_embeddings(target))
-}
-
-/// Says a request, whose text is `text`, as the vendor knows it.
-pub(super) fn write(
-    quirks: &Quirks,
-    text: &[u8],
-    request: &Request<'_>,
-    target: Target<'_>,
-) -> Result<Outgoing, ApiError> {
-    let embeds = fits(quirks, target)?;
+/// Says a request, whose text is `text`, as a vendor knows it that makes embeddings so.
+pub(super) fn write(embeds: &Embeds, text: &[u8], request: &Request<'_>, target: Target<'_>) -> Outgoing {
     let mut edits = edits(embeds, request);
     if request.model != *target.model {
         let mut name = Vec::new();
@@ -31,17 +19,17 @@ pub(super) fn write(
     if !embeds.user && request.value.get("user").is_some() {
         outgoing.dropped.push("user".into());
     }
-    Ok(outgoing)
+    outgoing
 }
 
 /// What the vendor does not know, or calls otherwise.
-pub(super) fn edits(embeds: Embeds, request: &Request<'_>) -> Vec<Edit> {
-    let Embeds { dimensions, encoding_format, user } = embeds;
+pub(super) fn edits(embeds: &Embeds, request: &Request<'_>) -> Vec<Edit> {
+    let Embeds { dimensions, encoding_format, user, .. } = *embeds;
     let mut edits = json::removals(request.value, |key| {
         // What comes in the other form is put into that which was asked for.
         (!encoding_format && *key == "encoding_format") || (!user && *key == "user")
     });
-    if dimensions != DIMENSIONS
+    if let Some(dimensions) = dimensions.filter(|name| *name != DIMENSIONS)
         && let Some((key, _)) = request.value.entries().find(|(key, _)| key.says(DIMENSIONS))
     {
         let mut name = Vec::new();

@@ -22,7 +22,7 @@ mod tests;
 pub(super) use embeddings::read as embedded;
 pub use quirks::Quirks;
 
-use super::{Adapter, Emit, Outgoing, StreamReader, Target};
+use super::{Adapter, Embeds, Emit, Outgoing, StreamReader, Target};
 use crate::chat::Request;
 use crate::error::ApiError;
 use crate::json::Value;
@@ -65,16 +65,12 @@ impl Adapter for OpenAi {
         Box::<stream::Reader>::default()
     }
 
-    fn embeds_as_said(&self, request: &crate::embeddings::Request<'_>) -> bool {
-        self.0.embeds.is_some_and(|embeds| embeddings::edits(embeds, request).is_empty())
+    fn embeds(&self) -> Option<&'static Embeds> {
+        self.0.embeds.as_ref()
     }
 
-    fn fits_embeddings(
-        &self,
-        _: &crate::embeddings::Request<'_>,
-        target: Target<'_>,
-    ) -> Result<(), ApiError> {
-        embeddings::fits(self.0, target).map(drop)
+    fn embeds_as_said(&self, request: &crate::embeddings::Request<'_>) -> bool {
+        self.embeds().is_some_and(|embeds| embeddings::edits(embeds, request).is_empty())
     }
 
     fn embeddings(
@@ -83,7 +79,8 @@ impl Adapter for OpenAi {
         request: &crate::embeddings::Request<'_>,
         target: Target<'_>,
     ) -> Result<Outgoing, ApiError> {
-        embeddings::write(self.0, text, request, target)
+        let embeds = self.fits_embeddings(request, target)?;
+        Ok(embeddings::write(embeds, text, request, target))
     }
 
     fn error(&self, status: u16, body: &[u8]) -> ApiError {
