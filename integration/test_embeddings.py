@@ -1,7 +1,6 @@
 """Embeddings of every provider that makes them, by the official SDK: in either form, with fallback, limits and costs."""
 
 import base64
-import json
 import struct
 
 import openai
@@ -44,14 +43,29 @@ def document(lane, **more):
 
 
 @pytest.fixture
-def embed(start_gateway, own_lane):
+def gateway(start_gateway, own_lane):
+    return start_gateway(document(own_lane))
+
+
+@pytest.fixture
+def embed(gateway):
     """What the SDK gets, by the gateway of the test."""
-    gateway = start_gateway(document(own_lane))
     return gateway.client().embeddings.create
 
 
-def norm(vector):
-    return sum(number * number for number in vector)
+@pytest.fixture
+def embed_raw(gateway):
+    """The same, with the headers."""
+    return gateway.client().embeddings.with_raw_response.create
+
+
+def post(gateway, body):
+    """A request without the SDK, which would ask for base64."""
+    return gateway.post(body, path="/v1/embeddings")
+
+
+def assert_is_direction(vector, length):
+    assert len(vector) == length and sum(number * number for number in vector) == pytest.approx(1, abs=1e-4)
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -62,26 +76,24 @@ def test_each_provider_embeds_in_either_form(embed, own_lane, model):
     plain = embed(model=model, input=texts, encoding_format="float")
     assert [item.index for item in packed.data] == [0, 1, 2]
     for one, other in zip(packed.data, plain.data):
-        assert one.embedding == pytest.approx(other.embedding, abs=1e-6) and len(one.embedding) == 64
-        assert norm(one.embedding) == pytest.approx(1, abs=1e-4)
+        assert one.embedding == pytest.approx(other.embedding, abs=1e-6)
+        assert_is_direction(one.embedding, 64)
     assert packed.object == "list" and packed.usage.prompt_tokens == packed.usage.total_tokens > 3
     if model == "groq":
         with pytest.raises(openai.BadRequestError) as refused:
             embed(model=model, input="one text", dimensions=16)
         assert refused.value.param == "dimensions"
     else:
-        small = embed(model=model, input="one text", dimensions=16)
-        assert len(small.data) == 1 and len(small.data[0].embedding) == 16
+        (small,) = embed(model=model, input="one text", dimensions=16).data
+        assert_is_direction(small.embedding, 16)
     assert all(request.refused is None for request in own_lane.received())
 
 
-def test_what_is_asked_for_in_base64_comes_in_base64(start_gateway, own_lane):
-    gateway = start_gateway(document(own_lane))
+def test_what_is_asked_for_in_base64_comes_in_base64(gateway):
     for model in ("openai", "qwen", "gemini"):
-        body = {"model": model, "input": "hi", "encoding_format": "base64", "dimensions": 4}
-        answer = gateway.http.post("/v1/embeddings", json=body)
+        answer = post(gateway, {"model": model, "input": "hi", "encoding_format": "base64", "dimensions": 4})
         packed = answer.json()["data"][0]["embedding"]
-        assert norm(struct.unpack("<4f", base64.b64decode(packed))) == pytest.approx(1, abs=1e-4), answer.text
+        assert_is_direction(struct.unpack("<4f", base64.b64decode(packed)), 4)
 
 
 def test_tokens_go_to_those_who_take_them(embed, own_lane):
@@ -105,18 +117,26 @@ def test_who_takes_few_inputs_is_asked_for_few(embed, own_lane):
 
 @pytest.mark.parametrize(
     "fault",
-    [{"status": 503}, {"status": 429}, {"garbage": True}, {"reset": True}, {"status": 401}, {"raw": '{"object":"list","data":[]}'}],
-    ids=["unavailable", "limited", "garbage", "reset", "unauthorized", "empty"],
+    [
+        {"status": 503},
+        {"status": 429},
+        {"garbage": True},
+        {"reset": True},
+        {"status": 401},
+        {"raw": '{"object":"list","data":[]}'},
+        {"raw": '{"object":"list","data":[{"index":0,"embedding":[1,0]}]}'},
+        {"raw": '{"object":"list","data":[{"index":0,"embedding":[1,0]},{"index":1,"embedding":[1]}]}'},
+    ],
+    ids=["unavailable", "limited", "garbage", "reset", "unauthorized", "empty", "one-of-two", "unequal"],
 )
-def test_a_route_falls_back(start_gateway, own_lane, fault):
-    gateway = start_gateway(document(own_lane))
+def test_a_route_falls_back(embed_raw, own_lane, fault):
     own_lane.script("openai", **fault)
-    raw = gateway.client().embeddings.with_raw_response.create(model="either", input=["a text", "another"])
+    raw = embed_raw(model="either", input=["a text", "another"])
     assert len(raw.parse().data) == 2 and raw.headers["x-modelgate-model"] == "gemini"
     assert own_lane.order() == ["openai", "gemini"]
     own_lane.script("openai", **fault)
     own_lane.script("gemini", {"status": 500})
-    raw = gateway.client().embeddings.with_raw_response.create(model="either", input="a text")
+    raw = embed_raw(model="either", input=["a text", "another"])
     assert raw.parse().data and raw.headers["x-modelgate-model"] == "mistral"
 
 
@@ -149,10 +169,8 @@ def test_who_makes_none_is_not_asked(embed, own_lane):
     ],
     ids=lambda value: str(value) if isinstance(value, int) else "",
 )
-def test_a_bad_request_is_refused_with_what_is_wrong(start_gateway, own_lane, body, status, code, param):
-    gateway = start_gateway(document(own_lane))
-    content = body if isinstance(body, bytes) else json.dumps(body).encode()
-    answer = gateway.http.post("/v1/embeddings", content=content, headers={"content-type": "application/json"})
+def test_a_bad_request_is_refused_with_what_is_wrong(gateway, own_lane, body, status, code, param):
+    answer = post(gateway, body)
     error = answer.json()["error"]
     assert (answer.status_code, error["code"], error["param"]) == (status, code, param), answer.text
     assert own_lane.received() == []
@@ -165,6 +183,23 @@ def test_a_providers_error_is_told_in_openais_form(embed, own_lane):
         with pytest.raises(openai.BadRequestError) as refused:
             embed(model=vendor, input="a text")
         assert refused.value.message
+
+
+def test_the_last_ones_bad_answer_is_told_as_one(gateway, own_lane):
+    own_lane.script("openai", raw='{"object":"list","data":[{"index":0,"embedding":[1,0]}]}')
+    answer = post(gateway, {"model": "openai", "input": ["a text", "another"]})
+    error = answer.json()["error"]
+    assert (answer.status_code, error["type"], error["code"]) == (502, "server_error", "bad_provider_response")
+
+
+def test_a_silent_provider_has_the_estimate_in_its_usage_and_in_the_cost(gateway, embed_raw, own_lane):
+    own_lane.script("openai", raw='{"object":"list","data":[{"index":0,"embedding":[1,0]}]}')
+    gateway.mark()
+    raw = embed_raw(model="openai", input="The quick brown fox jumps over the lazy dog.")
+    (line,) = wait_until(gateway.access_log)
+    tokens = raw.parse().usage.prompt_tokens
+    assert 8 <= tokens <= 12 and (line["usage"], int(line["tokens_in"])) == ("estimated", tokens)
+    assert float(raw.headers["x-modelgate-cost-usd"]) == float(line["cost_usd"]) == pytest.approx(tokens * 0.5 / 1e6)
 
 
 def test_tokens_are_limited_and_settled_to_what_was_reported(start_gateway, own_lane):
@@ -187,12 +222,11 @@ def test_tokens_are_limited_and_settled_to_what_was_reported(start_gateway, own_
     assert 250 <= used <= 400
 
 
-def test_the_log_has_what_was_used(start_gateway, own_lane):
-    gateway = start_gateway(document(own_lane))
+def test_the_log_has_what_was_used(gateway, embed_raw):
     for model, usage in (("openai", "provider"), ("gemini", "estimated")):
         gateway.mark()
-        answer = gateway.client().embeddings.create(model=model, input="The quick brown fox jumps over the lazy dog.")
+        raw = embed_raw(model=model, input="The quick brown fox jumps over the lazy dog.")
         (line,) = wait_until(gateway.access_log)
         assert (line["usage"], line["tokens_out"], line["model"]) == (usage, "0", model)
-        assert int(line["tokens_in"]) == answer.usage.prompt_tokens
-        assert float(line["cost_usd"]) == pytest.approx(answer.usage.prompt_tokens * 0.5 / 1e6)
+        assert int(line["tokens_in"]) == (tokens := raw.parse().usage.prompt_tokens)
+        assert float(line["cost_usd"]) == float(raw.headers["x-modelgate-cost-usd"]) == pytest.approx(tokens * 0.5 / 1e6)
