@@ -49,11 +49,11 @@ class Gateway:
         options = {"api_key": "key-of-the-client", "max_retries": 0, "timeout": 30, **options}
         return openai.AsyncOpenAI(base_url=f"{self.origin}/v1", **options)
 
-    def post(self, body, headers=None):
-        """A chat completion without an SDK; `body` may be bytes, to be sent as they are."""
+    def post(self, body, headers=None, path="/v1/chat/completions"):
+        """A request without an SDK; `body` may be bytes, to be sent as they are."""
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
         headers = {"content-type": "application/json", **(headers or {})}
-        return self.http.post("/v1/chat/completions", content=content, headers=headers)
+        return self.http.post(path, content=content, headers=headers)
 
     def send(self, request: bytes):
         """A request byte by byte as given, over a connection of its own; what came until the server closed it."""

@@ -1,7 +1,6 @@
 """Embeddings of every provider that makes them, by the official SDK: in either form, with fallback, limits and costs."""
 
 import base64
-import json
 import struct
 
 import openai
@@ -15,6 +14,7 @@ MODELS = {
     "azure": "text-embedding-3-small",
     "mistral": "mistral-embed",
     "together": "BAAI/bge-base-en-v1.5",
+    "groq": "nomic-embed-text-v1_5",
     "openrouter": "openai/text-embedding-3-small",
     "qwen": "text-embedding-v4",
     "fireworks": "nomic-ai/nomic-embed-text-v1.5",
@@ -27,7 +27,7 @@ MODELS = {
 
 def document(lane, **more):
     return {
-        "providers": {vendor: lane.provider(vendor) for vendor in [*MODELS, "anthropic", "groq"]},
+        "providers": {vendor: lane.provider(vendor) for vendor in [*MODELS, "anthropic", "deepseek"]},
         "models": {
             **{vendor: {"provider": vendor, "model": model, "price": {"input": 0.5, "output": 0}} for vendor, model in MODELS.items()},
             "claude": {"provider": "anthropic", "model": "claude-sonnet-4-6"},
@@ -35,6 +35,7 @@ def document(lane, **more):
         "routes": {
             "either": {"targets": [{"model": "openai"}, {"model": "gemini"}, {"model": "mistral"}]},
             "late": {"targets": [{"model": "claude"}, {"model": "gemini"}]},
+            "few": {"targets": [{"model": "qwen"}, {"model": "groq"}, {"model": "openai"}]},
         },
         "auth": ANYONE,
         **more,
@@ -42,14 +43,29 @@ def document(lane, **more):
 
 
 @pytest.fixture
-def embed(start_gateway, own_lane):
+def gateway(start_gateway, own_lane):
+    return start_gateway(document(own_lane))
+
+
+@pytest.fixture
+def embed(gateway):
     """What the SDK gets, by the gateway of the test."""
-    gateway = start_gateway(document(own_lane))
     return gateway.client().embeddings.create
 
 
-def norm(vector):
-    return sum(number * number for number in vector)
+@pytest.fixture
+def embed_raw(gateway):
+    """The same, with the headers."""
+    return gateway.client().embeddings.with_raw_response.create
+
+
+def post(gateway, body):
+    """A request without the SDK, which would ask for base64."""
+    return gateway.post(body, path="/v1/embeddings")
+
+
+def assert_is_direction(vector, length):
+    assert len(vector) == length and sum(number * number for number in vector) == pytest.approx(1, abs=1e-4)
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -60,52 +76,74 @@ def test_each_provider_embeds_in_either_form(embed, own_lane, model):
     plain = embed(model=model, input=texts, encoding_format="float")
     assert [item.index for item in packed.data] == [0, 1, 2]
     for one, other in zip(packed.data, plain.data):
-        assert one.embedding == pytest.approx(other.embedding, abs=1e-6) and len(one.embedding) == 64
-        assert norm(one.embedding) == pytest.approx(1, abs=1e-4)
+        assert one.embedding == pytest.approx(other.embedding, abs=1e-6)
+        assert_is_direction(one.embedding, 64)
     assert packed.object == "list" and packed.usage.prompt_tokens == packed.usage.total_tokens > 3
-    small = embed(model=model, input="one text", dimensions=16)
-    assert len(small.data) == 1 and len(small.data[0].embedding) == 16
+    if model == "groq":
+        with pytest.raises(openai.BadRequestError) as refused:
+            embed(model=model, input="one text", dimensions=16)
+        assert refused.value.param == "dimensions"
+    else:
+        (small,) = embed(model=model, input="one text", dimensions=16).data
+        assert_is_direction(small.embedding, 16)
     assert all(request.refused is None for request in own_lane.received())
 
 
-def test_what_is_asked_for_in_base64_comes_in_base64(start_gateway, own_lane):
-    gateway = start_gateway(document(own_lane))
+def test_what_is_asked_for_in_base64_comes_in_base64(gateway):
     for model in ("openai", "qwen", "gemini"):
-        body = {"model": model, "input": "hi", "encoding_format": "base64", "dimensions": 4}
-        answer = gateway.http.post("/v1/embeddings", json=body)
+        answer = post(gateway, {"model": model, "input": "hi", "encoding_format": "base64", "dimensions": 4})
         packed = answer.json()["data"][0]["embedding"]
-        assert norm(struct.unpack("<4f", base64.b64decode(packed))) == pytest.approx(1, abs=1e-4), answer.text
+        assert_is_direction(struct.unpack("<4f", base64.b64decode(packed)), 4)
 
 
 def test_tokens_go_to_those_who_take_them(embed, own_lane):
     assert len(embed(model="openai", input=[[1, 2, 3], [4]]).data) == 2
     assert embed(model="openai", input=[1, 2, 3]).usage.prompt_tokens == 3
+    assert len(embed(model="few", input=[[1, 2, 3], [4]]).data) == 2
+    for model in ("gemini", "groq", "vllm"):
+        with pytest.raises(openai.BadRequestError) as refused:
+            embed(model=model, input=[1, 2, 3])
+        assert (refused.value.code, refused.value.param) == ("unsupported_parameter", "input")
+    assert own_lane.order() == ["openai"] * 3
+
+
+def test_who_takes_few_inputs_is_asked_for_few(embed, own_lane):
+    assert [len(embed(model="few", input=["a text"] * count).data) for count in (10, 11)] == [10, 11]
     with pytest.raises(openai.BadRequestError) as refused:
-        embed(model="gemini", input=[1, 2, 3])
-    assert refused.value.code == "unsupported_parameter" and len(own_lane.received()) == 2
+        embed(model="qwen", input=["a text"] * 11)
+    assert refused.value.param == "input" and "at most 10 inputs" in refused.value.message
+    assert own_lane.order() == ["qwen", "groq"]
 
 
 @pytest.mark.parametrize(
     "fault",
-    [{"status": 503}, {"status": 429}, {"garbage": True}, {"reset": True}, {"status": 401}, {"raw": '{"object":"list","data":[]}'}],
-    ids=["unavailable", "limited", "garbage", "reset", "unauthorized", "empty"],
+    [
+        {"status": 503},
+        {"status": 429},
+        {"garbage": True},
+        {"reset": True},
+        {"status": 401},
+        {"raw": '{"object":"list","data":[]}'},
+        {"raw": '{"object":"list","data":[{"index":0,"embedding":[1,0]}]}'},
+        {"raw": '{"object":"list","data":[{"index":0,"embedding":[1,0]},{"index":1,"embedding":[1]}]}'},
+    ],
+    ids=["unavailable", "limited", "garbage", "reset", "unauthorized", "empty", "one-of-two", "unequal"],
 )
-def test_a_route_falls_back(start_gateway, own_lane, fault):
-    gateway = start_gateway(document(own_lane))
+def test_a_route_falls_back(embed_raw, own_lane, fault):
     own_lane.script("openai", **fault)
-    raw = gateway.client().embeddings.with_raw_response.create(model="either", input=["a text", "another"])
+    raw = embed_raw(model="either", input=["a text", "another"])
     assert len(raw.parse().data) == 2 and raw.headers["x-modelgate-model"] == "gemini"
     assert own_lane.order() == ["openai", "gemini"]
     own_lane.script("openai", **fault)
     own_lane.script("gemini", {"status": 500})
-    raw = gateway.client().embeddings.with_raw_response.create(model="either", input="a text")
+    raw = embed_raw(model="either", input=["a text", "another"])
     assert raw.parse().data and raw.headers["x-modelgate-model"] == "mistral"
 
 
 def test_who_makes_none_is_not_asked(embed, own_lane):
     assert embed(model="late", input="a text").data
     assert own_lane.order() == ["gemini"]
-    for model in ("claude", "groq/llama"):
+    for model in ("claude", "deepseek/deepseek-chat"):
         with pytest.raises(openai.BadRequestError) as refused:
             embed(model=model, input="a text")
         assert "makes no embeddings" in refused.value.message
@@ -120,7 +158,10 @@ def test_who_makes_none_is_not_asked(embed, own_lane):
         ({"input": "hi"}, 400, "missing_required_parameter", "model"),
         ({"model": "openai", "input": []}, 400, "invalid_value", "input"),
         ({"model": "openai", "input": ""}, 400, "invalid_value", "input"),
-        ({"model": "openai", "input": [1, "a"]}, 400, "invalid_value", "input"),
+        ({"model": "openai", "input": [1, "a"]}, 400, "invalid_value", "input[1]"),
+        ({"model": "openai", "input": ["a", ""]}, 400, "invalid_value", "input[1]"),
+        ({"model": "openai", "input": [[1], [2, "a"]]}, 400, "invalid_value", "input[1][1]"),
+        ({"model": "openai", "input": "hi", "user": 5}, 400, "invalid_type", "user"),
         ({"model": "openai", "input": ["a"] * 2049}, 400, "invalid_value", "input"),
         ({"model": "openai", "input": "hi", "encoding_format": "hex"}, 400, "invalid_value", "encoding_format"),
         ({"model": "openai", "input": "hi", "dimensions": 0}, 400, "invalid_value", "dimensions"),
@@ -128,10 +169,8 @@ def test_who_makes_none_is_not_asked(embed, own_lane):
     ],
     ids=lambda value: str(value) if isinstance(value, int) else "",
 )
-def test_a_bad_request_is_refused_with_what_is_wrong(start_gateway, own_lane, body, status, code, param):
-    gateway = start_gateway(document(own_lane))
-    content = body if isinstance(body, bytes) else json.dumps(body).encode()
-    answer = gateway.http.post("/v1/embeddings", content=content, headers={"content-type": "application/json"})
+def test_a_bad_request_is_refused_with_what_is_wrong(gateway, own_lane, body, status, code, param):
+    answer = post(gateway, body)
     error = answer.json()["error"]
     assert (answer.status_code, error["code"], error["param"]) == (status, code, param), answer.text
     assert own_lane.received() == []
@@ -144,6 +183,23 @@ def test_a_providers_error_is_told_in_openais_form(embed, own_lane):
         with pytest.raises(openai.BadRequestError) as refused:
             embed(model=vendor, input="a text")
         assert refused.value.message
+
+
+def test_the_last_ones_bad_answer_is_told_as_one(gateway, own_lane):
+    own_lane.script("openai", raw='{"object":"list","data":[{"index":0,"embedding":[1,0]}]}')
+    answer = post(gateway, {"model": "openai", "input": ["a text", "another"]})
+    error = answer.json()["error"]
+    assert (answer.status_code, error["type"], error["code"]) == (502, "server_error", "bad_provider_response")
+
+
+def test_a_silent_provider_has_the_estimate_in_its_usage_and_in_the_cost(gateway, embed_raw, own_lane):
+    own_lane.script("openai", raw='{"object":"list","data":[{"index":0,"embedding":[1,0]}]}')
+    gateway.mark()
+    raw = embed_raw(model="openai", input="The quick brown fox jumps over the lazy dog.")
+    (line,) = wait_until(gateway.access_log)
+    tokens = raw.parse().usage.prompt_tokens
+    assert 8 <= tokens <= 12 and (line["usage"], int(line["tokens_in"])) == ("estimated", tokens)
+    assert float(raw.headers["x-modelgate-cost-usd"]) == float(line["cost_usd"]) == pytest.approx(tokens * 0.5 / 1e6)
 
 
 def test_tokens_are_limited_and_settled_to_what_was_reported(start_gateway, own_lane):
@@ -166,12 +222,11 @@ def test_tokens_are_limited_and_settled_to_what_was_reported(start_gateway, own_
     assert 250 <= used <= 400
 
 
-def test_the_log_has_what_was_used(start_gateway, own_lane):
-    gateway = start_gateway(document(own_lane))
+def test_the_log_has_what_was_used(gateway, embed_raw):
     for model, usage in (("openai", "provider"), ("gemini", "estimated")):
         gateway.mark()
-        answer = gateway.client().embeddings.create(model=model, input="The quick brown fox jumps over the lazy dog.")
+        raw = embed_raw(model=model, input="The quick brown fox jumps over the lazy dog.")
         (line,) = wait_until(gateway.access_log)
         assert (line["usage"], line["tokens_out"], line["model"]) == (usage, "0", model)
-        assert int(line["tokens_in"]) == answer.usage.prompt_tokens
-        assert float(line["cost_usd"]) == pytest.approx(answer.usage.prompt_tokens * 0.5 / 1e6)
+        assert int(line["tokens_in"]) == (tokens := raw.parse().usage.prompt_tokens)
+        assert float(line["cost_usd"]) == float(raw.headers["x-modelgate-cost-usd"]) == pytest.approx(tokens * 0.5 / 1e6)

@@ -7,7 +7,7 @@
 //! plain: little-endian numbers, and texts after their length.
 
 use crate::config::Vendor;
-use crate::embeddings::Encoding;
+use crate::embeddings::{Encoding, Wanted};
 use std::rc::Rc;
 
 /// What is asked of a model.
@@ -16,12 +16,7 @@ pub enum Operation {
     /// A chat completion.
     Chat,
     /// Embeddings.
-    Embeddings {
-        /// The form of the vectors.
-        encoding: Encoding,
-        /// How many tokens the input is expected to have, for providers that do not say.
-        tokens: u64,
-    },
+    Embeddings(Wanted),
 }
 
 /// What a request may be answered by, and how the client wants it.
@@ -82,7 +77,12 @@ pub struct Turn {
 }
 
 /// The form's version, its first byte.
-const VERSION: u8 = 4;
+const VERSION: u8 = 5;
+
+/// What is asked, and in which form.
+const CHAT: u8 = 0;
+const NUMBERS: u8 = 1;
+const BASE64: u8 = 2;
 
 impl Turn {
     /// Whose turn it is by the plan in `bytes`.
@@ -112,13 +112,16 @@ impl Plan {
         out.extend(1_u32.to_le_bytes());
         out.extend(ticket.to_le_bytes());
         out.extend([self.stream, self.include_usage, self.functions, self.kept].map(u8::from));
-        let (operation, tokens) = match self.operation {
-            Operation::Chat => (0, 0),
-            Operation::Embeddings { encoding: Encoding::Float, tokens } => (1, tokens),
-            Operation::Embeddings { encoding: Encoding::Base64, tokens } => (2, tokens),
-        };
-        out.push(operation);
-        out.extend(tokens.to_le_bytes());
+        match self.operation {
+            Operation::Chat => out.push(CHAT),
+            Operation::Embeddings(Wanted { encoding, vectors, dimensions, tokens }) => {
+                out.push(if encoding == Encoding::Float { NUMBERS } else { BASE64 });
+                // No vector has as many numbers.
+                for number in [vectors, dimensions.unwrap_or(u64::MAX), tokens] {
+                    out.extend(number.to_le_bytes());
+                }
+            }
+        }
         out.extend((self.length as u64).to_le_bytes());
         // No request has as many.
         out.extend(self.metered.unwrap_or(u64::MAX).to_le_bytes());
@@ -192,14 +195,16 @@ fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
 }
 
 fn operation(rest: &mut &[u8]) -> Option<Operation> {
-    let ([operation], tokens) = (take(rest)?, u64::from_le_bytes(take(rest)?));
-    let embeddings = |encoding| Operation::Embeddings { encoding, tokens };
-    match operation {
-        0 => Some(Operation::Chat),
-        1 => Some(embeddings(Encoding::Float)),
-        2 => Some(embeddings(Encoding::Base64)),
-        _ => None,
-    }
+    let encoding = match take(rest)? {
+        [CHAT] => return Some(Operation::Chat),
+        [NUMBERS] => Encoding::Float,
+        [BASE64] => Encoding::Base64,
+        _ => return None,
+    };
+    let mut number = || Some(u64::from_le_bytes(take(rest)?));
+    let (vectors, dimensions, tokens) = (number()?, number()?, number()?);
+    let dimensions = Some(dimensions).filter(|dimensions| *dimensions < u64::MAX);
+    Some(Operation::Embeddings(Wanted { encoding, vectors, dimensions, tokens }))
 }
 
 fn flag(rest: &mut &[u8]) -> Option<bool> {
@@ -236,7 +241,8 @@ mod tests {
         let headers = vec![("anthropic-beta".to_string(), "files".to_string())];
         let metered = Some(2);
         let (length, dropped) = (70_000, "seed,logit_bias".to_string());
-        let operation = Operation::Embeddings { encoding: Encoding::Base64, tokens: 9 };
+        let wanted = Wanted { encoding: Encoding::Base64, vectors: 3, dimensions: Some(64), tokens: 9 };
+        let operation = Operation::Embeddings(wanted);
         let plan = Plan {
             operation,
             stream,
@@ -257,6 +263,10 @@ mod tests {
         first.unwrap().advance(&mut bytes);
         assert_eq!(Turn::from_bytes(&bytes), Some(Turn { attempt: 2, ticket: 7 }));
         assert_eq!(Plan::from_bytes(&bytes), Some(plan.clone()));
+        for operation in [Operation::Chat, Operation::Embeddings(Wanted::default())] {
+            let plan = Plan { operation, ..plan.clone() };
+            assert_eq!(Plan::from_bytes(&plan.to_bytes(7)), Some(plan));
+        }
         for cut in 0..bytes.len() {
             let read = Plan::from_bytes(&bytes[..cut]);
             assert!(read.is_none_or(|read| read.targets.len() < plan.targets.len()), "cut at {cut}");
@@ -265,10 +275,10 @@ mod tests {
 
     #[test]
     fn what_is_no_plan_is_none() {
-        for bytes in [&b""[..], b"{}", b"\x01", b"\x04\x01\0\0\0", &[0xFF; 64], &[1; 64]] {
+        for bytes in [&b""[..], b"{}", b"\x01", b"\x05\x01\0\0\0", &[0xFF; 64], &[1; 64]] {
             assert_eq!(Plan::from_bytes(bytes), None);
         }
-        for bytes in [&b""[..], b"{}", b"\x04\x01\0\0\0", &[1; 64]] {
+        for bytes in [&b""[..], b"{}", b"\x05\x01\0\0\0", &[1; 64]] {
             assert_eq!(Turn::from_bytes(bytes), None);
         }
     }

@@ -10,9 +10,9 @@ mod support {
 
 use modelgate::chat::Request;
 use modelgate::config::Vendor;
-use modelgate::embeddings::{self, Encoding};
+use modelgate::embeddings::{self, Encoding, Wanted};
 use modelgate::json::{Document, Surrogates};
-use modelgate::provider::{Embedded, Target, adapter};
+use modelgate::provider::{Target, adapter};
 use serde_json::{Value, json};
 use support::openai_client as client;
 use support::recordings::rows;
@@ -333,8 +333,8 @@ fn mutilated_embeddings_are_refused_or_said_and_read_in_sound_json() {
         json!({"model": "m", "input": [[1, 2], [3]], "encoding_format": "float"}),
     ];
     let answers = [
-        json!({"object": "list", "data": [{"object": "embedding", "index": 0, "embedding": [0.5, -1e-3, 3]}, {"index": 1, "embedding": "AACAPwAAAMA="}], "model": "m", "usage": {"prompt_tokens": 5, "total_tokens": 5}}),
-        json!({"embeddings": [{"values": [0.5, -0.25]}, {"values": [1]}], "usageMetadata": {"promptTokenCount": 4}}),
+        json!({"object": "list", "data": [{"object": "embedding", "index": 0, "embedding": [0.5, -1e-3]}, {"index": 1, "embedding": "AACAPwAAAMA="}], "model": "m", "usage": {"prompt_tokens": 5, "total_tokens": 5}}),
+        json!({"embeddings": [{"values": [0.5, -0.25]}, {"values": [1, 0]}], "usageMetadata": {"promptTokenCount": 4}}),
     ];
     let (mut said, mut read) = (0, 0);
     for round in 0..2000 {
@@ -346,19 +346,23 @@ fn mutilated_embeddings_are_refused_or_said_and_read_in_sound_json() {
             let document = Document::parse(&body, Surrogates::Paired).ok();
             let request =
                 document.as_ref().and_then(|document| embeddings::Request::read(document.root()).ok());
-            if let Some(outgoing) = request.and_then(|request| adapter.embeddings(&request, target).ok()) {
+            if let Some(outgoing) =
+                request.and_then(|request| adapter.embeddings(&body, &request, target).ok())
+            {
                 said += 1;
                 let sent: Value = serde_json::from_slice(&outgoing.body).unwrap();
                 assert!(sent.is_object(), "{vendor:?} {sent}");
             }
             let Ok(document) = Document::parse(&answer, Surrogates::Lone) else { continue };
             for encoding in [Encoding::Float, Encoding::Base64] {
-                let asked = Embedded { encoding, model: "m", tokens: 7 };
-                let Ok(vectors) = adapter.embedded(&answer, document.root(), asked) else { continue };
+                let wanted = Wanted { encoding, vectors: 2, dimensions: None, tokens: 7 };
+                let Ok(vectors) = adapter.embedded(&answer, document.root(), wanted, target) else {
+                    continue;
+                };
                 read += 1;
                 let body = vectors.body.unwrap_or_else(|| answer.clone());
                 let body: Value = serde_json::from_slice(&paired(&body)).unwrap();
-                assert!(!body["data"].as_array().unwrap().is_empty(), "{vendor:?} {body}");
+                assert_eq!(body["data"].as_array().unwrap().len(), 2, "{vendor:?} {body}");
             }
         }
     }

@@ -112,8 +112,9 @@ impl Attempt {
             .map_err(|error| ApiError::invalid_request(format!("the body is not valid JSON: {error}")))?;
         let outgoing = match self.plan.operation {
             Operation::Chat => self.adapter.request(&Request::read(document.root())?, self.put_to())?,
-            Operation::Embeddings { .. } => {
-                self.adapter.embeddings(&embeddings::Request::read(document.root())?, self.put_to())?
+            Operation::Embeddings(_) => {
+                let request = embeddings::Request::read(document.root())?;
+                self.adapter.embeddings(body, &request, self.put_to())?
             }
         };
         let dropped = outgoing.dropped_list();
@@ -129,7 +130,7 @@ impl Attempt {
         let base = &self.provider.base;
         let path = base.request_path(&match self.plan.operation {
             Operation::Chat => self.adapter.path(self.put_to(), self.plan.stream),
-            Operation::Embeddings { .. } => self.adapter.embeddings_path(self.put_to()),
+            Operation::Embeddings(_) => self.adapter.embeddings_path(self.put_to()),
         });
         let accept = if self.plan.stream { "text/event-stream" } else { "application/json" };
         let mut headers = Vec::with_capacity(16);

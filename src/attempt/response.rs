@@ -10,7 +10,7 @@ use crate::error::{ApiError, Blame};
 use crate::health::Ended;
 use crate::json::{Document, Kind, Surrogates, Value};
 use crate::plan::Operation;
-use crate::provider::{Embedded, Vectors};
+use crate::provider::Vectors;
 use std::borrow::Cow;
 
 /// The head of a provider's response.
@@ -164,7 +164,7 @@ impl Attempt {
                 Operation::Chat if self.plan.stream => Some(Form::Chunks),
                 Operation::Chat => Some(Form::Whole),
                 // Vectors say nothing.
-                Operation::Embeddings { .. } => None,
+                Operation::Embeddings(_) => None,
             };
             self.spent.note(bytes, &piece, form, self.reception.report());
         }
@@ -250,7 +250,8 @@ impl Attempt {
                 };
                 let content_type = if self.plan.stream { EVENT_STREAM } else { JSON };
                 let mut headers = self.head(200, content_type, Some(length), whole.headers);
-                if let (Some(costs), Some(usage)) = (self.costs(), self.reception.report().usage()) {
+                let usage = self.reception.report().usage().or_else(|| self.expected_usage());
+                if let (Some(costs), Some(usage)) = (self.costs(), usage) {
                     headers.push(header("x-modelgate-cost-usd", costs.of(&usage).to_string()));
                 }
                 (Some(Release { headers, outcome: Outcome::Answer, failure: None }), piece)
@@ -266,9 +267,8 @@ impl Attempt {
             ApiError::bad_answer(format!("{name} sent an answer that is not JSON: {error}"))
         })?;
         let root = document.root();
-        if let Operation::Embeddings { encoding, tokens } = self.plan.operation {
-            let asked = Embedded { encoding, model: &self.target.model, tokens };
-            let Vectors { body, usage } = self.adapter.embedded(body, root, asked)?;
+        if let Operation::Embeddings(wanted) = self.plan.operation {
+            let Vectors { body, usage } = self.adapter.embedded(body, root, wanted, self.put_to())?;
             self.reception = over(usage);
             return Ok(body.map_or(Piece::Pass, Piece::Write));
         }
@@ -402,6 +402,14 @@ impl Attempt {
     fn costs(&self) -> Option<Costs> {
         let (price, images) = (self.price?, self.plan.metered.unwrap_or(0));
         Some(Costs::new(move |usage| cost::cost(&price, usage, images)))
+    }
+
+    /// What an answer is taken to have used whose provider does not say, where that is known beforehand.
+    fn expected_usage(&self) -> Option<Usage> {
+        match self.plan.operation {
+            Operation::Chat => None,
+            Operation::Embeddings(wanted) => Some(Usage { prompt: wanted.tokens, ..Usage::default() }),
+        }
     }
 
     fn answer_id(&self) -> String {

@@ -24,7 +24,7 @@ pub use costs::Costs;
 pub use event::{Delta, Event, FinishReason, Thinking, Usage};
 pub use glance::{Glance, Glancer};
 pub use message::{Content, Message, Part, Role, ToolCall};
-pub(crate) use reader::{Path, Reader};
+pub(crate) use reader::Reader;
 pub use request::{Effort, Request, ResponseFormat, Tool, ToolChoice, ToolKind};
 pub use reread::reread;
 pub use said::{Form, said};

@@ -32,6 +32,24 @@ impl fmt::Display for Path<'_> {
 }
 
 impl<'d, 'p> Reader<'d, 'p> {
+    /// The body of a request.
+    pub fn of_body(value: Value<'d>) -> Result<Self, ApiError> {
+        if value.kind() != Kind::Object {
+            let found = value.kind().as_str();
+            return Err(ApiError::invalid_request(format!("the body must be a JSON object, not {found}")));
+        }
+        Self::new(value, Path::Body)
+    }
+
+    /// The model that the body asks for.
+    pub fn model(&self) -> Result<Text<'d>, ApiError> {
+        let model = self.require_text("model")?;
+        match model.is_blank() {
+            true => Err(self.wrong("model", "expected the name of a model, found an empty string")),
+            false => Ok(model),
+        }
+    }
+
     /// The value must be an object that names each of its members once.
     pub fn new(value: Value<'d>, path: Path<'p>) -> Result<Self, ApiError> {
         if value.kind() != Kind::Object {

@@ -148,11 +148,7 @@ impl<'d> Request<'d> {
     /// # Errors
     /// 400 `invalid_request_error` that names the first member that is not what it should be.
     pub fn read(value: Value<'d>) -> Result<Self, ApiError> {
-        if value.kind() != Kind::Object {
-            let found = value.kind().as_str();
-            return Err(ApiError::invalid_request(format!("the body must be a JSON object, not {found}")));
-        }
-        let at = Reader::new(value, Path::Body)?;
+        let at = Reader::of_body(value)?;
         let messages = at.array("messages")?.ok_or_else(|| at.missing("messages"))?;
         let messages: Vec<_> = messages
             .items()
@@ -162,10 +158,7 @@ impl<'d> Request<'d> {
         if messages.is_empty() {
             return Err(at.wrong("messages", "expected at least one message"));
         }
-        let model = at.require_text("model")?;
-        if model.is_blank() {
-            return Err(at.wrong("model", "expected the name of a model, found an empty string"));
-        }
+        let model = at.model()?;
         let max_tokens = match at.integer("max_completion_tokens", 1, None)? {
             Some(most) => Some(most),
             None => at.integer("max_tokens", 1, None)?,

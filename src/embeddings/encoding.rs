@@ -48,6 +48,17 @@ impl Vector {
         is_one.then_some(Self(numbers))
     }
 
+    /// How many numbers a vector has, in either form; none if it is not one. Numbers are not read for it.
+    #[must_use]
+    pub fn length(value: Value<'_>) -> Option<usize> {
+        match Encoding::of(value)? {
+            Encoding::Base64 => Some(Self::read(value)?.0.len()),
+            Encoding::Float => value.items().try_fold(0_usize, |length, item| {
+                (item.kind() == Kind::Number).then(|| length.saturating_add(1))
+            }),
+        }
+    }
+
     /// Writes it in a form.
     pub fn write(&self, out: &mut Vec<u8>, encoding: Encoding) {
         match encoding {

@@ -1,7 +1,7 @@
 //! A client's request for embeddings. <https://platform.openai.com/docs/api-reference/embeddings/create>
 
 use super::Encoding;
-use crate::chat::{Path, Reader};
+use crate::chat::Reader;
 use crate::error::ApiError;
 use crate::json::{Kind, Text, Value};
 
@@ -44,28 +44,23 @@ impl<'d> Request<'d> {
     /// # Errors
     /// 400 `invalid_request_error` that names the first member that is not what it should be.
     pub fn read(value: Value<'d>) -> Result<Self, ApiError> {
-        if value.kind() != Kind::Object {
-            let found = value.kind().as_str();
-            return Err(ApiError::invalid_request(format!("the body must be a JSON object, not {found}")));
-        }
-        let at = Reader::new(value, Path::Body)?;
-        let model = at.require_text("model")?;
-        if model.is_blank() {
-            return Err(at.wrong("model", "expected the name of a model, found an empty string"));
-        }
+        let at = Reader::of_body(value)?;
+        at.text("user")?;
         Ok(Self {
-            model,
+            model: at.model()?,
             input: input(&at)?,
             dimensions: at.integer("dimensions", 1, None)?,
             encoding: encoding(&at)?,
             value,
         })
     }
+}
 
+impl Input<'_> {
     /// How many vectors are asked for.
     #[must_use]
     pub fn count(&self) -> usize {
-        match &self.input {
+        match self {
             Input::Texts(texts) => texts.len(),
             Input::Tokens { lists, .. } => *lists,
         }
@@ -74,54 +69,65 @@ impl<'d> Request<'d> {
 
 fn input<'d>(at: &Reader<'d, '_>) -> Result<Input<'d>, ApiError> {
     let value = at.value("input").ok_or_else(|| at.missing("input"))?;
-    let wrong = |found: Value<'_>| at.expected("input", EXPECTED, found.kind());
-    let input = match value.kind() {
-        Kind::String => Input::Texts(value.text().into_iter().collect()),
-        Kind::Array => match value.items().next().map(Value::kind) {
-            None => return Err(at.wrong("input", "expected at least one input, found an empty array")),
-            Some(Kind::String) => {
-                let texts = value.items().map(|item| item.text().ok_or_else(|| wrong(item)));
-                Input::Texts(texts.collect::<Result<_, _>>()?)
+    let itself = || "input".to_owned();
+    let item = |index: usize| move || format!("input[{index}]");
+    let input = match (value.kind(), value.items().next().map(Value::kind)) {
+        (Kind::String, _) => Input::Texts(vec![text(at, value, &itself)?]),
+        (Kind::Array, None) => {
+            return Err(at.wrong("input", "expected at least one input, found an empty array"));
+        }
+        (Kind::Array, Some(Kind::String)) => {
+            let texts = value.items().enumerate().map(|(index, each)| text(at, each, &item(index)));
+            Input::Texts(texts.collect::<Result<_, _>>()?)
+        }
+        (Kind::Array, Some(Kind::Number)) => Input::Tokens { lists: 1, tokens: tokens(at, value, &itself)? },
+        (Kind::Array, Some(Kind::Array)) => {
+            let (mut lists, mut all) = (0_usize, 0_u64);
+            for (index, list) in value.items().enumerate() {
+                lists = index.saturating_add(1);
+                all = all.saturating_add(tokens(at, list, &item(index))?);
             }
-            Some(Kind::Number) => Input::Tokens { lists: 1, tokens: tokens(at, value)? },
-            Some(_) => {
-                let each = value.items().map(|list| tokens(at, list));
-                let all = each.collect::<Result<Vec<_>, _>>()?;
-                Input::Tokens {
-                    lists: all.len(),
-                    tokens: all.iter().fold(0, |sum, n| sum.saturating_add(*n)),
-                }
-            }
-        },
-        _ => return Err(wrong(value)),
+            Input::Tokens { lists, tokens: all }
+        }
+        (Kind::Array, Some(found)) => {
+            return Err(at.expected(&item(0)(), "a string, a token id or an array of token ids", found));
+        }
+        (found, _) => return Err(at.expected("input", EXPECTED, found)),
     };
-    if let Input::Texts(texts) = &input
-        && texts.iter().any(Text::is_empty)
-    {
-        return Err(at.wrong("input", "an input is an empty string"));
-    }
-    let count = if let Input::Texts(texts) = &input { texts.len() } else { value.items().count() };
-    match count > MOST_INPUTS && !matches!(input, Input::Tokens { lists: 1, .. }) {
-        true => Err(at.wrong("input", format!("expected at most {MOST_INPUTS} inputs, found {count}"))),
-        false => Ok(input),
+    match input.count() {
+        count if count > MOST_INPUTS => {
+            Err(at.wrong("input", format!("expected at most {MOST_INPUTS} inputs, found {count}")))
+        }
+        _ => Ok(input),
     }
 }
 
-/// How many tokens are in a list of them.
-fn tokens(at: &Reader<'_, '_>, list: Value<'_>) -> Result<u64, ApiError> {
+/// The text that a value is; `place` is where it stands.
+fn text<'d>(at: &Reader<'_, '_>, value: Value<'d>, place: &dyn Fn() -> String) -> Result<Text<'d>, ApiError> {
+    match value.text() {
+        None => Err(at.expected(&place(), "a string", value.kind())),
+        Some(text) if text.is_empty() => Err(at.wrong(&place(), "an input is an empty string")),
+        Some(text) => Ok(text),
+    }
+}
+
+/// How many tokens are in a list of them, which stands at `place`.
+fn tokens(at: &Reader<'_, '_>, list: Value<'_>, place: &dyn Fn() -> String) -> Result<u64, ApiError> {
     if list.kind() != Kind::Array {
-        return Err(at.expected("input", EXPECTED, list.kind()));
+        return Err(at.expected(&place(), "an array of token ids", list.kind()));
     }
     let mut count = 0_u64;
     for token in list.items() {
         if token.u64().is_none() {
             let found = String::from_utf8_lossy(token.raw().get(..32).unwrap_or(token.raw())).into_owned();
-            return Err(at.wrong("input", format!("expected token ids, found {found}")));
+            return Err(
+                at.wrong(&format!("{}[{count}]", place()), format!("expected a token id, found {found}"))
+            );
         }
         count = count.saturating_add(1);
     }
     match count {
-        0 => Err(at.wrong("input", "a list of tokens is empty")),
+        0 => Err(at.wrong(&place(), "a list of tokens is empty")),
         count => Ok(count),
     }
 }

@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
+use crate::error::Blame;
 use crate::json::{Document, Surrogates};
 use proptest::prelude::*;
 
@@ -9,7 +10,13 @@ type Read = (Vec<String>, (usize, u64), Option<u64>, Encoding);
 
 fn read(body: &str) -> Result<Read, String> {
     let document = Document::parse(body.as_bytes(), Surrogates::Paired).unwrap();
-    let request = Request::read(document.root()).map_err(|error| error.message)?;
+    let request = Request::read(document.root()).map_err(|error| {
+        assert_eq!((error.status, error.kind.as_ref()), (400, "invalid_request_error"), "{body}");
+        // The place that the message begins with is that of the error.
+        let place = error.message.split('`').nth(1).filter(|_| error.param.is_some());
+        assert_eq!(place, error.param.as_deref(), "{body}");
+        error.message
+    })?;
     let (texts, tokens) = match &request.input {
         Input::Texts(texts) => (texts.iter().map(|text| text.decode().into_owned()).collect(), (0, 0)),
         Input::Tokens { lists, tokens } => (Vec::new(), (*lists, *tokens)),
@@ -51,13 +58,41 @@ fn what_is_wrong_is_said() {
         (with("5"), format!("`input`: {either}, found a number")),
         (with("[]"), "`input`: expected at least one input, found an empty array".to_owned()),
         (with(r#""""#), "`input`: an input is an empty string".to_owned()),
-        (with(r#"["hi",""]"#), "`input`: an input is an empty string".to_owned()),
-        (with(r#"["hi",5]"#), format!("`input`: {either}, found a number")),
-        (with(r#"[5,"hi"]"#), "`input`: expected token ids, found \"hi\"".to_owned()),
-        (with("[1.5]"), "`input`: expected token ids, found 1.5".to_owned()),
-        (with("[-1]"), "`input`: expected token ids, found -1".to_owned()),
-        (with("[[1],[]]"), "`input`: a list of tokens is empty".to_owned()),
-        (with(r#"[{"text":"hi"}]"#), format!("`input`: {either}, found an object")),
+        (with(r#"["hi",""]"#), "`input[1]`: an input is an empty string".to_owned()),
+        (with(r#"["hi",5]"#), "`input[1]`: expected a string, found a number".to_owned()),
+        (with(r#"["hi","ho",["hi"]]"#), "`input[2]`: expected a string, found an array".to_owned()),
+        (with(r#"[5,"hi"]"#), "`input[1]`: expected a token id, found \"hi\"".to_owned()),
+        (with("[1.5]"), "`input[0]`: expected a token id, found 1.5".to_owned()),
+        (with("[-1]"), "`input[0]`: expected a token id, found -1".to_owned()),
+        (with("[[1],[2,null]]"), "`input[1][1]`: expected a token id, found null".to_owned()),
+        (with(r#"[[1],["hi"]]"#), "`input[1][0]`: expected a token id, found \"hi\"".to_owned()),
+        (with("[[1],[]]"), "`input[1]`: a list of tokens is empty".to_owned()),
+        (with("[[]]"), "`input[0]`: a list of tokens is empty".to_owned()),
+        (with("[[1],2]"), "`input[1]`: expected an array of token ids, found a number".to_owned()),
+        (
+            with(r#"[{"text":"hi"}]"#),
+            "`input[0]`: expected a string, a token id or an array of token ids, found an object".to_owned(),
+        ),
+        (
+            with(&format!("[{}[1]]", "[1],".repeat(2048))),
+            "`input`: expected at most 2048 inputs, found 2049".to_owned(),
+        ),
+        (
+            r#"{"model":"m","input":"hi","user":5}"#.to_owned(),
+            "`user`: expected a string, found 5".to_owned(),
+        ),
+        (
+            r#"{"model":"m","input":"hi","dimensions":"5"}"#.to_owned(),
+            "`dimensions`: expected an integer of at least 1, found a string".to_owned(),
+        ),
+        (
+            r#"{"model":"m","input":"hi","dimensions":1.5}"#.to_owned(),
+            "`dimensions`: expected an integer of at least 1, found 1.5".to_owned(),
+        ),
+        (
+            r#"{"model":"m","input":"hi","encoding_format":["float"]}"#.to_owned(),
+            "`encoding_format`: expected a string, found an array".to_owned(),
+        ),
         (
             with(&format!("[{}\"x\"]", "\"x\",".repeat(2048))),
             "`input`: expected at most 2048 inputs, found 2049".to_owned(),
@@ -91,7 +126,41 @@ fn what_is_no_vector_is_none() {
     {
         assert_eq!(vector(json), None, "{json}");
     }
+    for json in
+        ["[]", "5", "null", "[1,null]", r#"["1"]"#, "[[1]]", r#""AAA=""#, r#""AADAfw==""#, r#""AAAAAAA""#]
+    {
+        assert_eq!(length(json), None, "{json}");
+    }
     assert_eq!(vector(r#""AACAPwAAAMA=""#), Some(Vector(vec![1.0, -2.0])));
+}
+
+fn length(json: &str) -> Option<usize> {
+    Vector::length(Document::parse(json.as_bytes(), Surrogates::Lone).unwrap().root())
+}
+
+#[test]
+fn an_answer_has_as_many_vectors_as_inputs_and_all_of_one_length() {
+    let error = |lengths: &[usize], dimensions| {
+        let wanted = Wanted { vectors: 2, dimensions, ..Wanted::default() };
+        wanted.check(lengths).err().map(|error| {
+            assert_eq!((error.status, error.blame), (502, Blame::Target));
+            error.message
+        })
+    };
+    for lengths in [[3, 3], [1, 1]] {
+        assert_eq!(error(&lengths, None), None);
+    }
+    assert_eq!(error(&[3, 3], Some(3)), None);
+    for (lengths, dimensions, message) in [
+        (&[][..], None, "embeddings of another number than the inputs: 0 of 2"),
+        (&[3], None, "embeddings of another number than the inputs: 1 of 2"),
+        (&[3, 3, 3], None, "embeddings of another number than the inputs: 3 of 2"),
+        (&[3, 4], None, "embeddings of unequal lengths: 3 and 4"),
+        (&[3, 4], Some(3), "embeddings of unequal lengths: 3 and 4"),
+        (&[4, 4], Some(3), "embeddings of another length than was asked for: 4, not 3"),
+    ] {
+        assert_eq!(error(lengths, dimensions), Some(format!("the provider sent {message}")));
+    }
 }
 
 proptest! {
@@ -104,6 +173,7 @@ proptest! {
             let document = Document::parse(&out, Surrogates::Paired).unwrap();
             prop_assert_eq!(Encoding::of(document.root()), Some(encoding));
             prop_assert_eq!(Vector::read(document.root()), Some(vector.clone()));
+            prop_assert_eq!(Vector::length(document.root()), Some(vector.0.len()));
         }
     }
 }

@@ -3,7 +3,8 @@
 use super::Call;
 use crate::cache::semantic::Vector;
 use crate::config::Embedder;
-use crate::json::{self, Document, Surrogates, Value};
+use crate::embeddings;
+use crate::json::{self, Document, Surrogates};
 
 /// What is known of the vector of a request's question, where a model makes it.
 #[derive(Clone, Copy, Debug)]
@@ -40,18 +41,7 @@ pub fn embedding(status: u16, body: &[u8]) -> Result<Vector, String> {
     }
     let document = Document::parse(body, Surrogates::Lone).map_err(|_| "an answer that is not JSON")?;
     let first = document.root().get("data").and_then(|data| data.items().next());
-    let numbers = first.and_then(|first| first.get("embedding")).ok_or("an answer without an embedding")?;
-    let numbers: Option<Vec<f32>> = numbers.items().map(number).collect();
-    numbers
-        .and_then(|numbers| Vector::of(&numbers))
-        .ok_or_else(|| "an embedding that is no vector".to_owned())
-}
-
-fn number(value: Value<'_>) -> Option<f32> {
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "models give no more digits; what is too large is infinite, and refused"
-    )]
-    let number = value.f64()? as f32;
-    Some(number)
+    let made = first.and_then(|first| first.get("embedding")).ok_or("an answer without an embedding")?;
+    let direction = embeddings::Vector::read(made).and_then(|made| Vector::of(&made.0));
+    direction.ok_or_else(|| "an embedding that is no vector".to_owned())
 }

@@ -4,7 +4,7 @@
 //! before; when the request is over, what providers say was used takes the place of that. What they did not say, because
 //! the stream was cut or the client left, is counted by what was delivered, and labelled as estimated.
 
-use super::needs::Asks;
+use super::needs::{Asked, Asks};
 use super::{Memory, Reply};
 use crate::chat::Usage;
 use crate::config::{Config, Consumer, Model};
@@ -156,7 +156,7 @@ impl Meter {
         if config.has_limits() {
             let counts = calibration(first, family, books.store);
             let expected = asks.expected_output(first, consumer, books.store);
-            (ask.input, ask.output) = (counts.tokens(&makeup), expected.tokens);
+            (ask.input, ask.output) = (counts.tokens(&makeup).max(1), expected.tokens);
             // Who knows enough learns from one answer in some.
             let now_and_then = books.now.millis().is_multiple_of(RARELY);
             learns = Learns {
@@ -174,6 +174,8 @@ impl Meter {
                 );
                 return Err(ApiError::new(503, "server_error", message).coded("price_unknown").into());
             }
+        } else if matches!(asks.asked(), Asked::Embeddings(_)) {
+            ask.input = calibration(first, family, books.store).tokens(&makeup).max(1);
         }
         let (input, output) = (ask.input, ask.output);
         match quota::admit(books.store, config.limits(), &ask) {
@@ -197,7 +199,7 @@ impl Meter {
         }
     }
 
-    /// How many tokens its input is expected to have; 0 where nothing is limited.
+    /// How many tokens its input is expected to have; 0 for a chat where nothing is limited.
     pub(super) fn input(&self) -> u64 {
         self.input
     }

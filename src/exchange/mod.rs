@@ -301,7 +301,7 @@ fn chat(
     let terms = Terms { asks: &asks, stream: request.stream, task, constraints };
     let permit = arrange(&asked, &mut candidates, &terms, config, books).map_err(unresolved)?;
     let Prepared { targets, models, body: changed, headers, dropped, kept } =
-        prepare(&request, &candidates.targets, body)?;
+        prepare(asks.asked(), &candidates.targets, body)?;
     let meter = match Meter::open(&asks, models, consumer, config, books) {
         Ok(meter) => meter,
         Err(reply) => return Err(Reply { verdict, ..reply }.into()),

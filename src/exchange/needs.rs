@@ -36,6 +36,11 @@ impl<'r> Asks<'r> {
         Self { asked, abilities: OnceCell::new(), makeup: OnceCell::new() }
     }
 
+    /// What is asked.
+    pub fn asked(&self) -> Asked<'r> {
+        self.asked
+    }
+
     /// What it asks for besides an answer to a text.
     pub fn abilities(&self) -> Abilities {
         *self.abilities.get_or_init(|| match self.asked {

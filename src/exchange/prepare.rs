@@ -1,11 +1,11 @@
 //! The attempts of a request, and the body that they get.
 
-use crate::chat::Request;
+use super::needs::Asked;
 use crate::config::{Model, Target as Candidate};
 use crate::error::ApiError;
-use crate::json::{self, Edit, Value, splice};
+use crate::json::{self, Edit, splice};
 use crate::plan::PlannedTarget;
-use crate::provider::{Adapter, Target, adapter};
+use crate::provider::{Adapter, Outgoing, Target, adapter};
 use std::rc::Rc;
 
 /// What is forwarded.
@@ -32,18 +32,14 @@ pub(super) struct Prepared {
 ///
 /// # Errors
 /// If none can: what keeps the first from it.
-pub(super) fn prepare(
-    request: &Request<'_>,
-    candidates: &[Candidate],
-    body: &[u8],
-) -> Result<Prepared, ApiError> {
-    let echoes = request.echoes();
+pub(super) fn prepare(asked: Asked<'_>, candidates: &[Candidate], body: &[u8]) -> Result<Prepared, ApiError> {
+    let echoes = matches!(asked, Asked::Chat(request) if request.echoes());
     let keeps = candidates.len() == 1 || body.len() <= MOST_KEPT;
     let mut refusal = None;
     let mut prepared = Prepared::default();
     for candidate in candidates {
         let (dialect, target) = (dialect(candidate), put_to(candidate));
-        let speaks_canonical = dialect.is_canonical() && !echoes;
+        let speaks_canonical = asked.is_said_in(dialect) && !echoes;
         let first = prepared.targets.first();
         // The body is written for the first target; it suits a later one only if that one calls its model the same.
         let suits = |first: &PlannedTarget| {
@@ -52,8 +48,8 @@ pub(super) fn prepare(
         let translates = first.is_none() && !speaks_canonical && keeps;
         let passes = translates || speaks_canonical && first.is_none_or(suits);
         let outgoing = match translates {
-            true => dialect.request(request, target).map(Some),
-            false => dialect.fits(request, target).map(|()| None),
+            true => asked.say(dialect, body, target).map(Some),
+            false => asked.fits(dialect, target).map(|()| None),
         };
         match outgoing {
             Err(error) => {
@@ -77,27 +73,27 @@ pub(super) fn prepare(
     }
     match prepared.body {
         Some(_) => prepared.kept = prepared.targets.iter().any(|target| !target.body_passes),
-        None => prepared.body = canonical(request, &prepared.targets, body),
+        None => prepared.body = canonical(asked, &prepared.targets, body),
     }
     Ok(prepared)
 }
 
 /// A larger body, in bytes, is not kept for later attempts as long as a request is under way.
-pub(super) const MOST_KEPT: usize = 256 * 1024;
+const MOST_KEPT: usize = 256 * 1024;
 
 /// However long a route is, a client waits for no more attempts than this.
 pub(super) const MOST_ATTEMPTS: usize = 16;
 
-pub(super) fn dialect(candidate: &Candidate) -> &'static dyn Adapter {
+fn dialect(candidate: &Candidate) -> &'static dyn Adapter {
     adapter(candidate.model.provider.vendor)
 }
 
-pub(super) fn put_to(candidate: &Candidate) -> Target<'_> {
+fn put_to(candidate: &Candidate) -> Target<'_> {
     let model = &candidate.model;
     Target { model: model.upstream.as_str(), max_output_tokens: model.max_output_tokens }
 }
 
-pub(super) fn planned(candidate: &Candidate, body_passes: bool) -> PlannedTarget {
+fn planned(candidate: &Candidate, body_passes: bool) -> PlannedTarget {
     let model = &candidate.model;
     PlannedTarget {
         provider: model.provider.name.shared(),
@@ -112,30 +108,52 @@ pub(super) fn planned(candidate: &Candidate, body_passes: bool) -> PlannedTarget
 
 /// The body that goes out, where it differs from what came in: it asks for usage in every stream,
 /// for metering, and names the first target's model where that one takes the body as it stands.
-fn canonical(request: &Request<'_>, targets: &[PlannedTarget], body: &[u8]) -> Option<Vec<u8>> {
+fn canonical(asked: Asked<'_>, targets: &[PlannedTarget], body: &[u8]) -> Option<Vec<u8>> {
     let passes = |target: &&PlannedTarget| target.body_passes;
     let first = targets.first().filter(passes)?;
+    let (model, value) = match asked {
+        Asked::Chat(request) => (&request.model, request.value),
+        Asked::Embeddings(request) => (&request.model, request.value),
+    };
     let mut edits = Vec::new();
-    if request.model != *first.model {
-        let model = request.get("model")?;
+    if *model != *first.model {
         let mut name = Vec::new();
         json::string(&mut name, &first.model);
-        edits.push(Edit::replace(model, name));
+        edits.push(Edit::set(value, "model", &name));
     }
-    if request.stream && !request.include_usage {
-        let options = request.get("stream_options");
-        edits.push(match options {
-            Some(options) => set(options, "include_usage", b"true"),
-            None => set(request.value, "stream_options", br#"{"include_usage":true}"#),
+    if let Asked::Chat(request) = asked
+        && request.stream
+        && !request.include_usage
+    {
+        edits.push(match request.get("stream_options") {
+            Some(options) => Edit::set(options, "include_usage", b"true"),
+            None => Edit::set(value, "stream_options", br#"{"include_usage":true}"#),
         });
     }
     if edits.is_empty() { None } else { Some(splice(body, edits)) }
 }
 
-/// Gives a member of an object a value, whether or not it has one.
-fn set(object: Value<'_>, key: &str, json: &[u8]) -> Edit {
-    match object.entries().find(|(name, _)| name.text().is_some_and(|name| name == key)) {
-        Some((_, old)) => Edit::replace(old, json),
-        None => Edit::insert(object, key, json),
+impl Asked<'_> {
+    /// Whether what the client says is in the words of a dialect, but for the model's name.
+    fn is_said_in(self, dialect: &dyn Adapter) -> bool {
+        match self {
+            Self::Chat(_) => dialect.is_canonical(),
+            Self::Embeddings(request) => dialect.embeds_as_said(request),
+        }
+    }
+
+    fn fits(self, dialect: &dyn Adapter, target: Target<'_>) -> Result<(), ApiError> {
+        match self {
+            Self::Chat(request) => dialect.fits(request, target),
+            Self::Embeddings(request) => dialect.fits_embeddings(request, target).map(drop),
+        }
+    }
+
+    /// Says it, whose text is `body`, in the words of a dialect.
+    fn say(self, dialect: &dyn Adapter, body: &[u8], target: Target<'_>) -> Result<Outgoing, ApiError> {
+        match self {
+            Self::Chat(request) => dialect.request(request, target),
+            Self::Embeddings(request) => dialect.embeddings(body, request, target),
+        }
     }
 }

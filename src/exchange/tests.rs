@@ -12,6 +12,7 @@ const CONFIG: &str = r#"{
     "a": {"vendor": "openai", "api_key": "none"},
     "b": {"vendor": "openai", "base_url": "https://b.example/v1", "api_key": "none"},
     "claude": {"vendor": "anthropic", "api_key": "none"},
+    "mistral": {"vendor": "mistral", "api_key": "none"},
     "keyless": {"vendor": "openai", "base_url": "https://k.example/v1", "api_key": {"env": "UNSET"}}
   },
   "models": {
@@ -19,6 +20,7 @@ const CONFIG: &str = r#"{
     "m-b": {"provider": "b", "model": "m"},
     "x": {"provider": "b"},
     "claude": {"provider": "claude"},
+    "mistral": {"provider": "mistral"},
     "nobody": {"provider": "keyless"},
     "image": {"provider": "a", "supports": {"image": false}},
     "audio": {"provider": "a", "supports": {"audio": false}},
@@ -36,6 +38,7 @@ const CONFIG: &str = r#"{
     "mixed": {"targets": [{"model": "m"}, {"model": "claude"}, {"model": "x"}, {"model": "m-b"}]},
     "foreign-first": {"targets": [{"model": "claude"}, {"model": "m"}, {"model": "x"}]},
     "long": {"targets": [{"model": "short"}, {"model": "m-b"}]},
+    "embedders": {"targets": [{"model": "m"}, {"model": "mistral"}, {"model": "m-b"}, {"model": "x"}]},
     "eager": {"targets": [{"model": "m", "tries": 10}, {"model": "x", "tries": 10}]}
   },
   "auth": {"anonymous": {"consumer": "anonymous"}},
@@ -45,13 +48,17 @@ const CONFIG: &str = r#"{
 mod strategies;
 
 fn step(body: &str) -> Step {
+    step_for(Service::Chat, body)
+}
+
+fn step_for(service: Service, body: &str) -> Step {
     let config = Config::parse(CONFIG.as_bytes(), &|_| None).unwrap();
     let (store, memory) = (Memory::default(), super::Memory::new(1));
     let now = Timestamp::from_seconds(1_700_000_000);
     let holder = Holder::new(1).id(&store, now);
     let books = Books { store: &store, now, holder: &|| holder, memory: &memory };
     let asking = Asking {
-        service: Service::Chat,
+        service,
         consumer: config.auth().anonymous().unwrap(),
         request_id: "6d2f",
         control: Control::default(),
@@ -120,6 +127,36 @@ fn the_clients_body_is_kept_for_later_attempts_that_translate_it_unless_it_is_la
     assert_eq!(shape(&forward.plan), ["claude", "a", "b"]);
     assert!(!forward.plan.kept && forward.body.is_none(), "each attempt translates it");
     assert!(forwarded("claude", &large).body.is_some());
+}
+
+#[test]
+fn a_body_that_asks_for_embeddings_passes_as_one_of_a_chat_does() {
+    let large = format!(r#"{{"model":"embedders","user":"u","input":"{}"}}"#, "x".repeat(256 * 1024));
+    for (asked, shown, sent) in [
+        (r#" {"model" : "m", "input":"h\u0069", "n":null } "#, &["A"][..], None),
+        (
+            r#" {"input":"h\u0069", "model" : "m-b" } "#,
+            &["B"],
+            Some(r#" {"input":"h\u0069", "model" : "m" } "#),
+        ),
+        (r#"{"model":"mistral","input":"hi"}"#, &["MISTRAL"], None),
+        (
+            r#"{"model":"embedders","input":"hi"}"#,
+            &["A", "mistral", "B", "b"],
+            Some(r#"{"model":"m","input":"hi"}"#),
+        ),
+        (&large, &["A", "mistral", "B", "b"], Some(&large.replacen("embedders", "m", 1))),
+        (
+            r#"{"model":"mistral","user":"u","input":"hi"}"#,
+            &["MISTRAL"],
+            Some(r#"{"model":"mistral","input":"hi"}"#),
+        ),
+    ] {
+        let Step::Forward(forward) = step_for(Service::Embeddings, asked) else { panic!("forwarded") };
+        assert_eq!(shape(&forward.plan), shown, "{asked}");
+        assert_eq!(forward.body.as_deref().map(String::from_utf8_lossy).as_deref(), sent, "{asked}");
+        assert!(!forward.plan.kept, "no attempt needs what the client sent");
+    }
 }
 
 #[test]

@@ -144,6 +144,8 @@ fn edits_leave_every_other_byte() {
     assert_eq!(splice(text, edits), br#"{"stream":true, "model" : "bb", "n":3 }"#);
     let empty = Document::parse(b"{}", Surrogates::Paired).unwrap();
     assert_eq!(splice(b"{}", vec![Edit::insert(empty.root(), "a", b"1")]), b"{\"a\":1}");
+    let set = vec![Edit::set(root, "n", b"null"), Edit::set(root, "stop", b"[]")];
+    assert_eq!(splice(text, set), br#"{"stop":[], "model" : "a", "n":null }"#);
 }
 
 fn trees() -> impl Strategy<Value = Tree> {
@@ -183,6 +185,20 @@ proptest! {
         if !theirs.as_ref().is_err_and(|error| error.to_string().contains("out of range")) {
             prop_assert_eq!(parse(&text).is_ok(), theirs.is_ok(), "{}", String::from_utf8_lossy(&text));
         }
+    }
+
+    #[test]
+    fn an_object_without_some_members_is_the_rest_as_it_stood(
+        members in prop::collection::btree_map("[a-z\"]{1,3}", (trees(), any::<bool>()), 0..8), pretty: bool,
+    ) {
+        let all: Tree = Tree::Object(members.iter().map(|(key, (tree, _))| (key.clone(), tree.clone())).collect());
+        let text = if pretty { serde_json::to_vec_pretty(&all) } else { serde_json::to_vec(&all) }.unwrap();
+        let document = Document::parse(&text, Surrogates::Paired).unwrap();
+        let goes = |key: &str| members.get(key).is_some_and(|(_, goes)| *goes);
+        let rest = splice(&text, removals(document.root(), |key| goes(&key.decode())));
+        let mut expected: serde_json::Map<String, Tree> = serde_json::from_slice(&text).unwrap();
+        expected.retain(|key, _| !goes(key));
+        prop_assert_eq!(parse(&rest).unwrap(), Tree::Object(expected), "{}", String::from_utf8_lossy(&rest));
     }
 
     #[test]

@@ -173,6 +173,15 @@ impl Edit {
         Self { span: start.saturating_add(by)..end.saturating_add(by), ..self }
     }
 
+    /// Gives a member of an object a value, whether or not it has one.
+    #[must_use]
+    pub fn set(object: Value<'_>, key: &str, json: &[u8]) -> Self {
+        match object.entries().find(|(name, _)| name.text().is_some_and(|name| name == key)) {
+            Some((_, old)) => Self::replace(old, json),
+            None => Self::insert(object, key, json),
+        }
+    }
+
     /// Adds a member at the front of an object.
     #[must_use]
     pub fn insert(object: Value<'_>, key: &str, json: &[u8]) -> Self {
@@ -186,6 +195,27 @@ impl Edit {
         }
         Self { span: at..at, with }
     }
+}
+
+/// What takes members out of an object, each with its comma, as far as `goes` says so by name.
+pub fn removals(object: Value<'_>, goes: impl Fn(&Text<'_>) -> bool) -> Vec<Edit> {
+    let mut edits = Vec::new();
+    let mut entries = object.entries().peekable();
+    // Where what stays has ended, if anything has.
+    let mut stays = None;
+    while let Some((key, value)) = entries.next() {
+        if !key.text().is_some_and(|key| goes(&key)) {
+            stays = Some(value.span().end);
+            continue;
+        }
+        let next = entries.peek().map(|(next, _)| next.span().start);
+        let span = match (&mut stays, next) {
+            (Some(end), _) => std::mem::replace(end, value.span().end)..value.span().end,
+            (None, next) => key.span().start..next.unwrap_or(value.span().end),
+        };
+        edits.push(Edit { span, with: Vec::new() });
+    }
+    edits
 }
 
 /// Writes `text` with the edits made. Edits may come in any order; one that overlaps an earlier

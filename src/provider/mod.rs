@@ -5,13 +5,16 @@
 //! that of one stream.
 
 pub mod anthropic;
+mod embeds;
 mod error;
 pub mod gemini;
 pub mod openai;
 
+pub use embeds::Embeds;
+
 use crate::chat::{Event, Request, Usage};
 use crate::config::Vendor;
-use crate::embeddings::{self, Encoding};
+use crate::embeddings::{self, Wanted};
 use crate::error::ApiError;
 use crate::json::Value;
 use std::borrow::Cow;
@@ -103,40 +106,61 @@ pub trait Adapter {
         "/embeddings".to_string()
     }
 
-    /// Says a request for embeddings in the provider's words.
+    /// What it knows of embeddings, if it makes any.
+    fn embeds(&self) -> Option<&'static Embeds> {
+        None
+    }
+
+    /// Whether the client's words for these embeddings are the provider's to the letter, but for the model's name.
+    fn embeds_as_said(&self, request: &embeddings::Request<'_>) -> bool {
+        let _ = request;
+        false
+    }
+
+    /// Whether the target can make these embeddings, and what it knows of them.
     ///
     /// # Errors
     /// 400 `unsupported_parameter` for what it cannot do, as any embeddings at all.
-    fn embeddings(
+    fn fits_embeddings(
         &self,
         request: &embeddings::Request<'_>,
         target: Target<'_>,
+    ) -> Result<&'static Embeds, ApiError> {
+        let embeds = self.embeds().ok_or_else(|| no_embeddings(target))?;
+        embeds.fits(request, target).map(|()| embeds)
+    }
+
+    /// Says a request for embeddings, whose text is `text`, in the provider's words.
+    ///
+    /// # Errors
+    /// As [`fits_embeddings`](Self::fits_embeddings).
+    fn embeddings(
+        &self,
+        text: &[u8],
+        request: &embeddings::Request<'_>,
+        target: Target<'_>,
     ) -> Result<Outgoing, ApiError> {
-        let _ = request;
-        Err(no_embeddings(target))
+        let _ = text;
+        self.fits_embeddings(request, target).map(|_| Outgoing::default())
     }
 
     /// Reads a whole answer of status 200 to such a request, whose text is `text`.
     ///
     /// # Errors
-    /// 502 for what is no answer.
-    fn embedded(&self, text: &[u8], answer: Value<'_>, asked: Embedded<'_>) -> Result<Vectors, ApiError> {
-        openai::embedded(text, answer, asked)
+    /// 502 for what is no answer, or not the one that is wanted.
+    fn embedded(
+        &self,
+        text: &[u8],
+        answer: Value<'_>,
+        wanted: Wanted,
+        target: Target<'_>,
+    ) -> Result<Vectors, ApiError> {
+        let _ = target;
+        openai::embedded(text, answer, wanted)
     }
 
     /// Reads the body of a status that is not 200; it may be anything, also empty or HTML.
     fn error(&self, status: u16, body: &[u8]) -> ApiError;
-}
-
-/// What the answer to a request for embeddings shall be like.
-#[derive(Clone, Copy, Debug)]
-pub struct Embedded<'a> {
-    /// The form of the vectors.
-    pub encoding: Encoding,
-    /// The model's name, for answers that do not say it.
-    pub model: &'a str,
-    /// How many tokens the input had, for answers that do not say it.
-    pub tokens: u64,
 }
 
 /// An answer to a request for embeddings.
@@ -146,6 +170,10 @@ pub struct Vectors {
     pub body: Option<Vec<u8>>,
     /// What the provider says was used.
     pub usage: Option<Usage>,
+}
+
+fn no_vector() -> ApiError {
+    ApiError::bad_answer("the provider sent an embedding that is no vector")
 }
 
 fn no_embeddings(target: Target<'_>) -> ApiError {

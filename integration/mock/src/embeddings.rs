@@ -32,12 +32,13 @@ pub fn embed(
 
 fn openai(provider: &str, model: &str, body: &Value, strict: bool) -> Result<Embedded, Failure> {
     let (known, base64): (&[&str], bool) = match provider {
-        "deepseek" | "groq" | "moonshot" | "cerebras" => {
+        "deepseek" | "moonshot" | "cerebras" => {
             return Err(Failure::of(crate::failure::Kind::NotFound));
         }
         "mistral" => {
             (&["model", "input", "metadata", "output_dimension", "output_dtype", "encoding_format"], true)
         }
+        "groq" => (&["model", "input", "encoding_format", "user"], true),
         "qwen" | "together" | "fireworks" => (&["model", "input", "dimensions", "encoding_format"], false),
         _ => (&["model", "input", "dimensions", "encoding_format", "user"], true),
     };
@@ -51,7 +52,17 @@ fn openai(provider: &str, model: &str, body: &Value, strict: bool) -> Result<Emb
         other => return Err(Failure::bad(format!("'{other}' is not one of ['float'] - 'encoding_format'"))),
     };
     let dimensions = dimensions(body.get("dimensions").or_else(|| body.get("output_dimension")))?;
-    let inputs = inputs(body.get("input").unwrap_or(&Value::Null))?;
+    let input = body.get("input").unwrap_or(&Value::Null);
+    let takes_tokens = matches!(provider, "openai" | "azure" | "openrouter" | "vllm" | "compatible");
+    let in_tokens = |first: &Value| first.is_number() || first.is_array();
+    if strict && !takes_tokens && input.get(0).is_some_and(in_tokens) {
+        return Err(Failure::bad("Input should be a valid string"));
+    }
+    let inputs = inputs(input)?;
+    if strict && provider == "qwen" && inputs.len() > 10 {
+        let message = "<400> InternalError.Algo.InvalidParameter: Value error, batch size is invalid, it should not be larger than 10.: input.contents";
+        return Err(Failure::bad(message));
+    }
     let data: Vec<Value> = inputs
         .iter()
         .enumerate()
@@ -180,7 +191,14 @@ mod tests {
             openai["data"][1]["embedding"].is_string() && openai["usage"]["prompt_tokens"].as_u64() > Some(1)
         );
         assert!(answer(Dialect::OpenAi, "qwen", &body).is_err());
-        assert!(answer(Dialect::OpenAi, "groq", &body).is_err());
+        assert!(answer(Dialect::OpenAi, "deepseek", &body).is_err());
+        assert!(answer(Dialect::OpenAi, "groq", &body).is_ok());
+        let few = |count: usize| json!({"model": "m", "input": vec!["a"; count]});
+        assert!(answer(Dialect::OpenAi, "qwen", &few(10)).is_ok());
+        assert!(answer(Dialect::OpenAi, "qwen", &few(11)).is_err());
+        let ids = json!({"model": "m", "input": [[1, 2], [3]]});
+        assert!(answer(Dialect::OpenAi, "openai", &ids).is_ok());
+        assert!(answer(Dialect::OpenAi, "mistral", &ids).is_err());
         assert!(
             answer(Dialect::OpenAi, "mistral", &json!({"model": "m", "input": "a", "user": "u"})).is_err()
         );

@@ -2,13 +2,20 @@
 
 use super::{Outgoing, Target};
 use crate::chat::Usage;
-use crate::embeddings::{Input, Request, Vector};
+use crate::embeddings::{Input, Request, Vector, Wanted, write_usage};
 use crate::error::ApiError;
 use crate::json::{self, Value};
-use crate::provider::{Embedded, Vectors};
+use crate::provider::{Embeds, Vectors, no_vector};
 
-/// "BatchEmbedContentsRequest.requests: at most 100 requests can be in one batch".
-const MOST_INPUTS: usize = 100;
+/// What it knows of them.
+pub(super) const EMBEDS: Embeds = Embeds {
+    dimensions: Some("outputDimensionality"),
+    encoding_format: false,
+    user: false,
+    tokens: false,
+    // "BatchEmbedContentsRequest.requests: at most 100 requests can be in one batch"
+    most_inputs: &[("", 100)],
+};
 
 /// The model's name without what it may begin with.
 pub(super) fn model<'t>(target: Target<'t>) -> &'t str {
@@ -16,18 +23,8 @@ pub(super) fn model<'t>(target: Target<'t>) -> &'t str {
 }
 
 /// Says a request; each input is a request of its own there.
-pub(super) fn write(request: &Request<'_>, target: Target<'_>) -> Result<Outgoing, ApiError> {
-    let Input::Texts(texts) = &request.input else {
-        let message = "`input`: this provider makes embeddings of texts only, not of token ids";
-        return Err(ApiError::unsupported("input", message));
-    };
-    if texts.len() > MOST_INPUTS {
-        let message = format!(
-            "`input`: this provider takes at most {MOST_INPUTS} inputs in one request, found {}",
-            texts.len()
-        );
-        return Err(ApiError::unsupported("input", message));
-    }
+pub(super) fn write(request: &Request<'_>, target: Target<'_>) -> Outgoing {
+    let Input::Texts(texts) = &request.input else { return Outgoing::default() };
     let mut outgoing = Outgoing::default();
     let name = format!("models/{}", model(target));
     json::object(&mut outgoing.body, |body| {
@@ -50,20 +47,21 @@ pub(super) fn write(request: &Request<'_>, target: Target<'_>) -> Result<Outgoin
         request.value.entries().filter(|(_, value)| !value.is_null()).filter_map(|(key, _)| key.text());
     outgoing.dropped = keys.map(|key| key.decode().into_owned().into()).collect();
     outgoing.dropped.retain(|key| !known.contains(&&**key));
-    Ok(outgoing)
+    outgoing
 }
 
 /// Reads an answer, and says it in OpenAI's words.
-pub(super) fn read(answer: Value<'_>, asked: Embedded<'_>) -> Result<Vectors, ApiError> {
+pub(super) fn read(answer: Value<'_>, wanted: Wanted, target: Target<'_>) -> Result<Vectors, ApiError> {
     let items = || answer.get("embeddings").into_iter().flat_map(Value::items);
     if items().next().is_none() {
         return Err(ApiError::bad_answer("the provider sent an answer without embeddings"));
     }
     let vectors: Option<Vec<Vector>> = items().map(|item| Vector::read(item.get("values")?)).collect();
-    let vectors =
-        vectors.ok_or_else(|| ApiError::bad_answer("the provider sent an embedding that is no vector"))?;
+    let vectors = vectors.ok_or_else(no_vector)?;
+    wanted.check(&vectors.iter().map(|vector| vector.0.len()).collect::<Vec<_>>())?;
     let said = answer.get("usageMetadata").and_then(|usage| usage.get("promptTokenCount")?.u64());
-    let tokens = said.unwrap_or(asked.tokens);
+    let said = said.filter(|tokens| *tokens > 0);
+    let tokens = said.unwrap_or(wanted.tokens);
     let mut body = Vec::new();
     json::object(&mut body, |list| {
         list.string("object", "list");
@@ -72,15 +70,12 @@ pub(super) fn read(answer: Value<'_>, asked: Embedded<'_>) -> Result<Vectors, Ap
                 data.object(|item| {
                     item.string("object", "embedding");
                     item.number("index", index);
-                    vector.write(item.value("embedding"), asked.encoding);
+                    vector.write(item.value("embedding"), wanted.encoding);
                 });
             }
         });
-        list.string("model", asked.model);
-        list.object("usage", |usage| {
-            usage.number("prompt_tokens", tokens);
-            usage.number("total_tokens", tokens);
-        });
+        list.string("model", target.model);
+        write_usage(list.value("usage"), tokens);
     });
     let usage = said.map(|prompt| Usage { prompt, ..Usage::default() });
     Ok(Vectors { body: Some(body), usage })

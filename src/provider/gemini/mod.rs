@@ -23,8 +23,9 @@ mod stream;
 mod tools;
 mod words;
 
-use super::{Adapter, Embedded, Emit, Outgoing, StreamReader, Target, Vectors};
+use super::{Adapter, Embeds, Emit, Outgoing, StreamReader, Target, Vectors};
 use crate::chat::Request;
+use crate::embeddings::Wanted;
 use crate::error::ApiError;
 use crate::json::Value;
 use contents::Conversation;
@@ -68,16 +69,27 @@ impl Adapter for Gemini {
         format!("/models/{}:batchEmbedContents", encoded(embeddings::model(target)))
     }
 
+    fn embeds(&self) -> Option<&'static Embeds> {
+        Some(&embeddings::EMBEDS)
+    }
+
     fn embeddings(
         &self,
+        _: &[u8],
         request: &crate::embeddings::Request<'_>,
         target: Target<'_>,
     ) -> Result<Outgoing, ApiError> {
-        embeddings::write(request, target)
+        self.fits_embeddings(request, target).map(|_| embeddings::write(request, target))
     }
 
-    fn embedded(&self, _: &[u8], answer: Value<'_>, asked: Embedded<'_>) -> Result<Vectors, ApiError> {
-        embeddings::read(answer, asked)
+    fn embedded(
+        &self,
+        _: &[u8],
+        answer: Value<'_>,
+        wanted: Wanted,
+        target: Target<'_>,
+    ) -> Result<Vectors, ApiError> {
+        embeddings::read(answer, wanted, target)
     }
 
     fn error(&self, status: u16, body: &[u8]) -> ApiError {

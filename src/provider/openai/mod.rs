@@ -22,7 +22,7 @@ mod tests;
 pub(super) use embeddings::read as embedded;
 pub use quirks::Quirks;
 
-use super::{Adapter, Emit, Outgoing, StreamReader, Target};
+use super::{Adapter, Embeds, Emit, Outgoing, StreamReader, Target};
 use crate::chat::Request;
 use crate::error::ApiError;
 use crate::json::Value;
@@ -65,12 +65,22 @@ impl Adapter for OpenAi {
         Box::<stream::Reader>::default()
     }
 
+    fn embeds(&self) -> Option<&'static Embeds> {
+        self.0.embeds.as_ref()
+    }
+
+    fn embeds_as_said(&self, request: &crate::embeddings::Request<'_>) -> bool {
+        self.embeds().is_some_and(|embeds| embeddings::edits(embeds, request).is_empty())
+    }
+
     fn embeddings(
         &self,
+        text: &[u8],
         request: &crate::embeddings::Request<'_>,
         target: Target<'_>,
     ) -> Result<Outgoing, ApiError> {
-        embeddings::write(self.0, request, target)
+        let embeds = self.fits_embeddings(request, target)?;
+        Ok(embeddings::write(embeds, text, request, target))
     }
 
     fn error(&self, status: u16, body: &[u8]) -> ApiError {

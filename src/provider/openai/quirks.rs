@@ -5,6 +5,7 @@
 
 use super::models::Model;
 pub use super::vendors::*;
+use crate::provider::Embeds;
 
 /// One vendor's way of speaking OpenAI.
 #[derive(Debug)]
@@ -35,17 +36,6 @@ pub struct Quirks {
     pub embeds: Option<Embeds>,
     /// By the model's name; the first that fits holds.
     pub models: &'static [Model],
-}
-
-/// What of a request for embeddings is known.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Embeds {
-    /// What `dimensions` is called.
-    pub dimensions: &'static str,
-    /// Whether it can be asked for base64; if not, numbers always come.
-    pub encoding_format: bool,
-    /// Whether it may be told `user`.
-    pub user: bool,
 }
 
 /// How the key is shown.

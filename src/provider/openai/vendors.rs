@@ -3,7 +3,8 @@
 //! Where no source is given a fact is from the vendor's own API reference as of summer 2026.
 
 use super::models;
-use super::quirks::{Credential, Embeds, Lacks, Limit, Messages, Quirks, Reasoning, Replay, StreamOptions};
+use super::quirks::{Credential, Lacks, Limit, Messages, Quirks, Reasoning, Replay, StreamOptions};
+use crate::provider::Embeds;
 
 /// What an unknown server is trusted with: the oldest words, nothing that a strict one rejects.
 pub const COMPATIBLE: Quirks = Quirks {
@@ -32,9 +33,21 @@ pub const COMPATIBLE: Quirks = Quirks {
         google: true,
         cache_control: false,
     },
-    embeds: Some(Embeds { dimensions: "dimensions", encoding_format: true, user: true }),
+    embeds: Some(TEXTS),
     models: models::ANY,
 };
+
+/// What most who make embeddings know.
+const TEXTS: Embeds = Embeds {
+    dimensions: Some("dimensions"),
+    encoding_format: true,
+    user: true,
+    tokens: false,
+    most_inputs: &[],
+};
+
+/// Of those who are told no more than they have to be.
+const PLAIN_TEXTS: Embeds = Embeds { encoding_format: false, user: false, ..TEXTS };
 
 /// <https://platform.openai.com/docs/api-reference/chat>
 pub const OPENAI: Quirks = Quirks {
@@ -53,6 +66,7 @@ pub const OPENAI: Quirks = Quirks {
     },
     messages: Messages { developer: true, nameless: false, strict: false, mistral: false },
     replay: Replay { reasoning: Reasoning::Never, details: false, google: false, cache_control: false },
+    embeds: Some(Embeds { tokens: true, ..TEXTS }),
     models: models::OPENAI,
     ..COMPATIBLE
 };
@@ -120,7 +134,7 @@ pub const MISTRAL: Quirks = Quirks {
     required: "any",
     messages: Messages { developer: false, nameless: true, strict: true, mistral: true },
     replay: Replay { reasoning: Reasoning::Never, google: false, ..COMPATIBLE.replay },
-    embeds: Some(Embeds { dimensions: "output_dimension", encoding_format: true, user: false }),
+    embeds: Some(Embeds { dimensions: Some("output_dimension"), user: false, ..TEXTS }),
     models: models::MISTRAL,
     ..COMPATIBLE
 };
@@ -149,7 +163,7 @@ pub const GROQ: Quirks = Quirks {
     lacks: Lacks { choices: true, logprobs: true, ..TEXT_ONLY },
     messages: Messages { developer: false, nameless: true, strict: true, mistral: false },
     replay: Replay { reasoning: Reasoning::ToolTurns("reasoning"), google: false, ..COMPATIBLE.replay },
-    embeds: None,
+    embeds: Some(Embeds { dimensions: None, ..TEXTS }),
     models: models::GROQ,
     ..COMPATIBLE
 };
@@ -160,7 +174,7 @@ pub const TOGETHER: Quirks = Quirks {
     drops: &["logprobs", "top_logprobs"],
     lacks: Lacks { logprobs: true, ..TEXT_ONLY },
     replay: Replay { reasoning: Reasoning::ToolTurns("reasoning"), google: false, ..COMPATIBLE.replay },
-    embeds: Some(Embeds { dimensions: "dimensions", encoding_format: false, user: false }),
+    embeds: Some(PLAIN_TEXTS),
     models: models::TOGETHER,
     ..COMPATIBLE
 };
@@ -192,13 +206,18 @@ pub const XAI: Quirks = Quirks {
     ..COMPATIBLE
 };
 
+/// More are answered with 400 "batch size is invalid".
+/// <https://help.aliyun.com/en/model-studio/text-embedding-synchronous-api>
+const QWEN_INPUTS: &[(&str, usize)] =
+    &[("text-embedding-v1", 25), ("text-embedding-v2", 25), ("text-embedding", 10)];
+
 /// DashScope's compatible mode; its omni models answer with audio.
 /// <https://help.aliyun.com/en/model-studio/deep-thinking>
 pub const QWEN: Quirks = Quirks {
     vendor: "qwen",
     lacks: Lacks { audio: false, ..TEXT_ONLY },
     replay: Replay { google: false, ..COMPATIBLE.replay },
-    embeds: Some(Embeds { dimensions: "dimensions", encoding_format: false, user: false }),
+    embeds: Some(Embeds { most_inputs: QWEN_INPUTS, ..PLAIN_TEXTS }),
     models: models::QWEN,
     ..COMPATIBLE
 };
@@ -236,7 +255,7 @@ pub const FIREWORKS: Quirks = Quirks {
     lacks: TEXT_ONLY,
     messages: Messages { strict: true, ..COMPATIBLE.messages },
     replay: Replay { google: false, ..COMPATIBLE.replay },
-    embeds: Some(Embeds { dimensions: "dimensions", encoding_format: false, user: false }),
+    embeds: Some(PLAIN_TEXTS),
     models: models::FIREWORKS,
     ..COMPATIBLE
 };
