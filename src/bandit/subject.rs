@@ -1,0 +1,109 @@
+//! What a worker knows of the arms of one route and task, and what of it the others have not been told.
+
+use super::rewards::{Rewards, left};
+use std::rc::Rc;
+
+/// So many arms are kept, of all routes and tasks together.
+pub(super) const MOST: usize = 1_024;
+
+/// A route and a task.
+#[derive(Debug, Clone)]
+pub(super) struct Subject {
+    pub route: Rc<str>,
+    pub task: Rc<str>,
+    /// Which part is left of what the others knew at the last exchange; 1 if nothing was learned since.
+    pub left: f32,
+    pub arms: Vec<Arm>,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Arm {
+    pub name: Rc<str>,
+    pub rewards: Rewards,
+    /// Those of them that the others have not been told.
+    pub untold: Rewards,
+}
+
+impl Subject {
+    pub fn new((route, task): (&str, &str)) -> Self {
+        Self { route: route.into(), task: task.into(), left: 1.0, arms: Vec::new() }
+    }
+
+    pub fn is(&self, (route, task): (&str, &str)) -> bool {
+        *self.route == *route && *self.task == *task
+    }
+
+    /// Whether something was learned that the others have not been told.
+    pub fn has_news(&self) -> bool {
+        self.left < 1.0
+    }
+
+    /// What is known of an arm; of one that is forgotten, nothing.
+    pub fn rewards(&self, arm: &str) -> Option<Rewards> {
+        self.arms.iter().find(|known| *known.name == *arm).map(|known| known.rewards)
+    }
+
+    pub fn learn(&mut self, arm: &str, reward: f32, half_life: u32) {
+        let left = left(half_life);
+        self.left *= left;
+        self.fade(left);
+        let new = Rewards::of(reward);
+        self.add(&Arm { name: arm.into(), rewards: new, untold: new });
+    }
+
+    /// Takes in what a worker has learned that has learned of this subject, after what is known already.
+    pub fn take(&mut self, news: &Self) {
+        self.fade(news.left);
+        news.arms.iter().filter(|arm| arm.untold.weight > 0.0).for_each(|arm| self.add(arm));
+    }
+
+    /// Adds what is untold of an arm to what is known of it. Of an arm of which nothing is, nobody knows more than who tells.
+    #[inline(never)]
+    fn add(&mut self, arm: &Arm) {
+        match self.arms.iter_mut().find(|known| known.name == arm.name) {
+            Some(known) => {
+                known.rewards.add(arm.untold);
+                known.untold.add(arm.untold);
+            }
+            None => self.arms.push(arm.clone()),
+        }
+    }
+
+    #[inline(never)]
+    fn fade(&mut self, left: f32) {
+        for arm in &mut self.arms {
+            arm.rewards.fade(left);
+            arm.untold.fade(left);
+        }
+        self.arms.retain(|arm| !arm.rewards.is_forgotten());
+    }
+
+    /// Notes that the others know all of it.
+    pub fn is_told(&mut self) {
+        self.left = 1.0;
+        self.arms.iter_mut().for_each(|arm| arm.untold = Rewards::default());
+    }
+}
+
+/// Keeps no more than there is room for. What was not learned of for the longest time goes first, and of that the arm of which
+/// least is known: of a route that is in use, an arm that is hardly ever tried is not forgotten for it, only to be tried again.
+pub(super) fn limit(subjects: &mut Vec<Subject>) {
+    let mut kept: usize = subjects.iter().map(|subject| subject.arms.len()).sum();
+    while kept > MOST {
+        let Some(Subject { arms, .. }) = subjects.first_mut() else { return };
+        let mut least = 0;
+        let mut weight = f32::INFINITY;
+        for (at, arm) in arms.iter().enumerate() {
+            if arm.rewards.weight < weight {
+                (least, weight) = (at, arm.rewards.weight);
+            }
+        }
+        if least < arms.len() {
+            arms.remove(least);
+            kept -= 1;
+        }
+        if arms.is_empty() {
+            subjects.remove(0);
+        }
+    }
+}
