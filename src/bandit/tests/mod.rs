@@ -78,7 +78,7 @@ fn the_less_is_known_and_the_more_it_differs_the_more_is_doubted() {
         firsts(&bandit, SUBJECT, &["a", "b"], &GREEDY)[1]
     };
     let (little, much, wild) = (share(&steady[..4]), share(steady), share(&wild));
-    assert!(little > 150 && much < 50 && wild > 100, "{little} {much} {wild}");
+    assert!(little > 200 && much < 20 && wild > 60, "{little} {much} {wild}");
 }
 
 #[test]
@@ -87,7 +87,7 @@ fn one_failure_is_not_the_end() {
     let once = firsts(&bandit, SUBJECT, &["a", "b"], &GREEDY)[1];
     let bandit = taught(&[("a", &[0.7; 30]), ("b", &[0.0; 10])]);
     let ten_times = firsts(&bandit, SUBJECT, &["a", "b"], &GREEDY)[1];
-    assert!(once > 150 && ten_times < 10, "{once} {ten_times}");
+    assert!(once > 100 && ten_times < 5, "{once} {ten_times}");
 }
 
 #[test]
@@ -203,7 +203,7 @@ proptest! {
         for (arm, reward, half_life) in learned {
             bandit.learn(SUBJECT, names[arm], reward, &Rules { explore, half_life });
             if let Some((mean, weight)) = bandit.view(SUBJECT, names[arm]) {
-                prop_assert!((0.0..=1.0).contains(&mean) && weight >= 1.0, "{} {}", mean, weight);
+                prop_assert!((0.0..=1.0).contains(&mean) && weight > 0.0, "{} {}", mean, weight);
             }
         }
         let arms: Vec<_> = arms.into_iter().map(|arm| names[arm]).collect();
