@@ -23,7 +23,7 @@ pub use reward::{Toll, reward};
 
 use crate::store::{Contended, Store};
 use rewards::Rewards;
-use subject::{Subject, limit};
+use subject::{Subject, limit, name, take_out};
 
 /// How a bandit goes about it.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -61,22 +61,16 @@ impl Bandit {
         rules: &Rules,
         chance: &mut dyn FnMut() -> f64,
     ) -> Vec<usize> {
-        let known = self.subjects.iter().rev().find(|known| known.is(subject));
+        let explores = chance() < f64::from(rules.explore);
+        let any = if explores { (chance() * arms.len() as f64) as usize } else { usize::MAX };
         let mut drawn: Vec<(f32, usize)> = Vec::with_capacity(arms.len());
         for (at, arm) in arms.iter().enumerate() {
-            let rewards = known.and_then(|known| known.rewards(arm)).unwrap_or_default();
-            let might_bring = rewards.draw(chance);
+            let rewards = self.rewards(subject, arm).unwrap_or_default();
+            let might_bring = if at == any { f32::INFINITY } else { rewards.draw(chance) };
             let place = drawn.partition_point(|(other, _)| *other >= might_bring);
             drawn.insert(place, (might_bring, at));
         }
-        let mut order: Vec<usize> = drawn.iter().map(|(_, at)| *at).collect();
-        if chance() < f64::from(rules.explore)
-            && let Some(last) = order.len().checked_sub(1)
-        {
-            let any = order.remove(((chance() * order.len() as f64) as usize).min(last));
-            order.insert(0, any);
-        }
-        order
+        drawn.iter().map(|(_, at)| *at).collect()
     }
 
     /// Learns that an arm has brought a reward, from 0 to 1. What is no number is nothing.
@@ -84,8 +78,7 @@ impl Bandit {
         if reward.is_nan() {
             return;
         }
-        let at = self.subjects.iter().rposition(|known| known.is(subject));
-        let mut known = at.map_or_else(|| Subject::new(subject), |at| self.subjects.remove(at));
+        let mut known = take_out(&mut self.subjects, &name(subject));
         known.learn(arm, reward.clamp(0.0, 1.0), rules.half_life);
         self.subjects.push(known);
         limit(&mut self.subjects);
@@ -96,15 +89,19 @@ impl Bandit {
     /// # Errors
     /// If too many others did at the same time: nothing is lost, and it is told with the next exchange.
     pub fn exchange(&mut self, store: &dyn Store) -> Result<(), Contended> {
-        self.subjects = shared::exchange(store, &self.subjects)?;
-        Ok(())
+        shared::exchange(store, &mut self.subjects)
     }
 
     /// The mean reward of an arm, and how many observations that is of, where old ones are parts of one. None if nothing is
     /// known of it.
     #[must_use]
     pub fn view(&self, subject: (&str, &str), arm: &str) -> Option<(f32, f32)> {
-        let known = self.subjects.iter().rev().find(|known| known.is(subject))?;
-        known.rewards(arm).map(|Rewards { weight, sum, .. }| (sum / weight, weight))
+        self.rewards(subject, arm).map(|Rewards { weight, sum, .. }| (sum / weight, weight))
+    }
+
+    #[inline(never)]
+    fn rewards(&self, subject: (&str, &str), arm: &str) -> Option<Rewards> {
+        let known = self.subjects.iter().rfind(|known| known.is(subject))?;
+        known.arms.iter().find(|known| *known.name == *arm).map(|known| known.rewards)
     }
 }

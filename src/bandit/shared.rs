@@ -3,7 +3,7 @@
 //! Names and sums are behind each other, each name after its length, all numbers of four bytes.
 
 use super::rewards::Rewards;
-use super::subject::{Arm, MOST, Subject, limit};
+use super::subject::{Arm, Subject, limit, take_out};
 use crate::store::{Contended, Store, update};
 
 /// Where it is.
@@ -13,43 +13,41 @@ pub(super) const VERSION: u8 = 1;
 /// How often a race for the value may be lost. Exchanges are rare, and what is not told now is told a second later.
 const ATTEMPTS: u32 = 32;
 
-/// Tells what a worker has learned, and gives what all know then.
-pub(super) fn exchange(store: &dyn Store, own: &[Subject]) -> Result<Vec<Subject>, Contended> {
+/// Tells what a worker has learned, and takes over what all know then. Where nothing can be read, nobody knows more than this
+/// worker.
+pub(super) fn exchange(store: &dyn Store, own: &mut Vec<Subject>) -> Result<(), Contended> {
     let has_news = own.iter().any(Subject::has_news);
-    let mut all = update(store, KEY, ATTEMPTS, |value| {
-        let all = merged(value, own);
-        let new = has_news.then(|| write(&all));
+    let all = update(store, KEY, ATTEMPTS, |value| {
+        let mut all = value.and_then(read);
+        if let Some(all) = &mut all {
+            take(all, own);
+        }
+        let new = has_news.then(|| write(all.as_ref().unwrap_or(own)));
         (all, new)
     })?;
-    all.iter_mut().for_each(Subject::is_told);
-    Ok(all)
-}
-
-/// What is in the value, and after that what is news. Of what is not there, as where nothing can be read, nobody knows more
-/// than this worker.
-fn merged(value: Option<&[u8]>, own: &[Subject]) -> Vec<Subject> {
-    let Some(mut all) = value.and_then(read) else { return own.to_vec() };
-    for news in own.iter().filter(|subject| subject.has_news()) {
-        let at = all.iter().position(|known| known.is((&news.route, &news.task)));
-        let subject = match at {
-            Some(at) => {
-                let mut known = all.remove(at);
-                known.take(news);
-                known
-            }
-            None => news.clone(),
-        };
-        all.push(subject);
+    if let Some(all) = all {
+        *own = all;
     }
-    limit(&mut all);
-    all
+    own.iter_mut().for_each(Subject::is_told);
+    Ok(())
 }
 
+/// Takes in what is news.
+#[inline(never)]
+fn take(all: &mut Vec<Subject>, own: &[Subject]) {
+    for news in own.iter().filter(|subject| subject.has_news()) {
+        let mut known = take_out(all, &news.name);
+        known.take(news);
+        all.push(known);
+    }
+    limit(all);
+}
+
+#[inline(never)]
 fn write(subjects: &[Subject]) -> Vec<u8> {
     let mut out = vec![VERSION];
-    for subject in subjects {
-        text(&mut out, &subject.route);
-        text(&mut out, &subject.task);
+    for subject in subjects.iter().filter(|subject| !subject.arms.is_empty()) {
+        text(&mut out, &subject.name);
         word(&mut out, subject.arms.len() as u32);
         for Arm { name, rewards: Rewards { weight, sum, squares }, .. } in &subject.arms {
             text(&mut out, name);
@@ -69,14 +67,14 @@ fn word(out: &mut Vec<u8>, word: u32) {
 }
 
 /// All that is in a value; none if any of it cannot be read.
+#[inline(never)]
 fn read(value: &[u8]) -> Option<Vec<Subject>> {
     let mut from = Reader(value.strip_prefix(&[VERSION])?);
-    let (mut subjects, mut kept) = (Vec::new(), 0);
+    let mut subjects = Vec::new();
     while !from.0.is_empty() {
-        let mut subject = Subject::new((from.text()?, from.text()?));
+        let mut subject = Subject::new(from.text()?);
         let arms = from.word()?;
-        kept = arms.saturating_add(kept);
-        if kept as usize > MOST || arms == 0 {
+        if arms == 0 {
             return None;
         }
         for _ in 0..arms {

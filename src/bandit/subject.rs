@@ -5,12 +5,13 @@ use std::rc::Rc;
 
 /// So many arms are kept, of all routes and tasks together.
 pub(super) const MOST: usize = 1_024;
+/// In no name, and so between two.
+const BETWEEN: &str = " ";
 
 /// A route and a task.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Subject {
-    pub route: Rc<str>,
-    pub task: Rc<str>,
+    pub name: Rc<str>,
     /// Which part is left of what the others knew at the last exchange; 1 if nothing was learned since.
     pub left: f32,
     pub arms: Vec<Arm>,
@@ -24,23 +25,25 @@ pub(super) struct Arm {
     pub untold: Rewards,
 }
 
+/// What a route and a task are called together.
+pub(super) fn name((route, task): (&str, &str)) -> String {
+    [route, BETWEEN, task].concat()
+}
+
 impl Subject {
-    pub fn new((route, task): (&str, &str)) -> Self {
-        Self { route: route.into(), task: task.into(), left: 1.0, arms: Vec::new() }
+    #[inline(never)]
+    pub fn new(name: &str) -> Self {
+        Self { name: name.into(), left: 1.0, arms: Vec::new() }
     }
 
     pub fn is(&self, (route, task): (&str, &str)) -> bool {
-        *self.route == *route && *self.task == *task
+        let rest = self.name.strip_prefix(route).and_then(|rest| rest.strip_prefix(BETWEEN));
+        rest == Some(task)
     }
 
     /// Whether something was learned that the others have not been told.
     pub fn has_news(&self) -> bool {
         self.left < 1.0
-    }
-
-    /// What is known of an arm; of one that is forgotten, nothing.
-    pub fn rewards(&self, arm: &str) -> Option<Rewards> {
-        self.arms.iter().find(|known| *known.name == *arm).map(|known| known.rewards)
     }
 
     pub fn learn(&mut self, arm: &str, reward: f32, half_life: u32) {
@@ -51,7 +54,7 @@ impl Subject {
         self.add(&Arm { name: arm.into(), rewards: new, untold: new });
     }
 
-    /// Takes in what a worker has learned that has learned of this subject, after what is known already.
+    /// Takes in what a worker has learned of this subject, after what is known already.
     pub fn take(&mut self, news: &Self) {
         self.fade(news.left);
         news.arms.iter().filter(|arm| arm.untold.weight > 0.0).for_each(|arm| self.add(arm));
@@ -85,25 +88,21 @@ impl Subject {
     }
 }
 
-/// Keeps no more than there is room for. What was not learned of for the longest time goes first, and of that the arm of which
-/// least is known: of a route that is in use, an arm that is hardly ever tried is not forgotten for it, only to be tried again.
+/// Takes out what is known of a subject; what was learned of last is looked at first.
+#[inline(never)]
+pub(super) fn take_out(subjects: &mut Vec<Subject>, name: &str) -> Subject {
+    match subjects.iter().rposition(|known| *known.name == *name) {
+        Some(at) => subjects.remove(at),
+        None => Subject::new(name),
+    }
+}
+
+/// Keeps no more than there is room for. The route and task that was not learned of for the longest time goes first, with all of
+/// its arms: one that is hardly ever tried is not forgotten while others are in use, only to be tried again.
+#[inline(never)]
 pub(super) fn limit(subjects: &mut Vec<Subject>) {
     let mut kept: usize = subjects.iter().map(|subject| subject.arms.len()).sum();
     while kept > MOST {
-        let Some(Subject { arms, .. }) = subjects.first_mut() else { return };
-        let mut least = 0;
-        let mut weight = f32::INFINITY;
-        for (at, arm) in arms.iter().enumerate() {
-            if arm.rewards.weight < weight {
-                (least, weight) = (at, arm.rewards.weight);
-            }
-        }
-        if least < arms.len() {
-            arms.remove(least);
-            kept -= 1;
-        }
-        if arms.is_empty() {
-            subjects.remove(0);
-        }
+        kept -= subjects.remove(0).arms.len();
     }
 }

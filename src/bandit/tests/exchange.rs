@@ -31,26 +31,24 @@ fn weight(bandit: &Bandit, arm: &str) -> f32 {
 }
 
 /// Everything that is known, sorted.
-fn known(bandit: &Bandit) -> Vec<(&str, &str, &str, Rewards)> {
+fn known(bandit: &Bandit) -> Vec<(&str, &str, Rewards)> {
     let mut known: Vec<_> = bandit
         .subjects
         .iter()
-        .flat_map(|subject| {
-            subject.arms.iter().map(|arm| (&*subject.route, &*subject.task, &*arm.name, arm.rewards))
-        })
+        .flat_map(|subject| subject.arms.iter().map(|arm| (&*subject.name, &*arm.name, arm.rewards)))
         .collect();
-    known.sort_by_key(|(route, task, arm, _)| (*route, *task, *arm));
+    known.sort_by_key(|(subject, arm, _)| (*subject, *arm));
     known
 }
 
 fn assert_near(one: &Bandit, other: &Bandit) {
     let (one, other) = (known(one), known(other));
-    let name = |known: &[(&str, &str, &str, Rewards)]| -> Vec<String> {
-        known.iter().map(|(route, task, arm, _)| format!("{route} {task} {arm}")).collect()
+    let name = |known: &[(&str, &str, Rewards)]| -> Vec<String> {
+        known.iter().map(|(subject, arm, _)| format!("{subject} {arm}")).collect()
     };
     assert_eq!(name(&one), name(&other));
     for (one, other) in one.iter().zip(&other) {
-        let [a, b] = [one.3, other.3].map(|rewards| [rewards.weight, rewards.sum, rewards.squares]);
+        let [a, b] = [one.2, other.2].map(|rewards| [rewards.weight, rewards.sum, rewards.squares]);
         assert!(a.iter().zip(b).all(|(a, b)| (a - b).abs() <= 1e-4 * b.max(1.0)), "{one:?} {other:?}");
     }
 }

@@ -87,7 +87,7 @@ fn one_failure_is_not_the_end() {
     let once = firsts(&bandit, SUBJECT, &["a", "b"], &GREEDY)[1];
     let bandit = taught(&[("a", &[0.7; 30]), ("b", &[0.0; 10])]);
     let ten_times = firsts(&bandit, SUBJECT, &["a", "b"], &GREEDY)[1];
-    assert!(once > 100 && ten_times < 5, "{once} {ten_times}");
+    assert!(once > 60 && ten_times < 5, "{once} {ten_times}");
 }
 
 #[test]
@@ -162,7 +162,7 @@ fn no_more_is_kept_than_there_is_room_for_and_what_was_not_learned_of_goes_first
         bandit.learn(SUBJECT, "a", 0.5, &RULES);
         assert!(kept(&bandit) <= subject::MOST, "{n}");
     }
-    assert_eq!(kept(&bandit), subject::MOST);
+    assert!(kept(&bandit) >= subject::MOST - 1, "a route goes with both of its arms");
     assert!(bandit.view(SUBJECT, "a").is_some(), "it is in use");
     assert!(bandit.view(("route-999", "code"), "a").is_some());
     assert!(bandit.view(("route-999", "code"), "b").is_some());
@@ -170,15 +170,14 @@ fn no_more_is_kept_than_there_is_room_for_and_what_was_not_learned_of_goes_first
 }
 
 #[test]
-fn of_one_route_with_more_arms_than_there_is_room_for_the_one_of_which_least_is_known_goes() {
+fn a_route_with_more_arms_than_there_is_room_for_is_forgotten_and_no_other_is_hurt_for_long() {
     let mut bandit = Bandit::new();
-    let rules = Rules { half_life: 100_000, ..RULES };
-    let arms: Vec<_> = (0..1_100).map(|n| format!("arm-{n}")).collect();
-    bandit.learn(SUBJECT, "arm-0", 0.5, &rules);
-    arms.iter().for_each(|arm| bandit.learn(SUBJECT, arm, 0.5, &rules));
-    assert_eq!(bandit.subjects[0].arms.len(), subject::MOST);
-    assert!(bandit.view(SUBJECT, "arm-0").is_some() && bandit.view(SUBJECT, "arm-1099").is_some());
-    assert!(bandit.view(SUBJECT, "arm-1").is_none());
+    for n in 0..3_000 {
+        bandit.learn(SUBJECT, &format!("arm-{n}"), 0.5, &Rules { half_life: 100_000, ..RULES });
+        bandit.learn(("chat", "prose"), "a", 0.5, &RULES);
+        assert!(bandit.view(("chat", "prose"), "a").is_some());
+    }
+    assert!(bandit.subjects.iter().map(|subject| subject.arms.len()).sum::<usize>() <= subject::MOST);
 }
 
 /// Numbers that are none, or too large, or of the other sign.
