@@ -23,7 +23,7 @@ pub use reward::{Toll, reward};
 
 use crate::store::{Contended, Store};
 use rewards::Rewards;
-use subject::{Subject, limit, name, take_out};
+use subject::{Subject, last, limit, name};
 
 /// How a bandit goes about it.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -63,14 +63,15 @@ impl Bandit {
     ) -> Vec<usize> {
         let explores = chance() < f64::from(rules.explore);
         let any = if explores { (chance() * arms.len() as f64) as usize } else { usize::MAX };
-        let mut drawn: Vec<(f32, usize)> = Vec::with_capacity(arms.len());
+        let (mut drawn, mut order) = (Vec::with_capacity(arms.len()), Vec::with_capacity(arms.len()));
         for (at, arm) in arms.iter().enumerate() {
             let rewards = self.rewards(subject, arm).unwrap_or_default();
             let might_bring = if at == any { f32::INFINITY } else { rewards.draw(chance) };
-            let place = drawn.partition_point(|(other, _)| *other >= might_bring);
-            drawn.insert(place, (might_bring, at));
+            let place = drawn.partition_point(|other| *other >= might_bring);
+            drawn.insert(place, might_bring);
+            order.insert(place, at);
         }
-        drawn.iter().map(|(_, at)| *at).collect()
+        order
     }
 
     /// Learns that an arm has brought a reward, from 0 to 1. What is no number is nothing.
@@ -78,9 +79,9 @@ impl Bandit {
         if reward.is_nan() {
             return;
         }
-        let mut known = take_out(&mut self.subjects, &name(subject));
-        known.learn(arm, reward.clamp(0.0, 1.0), rules.half_life);
-        self.subjects.push(known);
+        if let Some(known) = last(&mut self.subjects, &name(subject)) {
+            known.learn(arm, reward.clamp(0.0, 1.0), rules.half_life);
+        }
         limit(&mut self.subjects);
     }
 

@@ -63,6 +63,7 @@ impl Rewards {
     /// What chance adds has half of the variance that one who knows no better than this would give it: where old observations
     /// fade nobody ever is sure of anything, and who doubts that much tries the worse arms too often. In simulations this
     /// costs about a fifth less, and a change is followed as fast.
+    #[inline(never)]
     pub fn draw(&self, chance: &mut dyn FnMut() -> f64) -> f32 {
         let weight = self.weight + BELIEVED;
         let mean = (self.sum + BELIEVED) / weight;

@@ -3,8 +3,9 @@
 //! Names and sums are behind each other, each name after its length, all numbers of four bytes.
 
 use super::rewards::Rewards;
-use super::subject::{Arm, Subject, limit, take_out};
+use super::subject::{Arm, Subject, last, limit};
 use crate::store::{Contended, Store, update};
+use std::rc::Rc;
 
 /// Where it is.
 pub(super) const KEY: &str = "bandit";
@@ -17,13 +18,13 @@ const ATTEMPTS: u32 = 32;
 /// worker.
 pub(super) fn exchange(store: &dyn Store, own: &mut Vec<Subject>) -> Result<(), Contended> {
     let has_news = own.iter().any(Subject::has_news);
-    let all = update(store, KEY, ATTEMPTS, |value| {
-        let mut all = value.and_then(read);
+    let mut all = None;
+    update(store, KEY, ATTEMPTS, |value| {
+        all = value.and_then(read);
         if let Some(all) = &mut all {
             take(all, own);
         }
-        let new = has_news.then(|| write(all.as_ref().unwrap_or(own)));
-        (all, new)
+        ((), has_news.then(|| write(all.as_ref().unwrap_or(own))))
     })?;
     if let Some(all) = all {
         *own = all;
@@ -36,9 +37,9 @@ pub(super) fn exchange(store: &dyn Store, own: &mut Vec<Subject>) -> Result<(), 
 #[inline(never)]
 fn take(all: &mut Vec<Subject>, own: &[Subject]) {
     for news in own.iter().filter(|subject| subject.has_news()) {
-        let mut known = take_out(all, &news.name);
-        known.take(news);
-        all.push(known);
+        if let Some(known) = last(all, &news.name) {
+            known.take(news);
+        }
     }
     limit(all);
 }
@@ -57,11 +58,13 @@ fn write(subjects: &[Subject]) -> Vec<u8> {
     out
 }
 
+#[inline(never)]
 fn text(out: &mut Vec<u8>, text: &str) {
     word(out, text.len() as u32);
     out.extend_from_slice(text.as_bytes());
 }
 
+#[inline(never)]
 fn word(out: &mut Vec<u8>, word: u32) {
     out.extend_from_slice(&word.to_le_bytes());
 }
@@ -72,13 +75,9 @@ fn read(value: &[u8]) -> Option<Vec<Subject>> {
     let mut from = Reader(value.strip_prefix(&[VERSION])?);
     let mut subjects = Vec::new();
     while !from.0.is_empty() {
-        let mut subject = Subject::new(from.text()?);
-        let arms = from.word()?;
-        if arms == 0 {
-            return None;
-        }
-        for _ in 0..arms {
-            let name = from.text()?.into();
+        let mut subject = Subject { name: from.name()?, left: 1.0, arms: Vec::new() };
+        for _ in 0..from.word()? {
+            let name = from.name()?;
             let rewards = Rewards { weight: from.amount()?, sum: from.amount()?, squares: from.amount()? };
             subject.arms.push(Arm { name, rewards: rewards.checked()?, untold: Rewards::default() });
         }
@@ -89,7 +88,8 @@ fn read(value: &[u8]) -> Option<Vec<Subject>> {
 
 struct Reader<'a>(&'a [u8]);
 
-impl<'a> Reader<'a> {
+impl Reader<'_> {
+    #[inline(never)]
     fn word(&mut self) -> Option<u32> {
         let (word, rest) = self.0.split_first_chunk()?;
         self.0 = rest;
@@ -100,10 +100,11 @@ impl<'a> Reader<'a> {
         self.word().map(f32::from_bits)
     }
 
-    fn text(&mut self) -> Option<&'a str> {
+    #[inline(never)]
+    fn name(&mut self) -> Option<Rc<str>> {
         let length = self.word()?;
         let (text, rest) = self.0.split_at_checked(length as usize)?;
         self.0 = rest;
-        std::str::from_utf8(text).ok()
+        std::str::from_utf8(text).ok().map(Rc::from)
     }
 }

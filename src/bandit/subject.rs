@@ -31,11 +31,6 @@ pub(super) fn name((route, task): (&str, &str)) -> String {
 }
 
 impl Subject {
-    #[inline(never)]
-    pub fn new(name: &str) -> Self {
-        Self { name: name.into(), left: 1.0, arms: Vec::new() }
-    }
-
     pub fn is(&self, (route, task): (&str, &str)) -> bool {
         let rest = self.name.strip_prefix(route).and_then(|rest| rest.strip_prefix(BETWEEN));
         rest == Some(task)
@@ -51,34 +46,39 @@ impl Subject {
         self.left *= left;
         self.fade(left);
         let new = Rewards::of(reward);
-        self.add(&Arm { name: arm.into(), rewards: new, untold: new });
+        self.add(Arm { name: arm.into(), rewards: new, untold: new });
     }
 
     /// Takes in what a worker has learned of this subject, after what is known already.
     pub fn take(&mut self, news: &Self) {
         self.fade(news.left);
-        news.arms.iter().filter(|arm| arm.untold.weight > 0.0).for_each(|arm| self.add(arm));
+        news.arms.iter().filter(|arm| arm.untold.weight > 0.0).for_each(|arm| self.add(arm.clone()));
     }
 
     /// Adds what is untold of an arm to what is known of it. Of an arm of which nothing is, nobody knows more than who tells.
     #[inline(never)]
-    fn add(&mut self, arm: &Arm) {
+    fn add(&mut self, arm: Arm) {
         match self.arms.iter_mut().find(|known| known.name == arm.name) {
             Some(known) => {
                 known.rewards.add(arm.untold);
                 known.untold.add(arm.untold);
             }
-            None => self.arms.push(arm.clone()),
+            None => self.arms.push(arm),
         }
     }
 
     #[inline(never)]
     fn fade(&mut self, left: f32) {
-        for arm in &mut self.arms {
+        let mut at = 0;
+        while let Some(arm) = self.arms.get_mut(at) {
             arm.rewards.fade(left);
             arm.untold.fade(left);
+            if arm.rewards.is_forgotten() {
+                self.arms.swap_remove(at);
+            } else {
+                at += 1;
+            }
         }
-        self.arms.retain(|arm| !arm.rewards.is_forgotten());
     }
 
     /// Notes that the others know all of it.
@@ -88,21 +88,29 @@ impl Subject {
     }
 }
 
-/// Takes out what is known of a subject; what was learned of last is looked at first.
+/// Puts what is known of a subject at the end, because something is learned of it.
 #[inline(never)]
-pub(super) fn take_out(subjects: &mut Vec<Subject>, name: &str) -> Subject {
-    match subjects.iter().rposition(|known| *known.name == *name) {
+pub(super) fn last<'a>(subjects: &'a mut Vec<Subject>, name: &str) -> Option<&'a mut Subject> {
+    let subject = match subjects.iter().rposition(|known| *known.name == *name) {
         Some(at) => subjects.remove(at),
-        None => Subject::new(name),
-    }
+        None => Subject { name: name.into(), left: 1.0, arms: Vec::new() },
+    };
+    subjects.push(subject);
+    subjects.last_mut()
 }
 
 /// Keeps no more than there is room for. The route and task that was not learned of for the longest time goes first, with all of
 /// its arms: one that is hardly ever tried is not forgotten while others are in use, only to be tried again.
 #[inline(never)]
 pub(super) fn limit(subjects: &mut Vec<Subject>) {
-    let mut kept: usize = subjects.iter().map(|subject| subject.arms.len()).sum();
-    while kept > MOST {
-        kept -= subjects.remove(0).arms.len();
+    let mut room = MOST;
+    let fits = |subject: &&Subject| {
+        let rest = room.checked_sub(subject.arms.len().max(1));
+        room = rest.unwrap_or_default();
+        rest.is_some()
+    };
+    let kept = subjects.iter().rev().take_while(fits).count();
+    while subjects.len() > kept {
+        subjects.remove(0);
     }
 }
