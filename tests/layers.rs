@@ -21,8 +21,10 @@ const WORDS: &[&str] = &[
     "time",
 ];
 /// The decisions, each on its own.
-const POLICY: &[&str] =
-    &["auth", "cache", "classify", "cost", "estimate", "health", "observe", "provider", "quota", "route"];
+const POLICY: &[&str] = &[
+    "auth", "bandit", "cache", "classify", "cost", "estimate", "health", "observe", "provider", "quota",
+    "route",
+];
 /// What puts the decisions in their order.
 const FLOW: &[&str] = &["attempt", "exchange", "orchestrate"];
 /// What speaks with Envoy.
