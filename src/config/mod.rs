@@ -44,7 +44,7 @@ pub use provider::Provider;
 pub use quality::{Quality, Score};
 pub use route::{Route, Target};
 pub use secret::{Key, Secret, Unsendable};
-pub use strategy::{Constraints, Strategy};
+pub use strategy::{Adaptive, Constraints, Strategy};
 pub use task::{Alternative, BUILT_IN, BadPhrase, Phrase, Step, Task, Tasks};
 pub use vendor::Vendor;
 

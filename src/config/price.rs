@@ -5,7 +5,7 @@ use super::raw;
 use crate::money::NanoUsd;
 
 /// A model's prices. What the document leaves out has been filled in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Price {
     /// For a million tokens of the prompt.
     pub input: NanoUsd,

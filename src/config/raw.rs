@@ -117,6 +117,7 @@ map! {
         targets: Vec<Target>,
         strategy: Strategy = Default::default(),
         explore: Option<f64>,
+        adaptive: Adaptive = Default::default(),
         constraints: Constraints = Default::default(),
         cache: Option<RouteCache>,
     }
@@ -128,6 +129,15 @@ map! {
         tries: Option<u64>,
         weight: Option<u64>,
         priority: Option<u64>,
+    }
+}
+
+map! {
+    #[derive(Default)]
+    Adaptive: "a map with the keys cost, latency and half_life" {
+        cost: Option<f64>,
+        latency: Option<f64>,
+        half_life: Option<u64>,
     }
 }
 

@@ -3,7 +3,7 @@
 use super::catalog::{Catalog, Model, Named};
 use super::check::{Check, within};
 use super::strategy::{Known, PRIORITIES, WEIGHTS};
-use super::{Cache, CachePolicy, Constraints, Strategy, raw};
+use super::{Adaptive, Cache, CachePolicy, Constraints, Strategy, raw};
 use crate::names::{self, RouteName};
 use std::ops::RangeInclusive;
 use std::rc::Rc;
@@ -22,6 +22,8 @@ pub struct Route {
     pub strategy: Strategy,
     /// How much of the time is spent on learning how fast others are, in thousandths.
     pub explore: u16,
+    /// What counts with the strategy `adaptive`.
+    pub adaptive: Adaptive,
     /// What whoever answers has to keep to.
     pub constraints: Constraints,
     /// Which of its answers are given again.
@@ -72,14 +74,23 @@ impl Check<'_> {
                 .collect();
             let cache = self.cache_policy(&path, raw.cache.as_ref(), cache, cache_of_all);
             let (explore, constraints) =
-                (self.explore(&path, raw.explore), self.constraints(&path, &raw.constraints));
+                (self.explore(&path, raw.strategy, raw.explore), self.constraints(&path, &raw.constraints));
             let (Some(name), Some(targets)) = (parsed, targets.into_iter().collect::<Option<Vec<_>>>())
             else {
                 self.refuse(path);
                 continue;
             };
+            let adaptive = self.adaptive(&path, &raw.adaptive);
             self.strategy_is_of_use(&path, raw.strategy, &targets, &raw, known);
-            let route = Rc::new(Route { name, targets, strategy: raw.strategy, explore, constraints, cache });
+            let route = Rc::new(Route {
+                name,
+                targets,
+                strategy: raw.strategy,
+                explore,
+                adaptive,
+                constraints,
+                cache,
+            });
             self.claim(catalog, route.name.as_str(), &path, &Named::Route(Rc::clone(&route)));
             catalog.routes.push(route);
         }

@@ -25,6 +25,25 @@ pub enum Strategy {
     Quality,
     /// `intent`: the best first, and of those that are as good the cheapest.
     Intent,
+    /// `adaptive`: whoever was seen to do best at this kind of request.
+    Adaptive,
+}
+
+/// What counts, and for how long, with the strategy `adaptive`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Adaptive {
+    /// How much of an answer's worth its cost can take, in thousandths.
+    pub cost: u16,
+    /// How much its latency can take, in thousandths.
+    pub latency: u16,
+    /// After so many more requests of its kind an observation counts half.
+    pub half_life: u32,
+}
+
+impl Default for Adaptive {
+    fn default() -> Self {
+        Self { cost: 200, latency: 200, half_life: 300 }
+    }
 }
 
 words! {
@@ -36,6 +55,7 @@ words! {
     "least_cost" => Strategy::LeastCost,
     "quality" => Strategy::Quality,
     "intent" => Strategy::Intent,
+    "adaptive" => Strategy::Adaptive,
 }
 
 impl Strategy {
@@ -50,6 +70,7 @@ impl Strategy {
             Self::LeastCost => "least_cost",
             Self::Quality => "quality",
             Self::Intent => "intent",
+            Self::Adaptive => "adaptive",
         }
     }
 }
@@ -86,8 +107,11 @@ impl Constraints {
     }
 }
 
-/// Thousandths of what the fastest takes that may be spent on trying others, where nothing is said.
+/// Thousandths of what the fastest takes that may be spent on trying others, where nothing is said,
 const EXPLORE: u16 = 30;
+/// and thousandths of the requests that go to anybody by chance where it is learned who does best.
+const EXPLORE_ADAPTIVE: u16 = 50;
+const REQUESTS: RangeInclusive<u64> = 1..=100_000;
 const MOST_EXPLORED: f64 = 0.5;
 pub(super) const WEIGHTS: RangeInclusive<u64> = 0..=1_000_000;
 pub(super) const PRIORITIES: RangeInclusive<u64> = 0..=100;
@@ -105,12 +129,28 @@ pub(super) struct Known {
 
 impl Check<'_> {
     /// How much of the time is spent on learning how fast others are, in thousandths.
-    pub(super) fn explore(&mut self, path: &str, raw: Option<f64>) -> u16 {
-        let Some(share) = raw else { return EXPLORE };
+    pub(super) fn explore(&mut self, path: &str, strategy: Strategy, raw: Option<f64>) -> u16 {
+        let is_adaptive = strategy == Strategy::Adaptive;
+        let Some(share) = raw else { return if is_adaptive { EXPLORE_ADAPTIVE } else { EXPLORE } };
         if !(0.0..=MOST_EXPLORED).contains(&share) {
             self.problems.add(format!("{path}.explore"), share.to_string(), "a share, from 0 to 0.5");
         }
         (share * 1_000.0).round() as u16
+    }
+
+    pub(super) fn adaptive(&mut self, path: &str, raw: &raw::Adaptive) -> Adaptive {
+        let default = Adaptive::default();
+        let path = |key: &str| format!("{path}.adaptive.{key}");
+        let cost = raw.cost.map_or(Some(default.cost), |share| self.score(&path("cost"), share));
+        let latency = raw.latency.map_or(Some(default.latency), |share| self.score(&path("latency"), share));
+        let (cost, latency) = (cost.unwrap_or(0), latency.unwrap_or(0));
+        if cost.saturating_add(latency) >= 1_000 {
+            let found = "cost and latency are 1 or more together";
+            let expected = "less than 1: an answer is worth more than none";
+            self.problems.add(path("cost"), found, expected);
+        }
+        let half_life = self.limited(&path("half_life"), raw.half_life, default.half_life.into(), &REQUESTS);
+        Adaptive { cost, latency, half_life: u32::try_from(half_life).unwrap_or(u32::MAX) }
     }
 
     pub(super) fn constraints(&mut self, path: &str, raw: &raw::Constraints) -> Constraints {
@@ -155,8 +195,9 @@ impl Check<'_> {
                 let found = "\"least_cost\", and no target has a price";
                 self.problems.add(format!("{path}.strategy"), found, "models.*.price of its targets");
             }
-            Strategy::Latency if !known.health => {
-                let found = "\"latency\", and health is off: nobody would know who is fast";
+            Strategy::Latency | Strategy::Adaptive if !known.health => {
+                let found =
+                    format!("{:?}, and health is off: nobody would know who does well", strategy.as_str());
                 self.problems.add(format!("{path}.strategy"), found, "");
             }
             Strategy::Quality | Strategy::Intent

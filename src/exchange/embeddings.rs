@@ -29,8 +29,9 @@ pub(super) fn forward(
         return Err(not_cached().into());
     }
     let asks = Asks::of(Asked::Embeddings(&request));
-    let terms = Terms { asks: &asks, stream: false, task: None, constraints: Constraints::default() };
-    let permit = arrange(&asked, &mut candidates, &terms, config, books).map_err(unresolved)?;
+    let constraints = Constraints::default();
+    let terms = Terms { asks: &asks, stream: false, task: None, constraints, consumer, request_id };
+    let decision = arrange(&asked, &mut candidates, &terms, (config, false), books).map_err(unresolved)?;
     let Prepared { targets, models, body: changed, headers, dropped, kept } =
         prepare(asks.asked(), &candidates.targets, body)?;
     let meter = Meter::open(&asks, models, consumer, config, books)?;
@@ -39,7 +40,7 @@ pub(super) fn forward(
     let tokens = tokens.unwrap_or_else(|| Makeup::of_input(&request.input).tokens());
     let attempt_ms = Some(config.timeouts().answer_ms);
     Ok(Forward {
-        trials: Trials::new(false, attempt_ms, permit.take()),
+        trials: Trials::new(false, attempt_ms, decision.permit.take(), decision.lesson),
         attempt_ms,
         plan: Plan {
             operation: Operation::Embeddings(Wanted {

@@ -26,6 +26,10 @@ pub enum Service {
     Chat,
     /// Embeddings: `POST /v1/embeddings`.
     Embeddings,
+    /// Who would answer a chat, and why: `POST /v1/route/explain`.
+    Explain,
+    /// How good an answer was: `POST /v1/feedback`.
+    Feedback,
 }
 
 /// The endpoint of a method and path, or why there is none.
@@ -34,6 +38,8 @@ pub(super) fn of(method: &[u8], path: &[u8]) -> Result<Endpoint, Reply> {
     let (endpoint, allowed) = match path {
         b"/v1/chat/completions" => (Endpoint::Service(Service::Chat), "POST"),
         b"/v1/embeddings" => (Endpoint::Service(Service::Embeddings), "POST"),
+        b"/v1/route/explain" => (Endpoint::Service(Service::Explain), "POST"),
+        b"/v1/feedback" => (Endpoint::Service(Service::Feedback), "POST"),
         b"/v1/models" | b"/v1/models/" => (Endpoint::Models, "GET"),
         b"/healthz" => (Endpoint::Health, "GET"),
         other => match other.strip_prefix(b"/v1/models/") {

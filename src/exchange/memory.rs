@@ -1,12 +1,13 @@
 //! What a worker keeps in its own memory from one request to the next.
 
+use crate::bandit::Bandit;
 use crate::config::Config;
 use crate::health::Table;
 use crate::quota::Unsettled;
 use crate::route::Turns;
 use crate::store::{Contended, Store};
 use crate::time::Timestamp;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
 /// What is kept.
 #[derive(Debug)]
@@ -15,6 +16,9 @@ pub struct Memory {
     pub(super) unsettled: RefCell<Vec<Unsettled>>,
     /// How the targets are doing.
     pub(super) targets: RefCell<Table>,
+    /// Who has done well at what.
+    pub(super) bandit: RefCell<Bandit>,
+    chance: Cell<u64>,
     /// Whose turn it is on which route.
     pub(super) turns: RefCell<Turns>,
 }
@@ -27,6 +31,8 @@ impl Memory {
             unsettled: RefCell::new(Vec::new()),
             targets: RefCell::new(Table::new(chance)),
             turns: RefCell::new(Turns::new()),
+            bandit: RefCell::new(Bandit::new()),
+            chance: Cell::new(chance),
         }
     }
 
@@ -34,6 +40,15 @@ impl Memory {
     pub fn adopt(&self, config: &Config) {
         self.targets.borrow_mut().adopt(config);
         self.turns.borrow_mut().adopt(config);
+    }
+
+    /// A number from 0 to 1 that looks like chance (SplitMix64).
+    pub(super) fn chance(&self) -> f64 {
+        let state = self.chance.get().wrapping_add(0x9e37_79b9_7f4a_7c15);
+        self.chance.set(state);
+        let z = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((z ^ (z >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
     }
 
     /// A second has gone by: what waits to be written is, and workers tell each other what they have seen.
@@ -44,6 +59,7 @@ impl Memory {
         let unsettled = self.unsettled.take();
         let left = unsettled.into_iter().filter_map(|unsettled| unsettled.retry(store, now).err());
         self.unsettled.borrow_mut().extend(left);
+        self.bandit.borrow_mut().exchange(store)?;
         self.targets.borrow_mut().exchange(store, now)
     }
 }

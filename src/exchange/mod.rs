@@ -4,10 +4,14 @@
 //! pass through here: each attempt turns its provider's answer into the client's form, and only
 //! what Envoy says by itself, when no provider answered, is put into OpenAI's words here.
 
+mod chat;
 mod embedding;
 mod embeddings;
 mod endpoint;
+mod explain;
+mod feedback;
 mod kept;
+mod lesson;
 mod local;
 mod memory;
 mod meter;
@@ -266,72 +270,11 @@ fn forward(body: &[u8], asking: Asking<'_>, config: &Config, books: Books<'_>) -
     }
     let document = Document::parse(body, Surrogates::Paired).map_err(not_json)?;
     match asking.service {
-        Service::Chat => chat(body, document.root(), asking, config, books),
+        Service::Chat => chat::forward(body, document.root(), asking, config, books),
         Service::Embeddings => embeddings::forward(body, document.root(), asking, config, books),
+        Service::Explain => Err(explain::explain(document.root(), asking, config, books)?.into()),
+        Service::Feedback => Err(feedback::take(document.root(), asking, config, books)?.into()),
     }
-}
-
-/// How a chat request is forwarded, or what is done instead.
-fn chat(
-    body: &[u8],
-    root: Value<'_>,
-    asking: Asking<'_>,
-    config: &Config,
-    books: Books<'_>,
-) -> Result<Forward, Box<Step>> {
-    let Asking { consumer, request_id, .. } = asking;
-    let request = Request::read(root)?;
-    let asked = request.model.decode();
-    let asks = Asks::of(Asked::Chat(&request));
-    let needs = Needs {
-        abilities: &|| asks.abilities(),
-        more_than: &|model, window| asks.more_than(model, window, books.store),
-    };
-    let mut candidates = route::resolve(config, &asked, consumer, needs).map_err(unresolved)?;
-    let verdict = asking.classifier.map(|classifier| task::verdict(classifier, &request, asking.wishes));
-    let verdict = verdict.transpose()?;
-    let caching = match look_up(&request, &candidates, asking, config, books) {
-        Look::Answered(reply) => return Err(Reply { verdict, ..reply }.into()),
-        Look::Awaited(key) => return Err(Box::new(Step::Wait(key))),
-        Look::Embed(call, awaited) => return Err(Box::new(Step::Call(call, awaited))),
-        Look::Unanswered(caching) => caching,
-    };
-    let task = verdict.as_ref().map(|verdict| verdict.task.as_str());
-    let constraints = wishes::constraints(asking.wishes, &request)?;
-    let terms = Terms { asks: &asks, stream: request.stream, task, constraints };
-    let permit = arrange(&asked, &mut candidates, &terms, config, books).map_err(unresolved)?;
-    let Prepared { targets, models, body: changed, headers, dropped, kept } =
-        prepare(asks.asked(), &candidates.targets, body)?;
-    let meter = match Meter::open(&asks, models, consumer, config, books) {
-        Ok(meter) => meter,
-        Err(reply) => return Err(Reply { verdict, ..reply }.into()),
-    };
-    let (stream, include_usage) = (request.stream, request.include_usage);
-    let length = changed.as_ref().map_or(body.len(), Vec::len);
-    let timeouts = config.timeouts();
-    let attempt_ms = if stream { timeouts.first_token_ms } else { Some(timeouts.answer_ms) };
-    Ok(Forward {
-        trials: Trials::new(stream, attempt_ms, permit.take()),
-        attempt_ms,
-        plan: Plan {
-            operation: Operation::Chat,
-            stream,
-            include_usage,
-            functions: request.functions,
-            metered: meter.as_ref().map(|meter| meter.images()),
-            length,
-            headers,
-            dropped,
-            kept,
-            request_id: request_id.to_string(),
-            targets,
-        },
-        body: changed,
-        meter,
-        caching,
-        verdict,
-        route: candidates.route.map(|route| route.name.shared()),
-    })
 }
 
 fn not_json(error: Error) -> ApiError {

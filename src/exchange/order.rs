@@ -2,13 +2,14 @@
 //! doing.
 
 use super::Books;
+use super::lesson::{self, Arm, Lesson};
 use super::needs::Asks;
 use super::trials::give_back;
-use crate::config::{Config, Constraints, Model, Strategy, Target};
+use crate::config::{Config, Constraints, Consumer, Model, Route, Strategy, Target};
 use crate::cost;
 use crate::health::{Circuit, Probe, View};
 use crate::money::NanoUsd;
-use crate::route::{Candidates, Excluded, Merits, Unresolved, Why};
+use crate::route::{Candidates, Excluded, Merits, Unresolved, Why, by_priority};
 use std::rc::Rc;
 
 /// How long an answer is of which nobody knows anything, in tokens.
@@ -46,9 +47,30 @@ pub(super) struct Terms<'r> {
     pub task: Option<&'r str>,
     /// What the client wants whoever answers to keep to.
     pub constraints: Constraints,
+    /// Who asks.
+    pub consumer: &'r Consumer,
+    /// `x-request-id`.
+    pub request_id: &'r str,
+}
+
+/// Who is tried in which order, and why.
+pub(super) struct Decision<'a> {
+    pub permit: Permit<'a>,
+    /// What is learned from the attempts, where it is.
+    pub lesson: Option<Lesson>,
+    /// Of each candidate, in their order; empty where there was nothing to decide.
+    pub standings: Vec<Standing>,
+}
+
+/// How a candidate stands.
+#[derive(Clone, Copy)]
+pub(super) struct Standing {
+    pub view: View,
+    pub merits: Merits,
 }
 
 /// Puts those who may answer into the order in which they are tried. Where there is but one, it is tried however it is doing.
+/// If it is only `looked` at, nobody's turn is over by it, and nobody is given a permission.
 ///
 /// # Errors
 /// If none of them keeps to the constraints.
@@ -56,26 +78,23 @@ pub(super) fn arrange<'a>(
     asked: &str,
     candidates: &mut Candidates,
     terms: &Terms<'_>,
-    config: &Config,
+    (config, looked): (&Config, bool),
     books: Books<'a>,
-) -> Result<Permit<'a>, Unresolved> {
+) -> Result<Decision<'a>, Unresolved> {
     let route = candidates.route.clone();
     let of_route = route.as_ref().map(|route| route.constraints).unwrap_or_default();
     let constraints = of_route.and(terms.constraints);
     let strategy = route.as_ref().map_or(Strategy::Priority, |route| route.strategy);
-    if constraints.is_empty() && candidates.targets.len() < 2 {
-        return Ok(Permit { probe: None, books });
+    let permit = Permit { probe: None, books };
+    if constraints.is_empty() && candidates.targets.len() < 2 && !looked {
+        return Ok(Decision { permit, lesson: None, standings: Vec::new() });
     }
     let views = views(&candidates.targets, books);
-    let in_money = matches!(strategy, Strategy::LeastCost | Strategy::Intent);
-    let prices =
-        Prices { is_asked: in_money || constraints.max_cost.is_some(), usual: usual(&views), config };
-    let merits: Vec<_> = candidates
-        .targets
-        .iter()
-        .zip(&views)
-        .map(|(target, view)| prices.merits(&target.model, view, terms, books))
-        .collect();
+    let in_money = matches!(strategy, Strategy::LeastCost | Strategy::Intent | Strategy::Adaptive);
+    let is_asked = in_money || constraints.max_cost.is_some() || looked;
+    let prices = Prices { is_asked, usual: usual(views.iter().filter_map(|view| view.tokens)), config };
+    let merits = |(target, view): (&Target, &View)| prices.merits(&target.model, view, terms, books);
+    let merits: Vec<_> = candidates.targets.iter().zip(&views).map(merits).collect();
     let keeps = exclude(candidates, &merits, constraints);
     if keeps.is_empty() {
         return Err(Unresolved::nobody(asked, std::mem::take(&mut candidates.excluded)));
@@ -83,22 +102,49 @@ pub(super) fn arrange<'a>(
     // Turns are for those who may be tried now: whoever is left alone neither has one nor pays for it.
     let at_hand =
         |at: &usize| views.get(*at).is_some_and(|view| !matches!(view.circuit, Circuit::Open { .. }));
-    let (ready, rest): (Vec<usize>, Vec<usize>) = keeps.into_iter().partition(at_hand);
-    let mut order = ready.clone();
+    let (mut order, rest): (Vec<usize>, Vec<usize>) = keeps.into_iter().partition(at_hand);
     if let Some(route) = &route {
-        let targets: Vec<_> = ready.iter().filter_map(|at| candidates.targets.get(*at)).collect();
-        let merits: Vec<_> = ready.iter().filter_map(|at| merits.get(*at).copied()).collect();
-        let places = books.memory.turns.borrow_mut().order(route, &targets, &merits);
-        order = places.into_iter().filter_map(|place| ready.get(place).copied()).collect();
+        let targets: Vec<_> = order.iter().filter_map(|at| candidates.targets.get(*at)).collect();
+        let merits: Vec<_> = order.iter().filter_map(|at| merits.get(*at).copied()).collect();
+        let places = match strategy {
+            Strategy::Adaptive => {
+                let mut places = draw(route, terms, &targets, looked, books);
+                by_priority(&mut places, &targets);
+                places
+            }
+            _ if looked => books.memory.turns.borrow().clone().order(route, &targets, &merits),
+            _ => books.memory.turns.borrow_mut().order(route, &targets, &merits),
+        };
+        order = places.into_iter().filter_map(|place| order.get(place).copied()).collect();
     }
     order.extend(rest);
-    let ordered: Vec<Target> =
-        order.into_iter().filter_map(|at| candidates.targets.get(at).cloned()).collect();
-    let names: Vec<_> = ordered.iter().map(|target| target.model.name.as_str()).collect();
-    let arranged = books.memory.targets.borrow_mut().arrange(books.store, &names, books.now);
-    candidates.targets = arranged.order.iter().filter_map(|at| ordered.get(*at).cloned()).collect();
+    let name = |at: &usize| candidates.targets.get(*at).map(|target| target.model.name.as_str());
+    let names: Vec<_> = order.iter().filter_map(name).collect();
+    let arranged = match looked {
+        true => books.memory.targets.borrow().outlook(&names, books.now),
+        false => books.memory.targets.borrow_mut().arrange(books.store, &names, books.now),
+    };
+    let order: Vec<usize> = arranged.order.iter().filter_map(|place| order.get(*place).copied()).collect();
+    let standing = |at: &usize| Some(Standing { view: *views.get(*at)?, merits: *merits.get(*at)? });
+    let standings: Vec<_> = order.iter().filter_map(standing).collect();
+    candidates.targets = order.iter().filter_map(|at| candidates.targets.get(*at).cloned()).collect();
     let first = candidates.targets.first().map(|target| target.model.name.shared());
-    Ok(Permit { probe: first.zip(arranged.probe), books })
+    let permit = Permit { probe: first.zip(arranged.probe), books };
+    let lesson = route.filter(|_| strategy == Strategy::Adaptive && !looked);
+    let lesson = lesson.map(|route| prices.lesson(&route, candidates, &standings, terms, books));
+    Ok(Decision { permit, lesson, standings })
+}
+
+/// The order that a bandit gives, by what it has learned.
+fn draw(route: &Route, terms: &Terms<'_>, targets: &[&Target], looked: bool, books: Books<'_>) -> Vec<usize> {
+    let subject = (route.name.as_str(), terms.task.unwrap_or_default());
+    let names: Vec<_> = targets.iter().map(|target| target.model.name.as_str()).collect();
+    let bandit = books.memory.bandit.borrow();
+    let mut rules = lesson::rules(route);
+    if looked {
+        rules.explore = 0.0;
+    }
+    bandit.order(subject, &names, &rules, &mut || books.memory.chance())
 }
 
 fn views(targets: &[Target], books: Books<'_>) -> Vec<View> {
@@ -122,13 +168,13 @@ fn exclude(candidates: &mut Candidates, merits: &[Merits], constraints: Constrai
 }
 
 /// How long answers are on average, in tokens, as far as anybody's are known.
-fn usual(views: &[View]) -> f32 {
-    let (mut sum, mut count) = (0.0, 0.0);
-    for tokens in views.iter().filter_map(|view| view.tokens) {
-        sum += tokens;
-        count += 1.0;
-    }
-    if count > 0.0 { sum / count } else { USUAL }
+fn usual(known: impl Iterator<Item = f32>) -> f32 {
+    mean(known).unwrap_or(USUAL)
+}
+
+fn mean(numbers: impl Iterator<Item = f32>) -> Option<f32> {
+    let (sum, count) = numbers.fold((0.0, 0.0), |(sum, count), number| (sum + number, count + 1.0));
+    (count > 0.0).then(|| sum / count)
 }
 
 /// What requests are expected to cost.
@@ -161,5 +207,36 @@ impl Prices<'_> {
         let expected = view.tokens.unwrap_or(self.usual) as u64;
         let output = expected.saturating_mul(asks.choices()).min(asks.most_output(model).unwrap_or(u64::MAX));
         Some(cost::expected(&price, asks.prompt(model, books.store), output, asks.images()))
+    }
+
+    /// What is to be learned from the attempts of a request.
+    fn lesson(
+        &self,
+        route: &Route,
+        candidates: &Candidates,
+        standings: &[Standing],
+        terms: &Terms<'_>,
+        books: Books<'_>,
+    ) -> Lesson {
+        let arm = |target: &Target| {
+            let model = &target.model;
+            let price = self.config.price(model).unwrap_or_default();
+            let of = |input, output| cost::expected(&price, input, output, 0).nanos() as f32;
+            let prompt = of(terms.asks.prompt(model, books.store), 0);
+            // A price is for a million tokens, so that of one may be a part of the smallest amount there is.
+            Arm { model: model.name.shared(), prompt, token: of(0, 1_000_000) / 1e6 }
+        };
+        let cost = |standing: &Standing| standing.merits.cost.map(|cost| cost.nanos() as f32);
+        Lesson {
+            route: route.name.shared(),
+            task: terms.task.unwrap_or_default().to_owned(),
+            rules: lesson::rules(route),
+            weights: route.adaptive,
+            consumer: terms.consumer.name.shared(),
+            request_id: terms.request_id.to_owned(),
+            usual_cost: mean(standings.iter().filter_map(cost)).unwrap_or(0.0),
+            usual_ms: mean(standings.iter().filter_map(|it| it.merits.latency_ms)).unwrap_or(0.0),
+            arms: candidates.targets.iter().map(arm).collect(),
+        }
     }
 }

@@ -78,6 +78,14 @@ pub(super) fn prepare(asked: Asked<'_>, candidates: &[Candidate], body: &[u8]) -
     Ok(prepared)
 }
 
+/// Whether a candidate can do what is asked, in its provider's words.
+///
+/// # Errors
+/// What keeps it from that.
+pub(super) fn fits(asked: Asked<'_>, candidate: &Candidate) -> Result<(), ApiError> {
+    asked.fits(dialect(candidate), put_to(candidate))
+}
+
 /// A larger body, in bytes, is not kept for later attempts as long as a request is under way.
 const MOST_KEPT: usize = 256 * 1024;
 

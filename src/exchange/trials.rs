@@ -4,6 +4,7 @@
 //! request's end says it.
 
 use super::Books;
+use super::lesson::Lesson;
 use crate::health::{Ended, Probe, Table, Trial};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -18,13 +19,26 @@ pub struct Trials {
     probe: RefCell<Option<(Rc<str>, Probe)>>,
     under_way: RefCell<Option<Trial>>,
     begun: Cell<usize>,
+    /// What is learned from them.
+    lesson: Option<Box<Lesson>>,
 }
 
 impl Trials {
     /// Of a request which asks for a stream or not, and whose attempts may take so long until they answer.
     #[must_use]
-    pub fn new(stream: bool, attempt_ms: Option<u64>, probe: Option<(Rc<str>, Probe)>) -> Self {
-        Self { stream, attempt_ms, probe: RefCell::new(probe), ..Self::default() }
+    pub fn new(
+        stream: bool,
+        attempt_ms: Option<u64>,
+        probe: Option<(Rc<str>, Probe)>,
+        lesson: Option<Lesson>,
+    ) -> Self {
+        Self {
+            stream,
+            attempt_ms,
+            probe: RefCell::new(probe),
+            lesson: lesson.map(Box::new),
+            ..Self::default()
+        }
     }
 
     /// How many have begun.
@@ -64,17 +78,18 @@ impl Trials {
     /// The attempt that is under way has ended; says nothing of one that had ended before.
     pub fn end(&self, ended: Ended, books: Books<'_>) {
         if let Some(trial) = self.under_way.take() {
+            if let (Some(lesson), Some(target)) = (&self.lesson, trial.target()) {
+                lesson.learn(target, ended, trial.waited_ms(books.now), books);
+            }
             tell(&mut books.memory.targets.borrow_mut(), trial, ended, books);
         }
     }
 
     /// Envoy has given up the attempt that is under way, and no response has come.
     pub fn unanswered(&self, books: Books<'_>) {
-        let Some(trial) = self.under_way.take() else { return };
-        let took = books.now.since(trial.began());
+        let took = self.under_way.borrow().as_ref().map_or(0, |trial| books.now.since(trial.began()));
         let timed_out = self.attempt_ms.is_some_and(|most| took >= most);
-        let ended = if timed_out { Ended::TimedOut } else { Ended::Failed };
-        tell(&mut books.memory.targets.borrow_mut(), trial, ended, books);
+        self.end(if timed_out { Ended::TimedOut } else { Ended::Failed }, books);
     }
 
     /// The request is over: what no attempt has used is given back.

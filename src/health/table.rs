@@ -66,6 +66,18 @@ impl Trial {
     pub fn began(&self) -> Timestamp {
         self.began
     }
+
+    /// At whom.
+    #[must_use]
+    pub fn target(&self) -> Option<&str> {
+        self.target.as_deref()
+    }
+
+    /// How long a client would have waited for it until now, in milliseconds: for a stream to its first token, if that is there.
+    #[must_use]
+    pub fn waited_ms(&self, now: Timestamp) -> f32 {
+        elapsed(self.began, self.first_token.unwrap_or(now))
+    }
 }
 
 impl Table {

@@ -64,7 +64,7 @@ impl Merits {
         let last = |score: Option<f32>| score.unwrap_or(f32::INFINITY);
         let quality = || last(self.quality.map(|quality| -f32::from(quality)));
         match strategy {
-            Strategy::Priority | Strategy::RoundRobin | Strategy::Weighted => (0.0, 0.0),
+            Strategy::Priority | Strategy::RoundRobin | Strategy::Weighted | Strategy::Adaptive => (0.0, 0.0),
             Strategy::Latency => (last(self.wait_ms()), 0.0),
             Strategy::LeastCost => (last(self.expense()), 0.0),
             Strategy::Quality => (quality(), 0.0),

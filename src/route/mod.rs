@@ -11,7 +11,7 @@ mod unresolved;
 
 pub use list::{Listed, listed, models};
 pub use merits::{Broken, Merits};
-pub use turns::Turns;
+pub use turns::{Turns, by_priority};
 pub use unresolved::Unresolved;
 
 use crate::config::{Abilities, Config, Consumer, Key, Model, Named, Route, Target};

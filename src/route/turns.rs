@@ -40,8 +40,8 @@ impl Turns {
     /// over with this.
     pub fn order(&mut self, route: &Route, targets: &[&Target], merits: &[Merits]) -> Vec<usize> {
         let mut order: Vec<usize> = (0..targets.len()).collect();
+        by_priority(&mut order, targets);
         let priority = |at: &usize| targets.get(*at).map(|target| target.priority);
-        sort(&mut order, &|one, other| priority(one) < priority(other));
         if route.strategy == Strategy::Priority {
             return order;
         }
@@ -122,6 +122,12 @@ impl Turns {
         });
         self.0.get_mut(place)
     }
+}
+
+/// Puts those with a lower number before the others, which stay as they are otherwise.
+pub fn by_priority(order: &mut [usize], targets: &[&Target]) {
+    let priority = |at: &usize| targets.get(*at).map(|target| target.priority);
+    sort(order, &|one, other| priority(one) < priority(other));
 }
 
 fn bring_forward(level: &mut [usize], place: usize) {

@@ -47,7 +47,9 @@ fn a_route_is_read_with_all_that_it_may_say() {
 
 #[test]
 fn every_strategy_has_its_word() {
-    for word in ["priority", "round_robin", "weighted", "latency", "least_cost", "quality", "intent"] {
+    for word in
+        ["priority", "round_robin", "weighted", "latency", "least_cost", "quality", "intent", "adaptive"]
+    {
         let more = json!({"pricing": {"default": {"input": 1, "output": 2}}});
         let config = read(&json!({"quality": 1}), &json!({"strategy": word}), &more).unwrap();
         assert_eq!(config.routes()[0].strategy.as_str(), word);
@@ -73,7 +75,7 @@ fn what_makes_no_sense_is_refused() {
     for ((model, route, more), expected) in [
         (
             of_route(json!({"strategy": "fastest"})),
-            "routes.r.strategy: unknown value `fastest`: expected one of `priority`, `round_robin`, `weighted`, `latency`, `least_cost`, `quality`, `intent`",
+            "routes.r.strategy: unknown value `fastest`: expected one of `priority`, `round_robin`, `weighted`, `latency`, `least_cost`, `quality`, `intent`, `adaptive`",
         ),
         (
             of_route(json!({"strategy": "weighted", "targets": [{"model": "a", "weight": 0}]})),
@@ -89,7 +91,7 @@ fn what_makes_no_sense_is_refused() {
         ),
         (
             (json!({}), json!({"strategy": "latency"}), json!({"health": "off"})),
-            "routes.r.strategy: \"latency\", and health is off: nobody would know who is fast",
+            "routes.r.strategy: \"latency\", and health is off: nobody would know who does well",
         ),
         (
             of_route(json!({"strategy": "least_cost"})),
@@ -98,6 +100,11 @@ fn what_makes_no_sense_is_refused() {
         (
             of_route(json!({"strategy": "intent"})),
             "routes.r.strategy: \"intent\", and no target has a quality: expected models.*.quality of its targets",
+        ),
+        (
+            of_route(json!({"adaptive": {"cost": 0.5, "latency": 0.5, "half_life": 0}})),
+            "routes.r.adaptive.cost: cost and latency are 1 or more together: expected less than 1: an answer is worth more than none\n\
+             routes.r.adaptive.half_life: 0: expected a whole number from 1 to 100000",
         ),
         (of_route(json!({"explore": 0.6})), "routes.r.explore: 0.6: expected a share, from 0 to 0.5"),
         (

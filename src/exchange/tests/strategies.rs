@@ -36,6 +36,7 @@ type Model<'m> = &'m mut dyn FnMut(&str, u64, &mut Chance) -> (u64, Ended);
 
 struct World {
     config: Config,
+    classifier: Classifier,
     store: Shared,
     workers: Vec<Memory>,
     chance: Chance,
@@ -88,8 +89,10 @@ impl World {
         let workers: Vec<_> = (0..2).map(|number| Memory::new(number + 7)).collect();
         workers.iter().for_each(|worker| worker.adopt(&config));
         let under_way = BTreeMap::new();
+        let classifier = Classifier::new(config.tasks().unwrap());
         Self {
             config,
+            classifier,
             store: Shared::default(),
             workers,
             chance: Chance(1),
@@ -128,16 +131,19 @@ impl World {
     /// What is made of a request that says this.
     fn plan(&mut self, worker: usize, text: &str, wishes: &Wishes) -> Step {
         let body = json!({"model": "r", "messages": [{"role": "user", "content": text}], "max_tokens": 400});
-        let classifier = Classifier::new(self.config.tasks().unwrap());
+        self.ask(worker, Service::Chat, &body, wishes)
+    }
+
+    fn ask(&mut self, worker: usize, service: Service, body: &Value, wishes: &Wishes) -> Step {
         self.books(worker, self.now, |books| {
             let asking = Asking {
-                service: Service::Chat,
+                service,
                 consumer: self.config.auth().anonymous().unwrap(),
                 request_id: "6d2f",
                 control: Control::default(),
                 joins: &|_| false,
                 embedding: Embedding::Unasked,
-                classifier: Some(&classifier),
+                classifier: Some(&self.classifier),
                 wishes,
             };
             on_body(body.to_string().as_bytes(), asking, &self.config, books)
@@ -386,5 +392,148 @@ fn lower_priorities_wait_for_higher_ones_whatever_the_strategy() {
             let Step::Forward(forward) = world.plan(0, "hi", &Vec::new()) else { panic!("forwarded") };
             assert_eq!(&*forward.plan.targets[2].name, "c", "{strategy}");
         }
+    }
+}
+
+/// The reward that the bandit sees, as it is told in the documentation.
+fn worth(cost: f64, usual_cost: f64, ms: f64, usual_ms: f64, success: f64) -> f64 {
+    success * (1.0 - 0.2 / (1.0 + usual_cost / cost) - 0.2 / (1.0 + usual_ms / ms))
+}
+
+#[test]
+fn whoever_does_best_is_learned_and_a_change_is_followed() {
+    let route = json!({"strategy": "adaptive", "targets": targets(&["a", "b", "c", "d"]), "adaptive": {"half_life": 200}});
+    let rules = json!({"failures": 1_000_000, "min_requests": 1_000_000});
+    let mut world = World::with(&route, &rules);
+    // `b` answers nearly always, and fast; the dear one is faster, the cheap one fails, the last is slow.
+    let speed = |target: &str| match target {
+        "a" => 350.0,
+        "b" => 400.0,
+        "c" => 300.0,
+        _ => 4_000.0,
+    };
+    let mut before = |target: &str, _: u64, chance: &mut Chance| match target {
+        "c" if chance.part() < 0.5 => (200, Ended::Failed),
+        _ => (chance.around(speed(target)), WELL),
+    };
+    let early = world.serve(300, 100, &mut before);
+    world.serve(1_700, 100, &mut before);
+    let served = world.serve(500, 100, &mut before);
+    let best = worth(3.0, 3.6, 400.0, 1_250.0, 1.0);
+    let second = worth(10.0, 3.6, 350.0, 1_250.0, 1.0);
+    assert!(best > second * 1.03, "the simulation has one that is best: {best} and {second}");
+    assert!(share(&served, "b") > 0.7, "{}", share(&served, "b"));
+    assert!(share(&served, "b") >= share(&early, "b"), "the more is known, the more go there");
+    for others in ["c", "d"] {
+        assert!(share(&served, others) < 0.12, "{others} {}", share(&served, others));
+    }
+    // What was best becomes bad.
+    let mut after = |target: &str, _: u64, chance: &mut Chance| match target {
+        "b" if chance.part() < 0.8 => (200, Ended::Failed),
+        "c" => (chance.around(300.0), WELL),
+        _ => (chance.around(speed(target)), WELL),
+    };
+    world.serve(1_000, 100, &mut after);
+    let served = world.serve(500, 100, &mut after);
+    assert!(
+        share(&served, "c") > 0.7,
+        "the cheap and fast one does not fail any more: {}",
+        share(&served, "c")
+    );
+}
+
+#[test]
+fn what_is_said_of_answers_is_learned_too() {
+    let route = json!({"strategy": "adaptive", "targets": targets(&["b", "d"]), "explore": 0.1});
+    let mut world = World::new(&route);
+    for _ in 0..600 {
+        world.pass(world.now + 100);
+        let worker = (world.chance.next() % 2) as usize;
+        let Step::Forward(forward) = world.plan(worker, "hi", &Vec::new()) else { panic!("forwarded") };
+        let target = forward.plan.targets[0].name.to_string();
+        world.books(worker, world.now, |books| forward.trials.begin(&target, books));
+        world.books(worker, world.now + 50, |books| forward.trials.end(WELL, books));
+        let score = if target == "d" { 1.0 } else { 0.0 };
+        let body = json!({"request_id": "6d2f", "score": score});
+        let Step::Reply(reply) = world.ask(worker, Service::Feedback, &body, &Vec::new()) else {
+            panic!("a reply")
+        };
+        let said: Value = serde_json::from_slice(&reply.body).unwrap();
+        assert_eq!((reply.status, &said["model"], &said["route"]), (200, &json!(target), &json!("r")));
+    }
+    let served = world.serve(300, 100, &mut |_, _, _| (50, WELL));
+    assert!(share(&served, "d") > 0.8, "{}", share(&served, "d"));
+}
+
+#[test]
+fn what_is_no_feedback_or_of_no_known_request_is_refused() {
+    let mut world = World::new(&json!({"strategy": "adaptive", "targets": targets(&["a", "b"])}));
+    for (body, status, param) in [
+        (json!({"request_id": "x", "score": 1}), 404, "request_id"),
+        (json!({"score": 1}), 400, "request_id"),
+        (json!({"request_id": 7, "score": 1}), 400, "request_id"),
+        (json!({"request_id": "x"}), 400, "score"),
+        (json!({"request_id": "x", "score": 1.5}), 400, "score"),
+        (json!({"request_id": "x", "score": "good"}), 400, "score"),
+    ] {
+        let Step::Reply(reply) = world.ask(0, Service::Feedback, &body, &Vec::new()) else {
+            panic!("a reply")
+        };
+        let said: Value = serde_json::from_slice(&reply.body).unwrap();
+        assert_eq!((reply.status, &said["error"]["param"]), (status, &json!(param)), "{body}");
+    }
+}
+
+#[test]
+fn an_explanation_says_what_would_be_done_and_does_nothing() {
+    let route = json!({
+        "strategy": "least_cost", "constraints": {"max_cost_usd": 0.005},
+        "targets": [{"model": "a"}, {"model": "b"}, {"model": "c", "priority": 1}, {"model": "d"}],
+    });
+    let mut world = World::new(&route);
+    world.serve(20, 100, &mut |target, _, _| if target == "d" { (30, Ended::Failed) } else { (300, WELL) });
+    world.pass(world.now + 2_000);
+    let before = world.store.entries();
+    let body = json!({"model": "r", "messages": [{"role": "user", "content": "Write a function in Rust."}], "max_tokens": 400});
+    let mut explain = || {
+        let Step::Reply(reply) = world.ask(0, Service::Explain, &body, &Vec::new()) else {
+            panic!("a reply")
+        };
+        (reply.status, serde_json::from_slice::<Value>(&reply.body).unwrap())
+    };
+    let (status, said) = explain();
+    assert_eq!(status, 200, "{said}");
+    assert_eq!(said["plan"], json!(["b", "c", "d"]), "{said}");
+    let place = |place: &str| said.pointer(place).unwrap_or(&Value::Null);
+    assert_eq!(place("/task/task"), &json!("code"));
+    assert_eq!((place("/route"), place("/strategy")), (&json!("r"), &json!("least_cost")));
+    assert_eq!(
+        (place("/targets/0/circuit"), place("/targets/2/circuit")),
+        (&json!("closed"), &json!("open"))
+    );
+    assert_eq!(place("/targets/0/quality"), &json!(0.7));
+    assert!(place("/targets/0/expected_cost_usd").as_f64().is_some_and(|cost| cost > 0.0), "{said}");
+    assert!(place("/targets/0/latency_ms").as_u64().is_some_and(|ms| (250..350).contains(&ms)), "{said}");
+    assert_eq!(place("/excluded/0/model"), &json!("a"));
+    assert!(place("/excluded/0/reason").as_str().unwrap().contains("max_cost_usd is 0.005"), "{said}");
+    assert_eq!(explain().1, said, "it is the same when it is asked again");
+    assert_eq!(world.store.entries(), before, "nothing was written");
+}
+
+#[test]
+fn turns_are_not_over_by_an_explanation() {
+    let mut world = World::new(&json!({"strategy": "round_robin", "targets": targets(&["a", "b", "c"])}));
+    let body = json!({"model": "r", "messages": [{"role": "user", "content": "hi"}]});
+    for _ in 0..6 {
+        let mut plans = Vec::new();
+        for _ in 0..2 {
+            let Step::Reply(reply) = world.ask(0, Service::Explain, &body, &Vec::new()) else {
+                panic!("a reply")
+            };
+            plans.push(serde_json::from_slice::<Value>(&reply.body).unwrap()["plan"].clone());
+        }
+        let Step::Forward(forward) = world.plan(0, "hi", &Vec::new()) else { panic!("forwarded") };
+        let planned: Value = forward.plan.targets.iter().map(|target| json!(&*target.name)).collect();
+        assert_eq!(plans, [planned.clone(), planned], "what is explained is what comes");
     }
 }

@@ -1,0 +1,66 @@
+//! A chat request, from its body to the plan it is forwarded with.
+
+use super::*;
+
+/// How a chat request is forwarded, or what is done instead.
+pub(super) fn forward(
+    body: &[u8],
+    root: Value<'_>,
+    asking: Asking<'_>,
+    config: &Config,
+    books: Books<'_>,
+) -> Result<Forward, Box<Step>> {
+    let Asking { consumer, request_id, .. } = asking;
+    let request = Request::read(root)?;
+    let asked = request.model.decode();
+    let asks = Asks::of(Asked::Chat(&request));
+    let needs = Needs {
+        abilities: &|| asks.abilities(),
+        more_than: &|model, window| asks.more_than(model, window, books.store),
+    };
+    let mut candidates = route::resolve(config, &asked, consumer, needs).map_err(unresolved)?;
+    let verdict = asking.classifier.map(|classifier| task::verdict(classifier, &request, asking.wishes));
+    let verdict = verdict.transpose()?;
+    let caching = match look_up(&request, &candidates, asking, config, books) {
+        Look::Answered(reply) => return Err(Reply { verdict, ..reply }.into()),
+        Look::Awaited(key) => return Err(Box::new(Step::Wait(key))),
+        Look::Embed(call, awaited) => return Err(Box::new(Step::Call(call, awaited))),
+        Look::Unanswered(caching) => caching,
+    };
+    let task = verdict.as_ref().map(|verdict| verdict.task.as_str());
+    let constraints = wishes::constraints(asking.wishes, &request)?;
+    let terms = Terms { asks: &asks, stream: request.stream, task, constraints, consumer, request_id };
+    let decision = arrange(&asked, &mut candidates, &terms, (config, false), books).map_err(unresolved)?;
+    let Prepared { targets, models, body: changed, headers, dropped, kept } =
+        prepare(asks.asked(), &candidates.targets, body)?;
+    let meter = match Meter::open(&asks, models, consumer, config, books) {
+        Ok(meter) => meter,
+        Err(reply) => return Err(Reply { verdict, ..reply }.into()),
+    };
+    let (stream, include_usage) = (request.stream, request.include_usage);
+    let length = changed.as_ref().map_or(body.len(), Vec::len);
+    let timeouts = config.timeouts();
+    let attempt_ms = if stream { timeouts.first_token_ms } else { Some(timeouts.answer_ms) };
+    Ok(Forward {
+        trials: Trials::new(stream, attempt_ms, decision.permit.take(), decision.lesson),
+        attempt_ms,
+        plan: Plan {
+            operation: Operation::Chat,
+            stream,
+            include_usage,
+            functions: request.functions,
+            metered: meter.as_ref().map(|meter| meter.images()),
+            length,
+            headers,
+            dropped,
+            kept,
+            request_id: request_id.to_string(),
+            targets,
+        },
+        body: changed,
+        meter,
+        caching,
+        verdict,
+        route: candidates.route.map(|route| route.name.shared()),
+    })
+}
