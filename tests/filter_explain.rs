@@ -58,7 +58,7 @@ fn an_answer_of_a_route_that_learns_can_be_rated_by_who_asked() {
     let mut envoy = envoy(&json!({"routes": routes, "health": {}}));
     let answer = envoy.ask(Request::chat(chat("learns", "")));
     let (id, model) =
-        (answer.header("x-request-id").to_owned(), answer.header("x-modelgate-model").to_owned());
+        (answer.header("x-modelgate-request-id").to_owned(), answer.header("x-modelgate-model").to_owned());
     let said = envoy.ask(post("/v1/feedback", &json!({"request_id": id, "score": true})));
     assert_eq!((said.status, &said.json()["model"]), (200, &json!(model)));
     let other = envoy.ask(Request::chat(chat("small", "")));

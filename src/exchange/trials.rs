@@ -41,6 +41,12 @@ impl Trials {
         }
     }
 
+    /// Under which name users may say how good the answer was, where that is learned.
+    #[must_use]
+    pub fn rated_as(&self) -> Option<&str> {
+        self.lesson.as_ref().map(|lesson| &*lesson.request_id)
+    }
+
     /// How many have begun.
     #[must_use]
     pub fn begun(&self) -> usize {

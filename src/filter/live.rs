@@ -96,7 +96,7 @@ impl Live {
     }
 
     /// What was found out about it before it was forwarded, for its answer's headers: what the cache did for it, what kind of
-    /// request it is, and by which route it was to be tried at whom.
+    /// request it is, by which route it was to be tried at whom, and under which name it can be rated.
     pub fn found(&self) -> impl Iterator<Item = (&'static str, String)> {
         let cache =
             self.caching.as_ref().map(|caching| ("x-modelgate-cache", caching.status.as_str().to_owned()));
@@ -106,7 +106,8 @@ impl Live {
             names.dedup();
             [("x-modelgate-route", route.to_string()), ("x-modelgate-plan", names.join(","))]
         });
-        cache.into_iter().chain(task).chain(route)
+        let rated = self.trials.rated_as().map(|id| ("x-modelgate-request-id", id.to_owned()));
+        cache.into_iter().chain(task).chain(route).chain(rated)
     }
 
     /// How its answer is kept, if it is.
