@@ -149,6 +149,8 @@ fn sources() -> BTreeMap<String, Vec<Source>> {
     while let Some(folder) = folders.pop() {
         for path in fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()) {
             let below = path.strip_prefix(src()).unwrap().with_extension("");
+            // A folder that is a package of its own, and whose modules are named as if they were here.
+            let below = below.strip_prefix("words").unwrap_or(&below);
             let mut parts: Vec<_> = below.iter().map(|part| part.to_str().unwrap().to_owned()).collect();
             if path.is_dir() {
                 folders.push(path);

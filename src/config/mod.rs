@@ -4,6 +4,26 @@
 //! configuration whose references are all resolved or everything that is wrong with the document.
 //! The document itself is described in `docs/configuration.md`.
 
+// A panic traps the VM under every request of a worker, so nothing outside of tests may be able to.
+#![deny(unsafe_code)]
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::string_slice,
+        clippy::todo,
+        clippy::unimplemented,
+        clippy::unreachable,
+        clippy::unwrap_used
+    )
+)]
+
+use modelgate_words::{json, money, names, time};
+#[cfg(test)]
+use crate as config;
+
 mod ability;
 mod base_url;
 mod cache;

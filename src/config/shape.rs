@@ -218,12 +218,12 @@ pub(super) use map;
 /// Declares the words for the values of an enum.
 macro_rules! words {
     ($type:ty: $($word:literal => $value:expr),+ $(,)?) => {
-        impl $crate::config::shape::Shape for $type {
+        impl $crate::shape::Shape for $type {
             fn read(
-                node: $crate::config::shape::Node<'_>,
-                problems: &mut $crate::config::problems::Problems,
+                node: $crate::shape::Node<'_>,
+                problems: &mut $crate::problems::Problems,
             ) -> Option<Self> {
-                let at = $crate::config::shape::word(node, &[$($word),+], problems)?;
+                let at = $crate::shape::word(node, &[$($word),+], problems)?;
                 [$($value),+].get(at).copied()
             }
         }
