@@ -2,7 +2,7 @@
 //!
 //! The design is in `docs/architecture.md`. Modules look only downward: words (`base64`, `json`, `sse`,
 //! `chat`, `config`, `embeddings`, `error`, `money`, `names`, `plan`, `store`, `time`), policy (`auth`, `bandit`, `cache`, `classify`, `cost`, `estimate`, `health`,
-//! `route`, `provider`, `quota`), flow (`exchange`, `attempt`), host (`filter`); only `filter` knows Envoy.
+//! `route`, `provider`, `quota`, `trim`), flow (`exchange`, `attempt`), host (`filter`); only `filter` knows Envoy.
 
 // A panic traps the VM under every request of a worker, so nothing outside of tests may be able to.
 #![deny(unsafe_code)]
@@ -40,6 +40,7 @@ pub mod quota;
 pub mod route;
 pub mod sse;
 pub mod store;
+pub mod trim;
 
 pub use modelgate_config as config;
 pub use modelgate_words::{json, money, names, time};

@@ -23,7 +23,7 @@ const WORDS: &[&str] = &[
 /// The decisions, each on its own.
 const POLICY: &[&str] = &[
     "auth", "bandit", "cache", "classify", "cost", "estimate", "health", "observe", "provider", "quota",
-    "route",
+    "route", "trim",
 ];
 /// What puts the decisions in their order.
 const FLOW: &[&str] = &["attempt", "exchange", "orchestrate"];

@@ -20,9 +20,9 @@
     )
 )]
 
-use modelgate_words::{json, money, names, time};
 #[cfg(test)]
 use crate as config;
+use modelgate_words::{json, money, names, time};
 
 mod ability;
 mod base_url;

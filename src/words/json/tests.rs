@@ -202,6 +202,23 @@ proptest! {
     }
 
     #[test]
+    fn an_array_without_some_items_is_the_rest_as_it_stood(
+        items in prop::collection::vec((trees(), any::<bool>()), 0..8), pretty: bool,
+    ) {
+        let all: Tree = items.iter().map(|(tree, _)| tree.clone()).collect();
+        let text = if pretty { serde_json::to_vec_pretty(&all) } else { serde_json::to_vec(&all) }.unwrap();
+        let document = Document::parse(&text, Surrogates::Paired).unwrap();
+        let edits = omissions(document.root(), |place| items[place].1);
+        // Neighbours go in one.
+        prop_assert!(edits.len() <= items.len().div_ceil(2));
+        let rest = splice(&text, edits);
+        let mut expected: Vec<Tree> = serde_json::from_slice(&text).unwrap();
+        let mut goes = items.iter().map(|(_, goes)| *goes);
+        expected.retain(|_| !goes.next().unwrap());
+        prop_assert_eq!(parse(&rest).unwrap(), Tree::Array(expected), "{}", String::from_utf8_lossy(&rest));
+    }
+
+    #[test]
     fn any_string_survives_writing_and_reading(plain: String, fragment: String) {
         let mut out = Vec::new();
         object(&mut out, |o| {

@@ -199,21 +199,38 @@ impl Edit {
 
 /// What takes members out of an object, each with its comma, as far as `goes` says so by name.
 pub fn removals(object: Value<'_>, goes: impl Fn(&Text<'_>) -> bool) -> Vec<Edit> {
-    let mut edits = Vec::new();
-    let mut entries = object.entries().peekable();
+    taken_out(
+        object.entries().map(|(key, value)| {
+            (key.span().start..value.span().end, key.text().is_some_and(|key| goes(&key)))
+        }),
+    )
+}
+
+/// What takes items out of an array, each with its comma, as far as `goes` says so by place.
+pub fn omissions(array: Value<'_>, goes: impl Fn(usize) -> bool) -> Vec<Edit> {
+    taken_out(array.items().enumerate().map(|(place, item)| (item.span(), goes(place))))
+}
+
+/// What takes out, each with its comma, those of what stands between a pair of brackets that go. Neighbours go in one.
+fn taken_out(all: impl Iterator<Item = (Range<usize>, bool)>) -> Vec<Edit> {
+    let mut edits: Vec<Edit> = Vec::new();
+    let mut all = all.peekable();
     // Where what stays has ended, if anything has.
     let mut stays = None;
-    while let Some((key, value)) = entries.next() {
-        if !key.text().is_some_and(|key| goes(&key)) {
-            stays = Some(value.span().end);
+    while let Some((here, goes)) = all.next() {
+        if !goes {
+            stays = Some(here.end);
             continue;
         }
-        let next = entries.peek().map(|(next, _)| next.span().start);
-        let span = match (&mut stays, next) {
-            (Some(end), _) => std::mem::replace(end, value.span().end)..value.span().end,
-            (None, next) => key.span().start..next.unwrap_or(value.span().end),
+        let next = all.peek().map(|(next, _)| next.start);
+        let span = match &mut stays {
+            Some(end) => std::mem::replace(end, here.end)..here.end,
+            None => here.start..next.unwrap_or(here.end),
         };
-        edits.push(Edit { span, with: Vec::new() });
+        match edits.last_mut().filter(|last| last.span.end == span.start) {
+            Some(last) => last.span.end = span.end,
+            None => edits.push(Edit { span, with: Vec::new() }),
+        }
     }
     edits
 }
