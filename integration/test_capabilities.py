@@ -19,8 +19,12 @@ def document(lane):
             "short": {"provider": "openai", "model": "gpt-5-nano", "context_window": 2000, "supports": {"image": False, "tools": False}},
             "wide": {"provider": "anthropic", "model": "claude-sonnet-5-5", "context_window": 200000, "tags": ["keeps_nothing"]},
             "last": {"provider": "gemini", "model": "gemini-3.8-flash"},
+            "small": {"provider": "anthropic", "model": "claude-haiku-5-5", "context_window": 1900},
         },
-        "routes": {"any": {"targets": [{"model": "short"}, {"model": "wide"}, {"model": "last"}]}},
+        "routes": {
+            "any": {"targets": [{"model": "short"}, {"model": "wide"}, {"model": "last"}]},
+            "forgets": {"truncate": True, "targets": [{"model": "small"}, {"model": "short"}]},
+        },
         "consumers": {"anyone": {"keys": [{"sha256": sha256("key-of-anyone")}]}, "clinic": {"requires": ["keeps_nothing"], "keys": [{"sha256": sha256("key-of-clinic")}]}},
     }
 
@@ -77,3 +81,24 @@ def test_a_consumer_is_answered_by_those_only_that_have_the_tags_it_requires(gat
         served_by(gateway, user("hello"), model="last", key="key-of-clinic")
     assert refused.value.code == "tag_required"
     assert {received.provider for received in own_lane.received()} == {"anthropic"}
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_turns_are_left_out_where_there_is_no_room_for_them_and_that_is_told(gateway, own_lane, stream):
+    turns = [message for n in range(20) for message in ({"role": "user", "content": f"turn {n} " + "word " * 150}, {"role": "assistant", "content": f"answer {n}"})]
+    messages = [{"role": "system", "content": "be brief"}, *turns, *user("and now?")]
+    raw = client(gateway).chat.completions.with_raw_response.create(model="any", messages=messages, stream=stream)
+    list(raw.parse())
+    assert "x-modelgate-truncated" not in raw.headers, "there is room elsewhere"
+    own_lane.clear()
+    # Who is tried after a failure gets no more than the first one did.
+    own_lane.script("anthropic", status=503)
+    raw = client(gateway).chat.completions.with_raw_response.create(model="forgets", messages=messages, stream=stream)
+    list(raw.parse())
+    left_out = int(raw.headers["x-modelgate-truncated"])
+    sent = own_lane.received()[-1].body["messages"]
+    assert (raw.headers["x-modelgate-plan"], raw.headers["x-modelgate-model"]) == ("small,short", "short") and left_out > 10
+    assert sent == [messages[0], *messages[1 + left_out:]]
+    with pytest.raises(openai.BadRequestError) as refused:
+        client(gateway).chat.completions.create(model="forgets", messages=user("word " * 4000))
+    assert refused.value.code == "context_length_exceeded"

@@ -119,6 +119,7 @@ map! {
         explore: Option<f64>,
         adaptive: Adaptive = Default::default(),
         constraints: Constraints = Default::default(),
+        truncate: bool = Default::default(),
         cache: Option<RouteCache>,
     }
 }

@@ -26,6 +26,8 @@ pub struct Route {
     pub adaptive: Adaptive,
     /// What whoever answers has to keep to.
     pub constraints: Constraints,
+    /// Whether the oldest turns of conversations are left out that are too long for every target.
+    pub truncate: bool,
     /// Which of its answers are given again.
     pub cache: CachePolicy,
 }
@@ -89,6 +91,7 @@ impl Check<'_> {
                 explore,
                 adaptive,
                 constraints,
+                truncate: raw.truncate,
                 cache,
             });
             self.claim(catalog, route.name.as_str(), &path, &Named::Route(Rc::clone(&route)));

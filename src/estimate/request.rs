@@ -58,6 +58,19 @@ impl Makeup {
 }
 
 impl Makeup {
+    /// What one message is made of, where this model serves it.
+    #[must_use]
+    pub fn of_message(message: &Message<'_>, family: Family, model: &str) -> Self {
+        let each =
+            |take: &mut dyn FnMut(&[u8], Place)| each_of_message(message, |text| take(text, Place::Message));
+        let (mut makeup, _) = looked_at(each);
+        makeup.fixed = MESSAGE + CALL * message.tool_calls.len() as f32;
+        if let Content::Parts(parts) = &message.content {
+            makeup.add(Kind::Media, parts.iter().map(|(part, _)| media::tokens(part, family, model)).sum());
+        }
+        makeup
+    }
+
     /// What the input of a request for embeddings is made of. Tokens are what they are.
     #[must_use]
     pub fn of_input(input: &Input<'_>) -> Self {

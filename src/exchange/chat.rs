@@ -18,7 +18,15 @@ pub(super) fn forward(
         abilities: &|| asks.abilities(),
         more_than: &|model, window| asks.more_than(model, window, books.store),
     };
-    let mut candidates = route::resolve(config, &asked, consumer, needs).map_err(unresolved)?;
+    let mut candidates = match route::resolve(config, &asked, consumer, needs) {
+        Ok(candidates) => candidates,
+        Err(refusal) => {
+            return match room::make(&request, body, &asks, (&asked, &refusal), config, books) {
+                Some(trimmed) => truncated(trimmed, asking, config, books),
+                None => Err(unresolved(refusal).into()),
+            };
+        }
+    };
     let verdict = asking.classifier.map(|classifier| task::verdict(classifier, &request, asking.wishes));
     let verdict = verdict.transpose()?;
     let caching = match look_up(&request, &candidates, asking, config, books) {
@@ -61,6 +69,22 @@ pub(super) fn forward(
         meter,
         caching,
         verdict,
+        truncated: None,
         route: candidates.route.map(|route| route.name.shared()),
     })
+}
+
+/// How a request is forwarded of which turns were left out.
+fn truncated(
+    trimmed: Trimmed,
+    asking: Asking<'_>,
+    config: &Config,
+    books: Books<'_>,
+) -> Result<Forward, Box<Step>> {
+    let document = Document::parse(&trimmed.body, Surrogates::Paired).map_err(not_json)?;
+    let mut forwarded = forward(&trimmed.body, document.root(), asking, config, books)?;
+    drop(document);
+    forwarded.body.get_or_insert_with(|| trimmed.body.clone());
+    forwarded.truncated = Some(trimmed);
+    Ok(forwarded)
 }

@@ -64,6 +64,7 @@ pub(super) fn forward(
         meter,
         caching: None,
         verdict: None,
+        truncated: None,
         route: candidates.route.map(|route| route.name.shared()),
     })
 }

@@ -5,22 +5,25 @@ use super::meter::Meter;
 use super::needs::{Asked, Asks};
 use super::order::{Standing, Terms, arrange};
 use super::prepare::fits;
-use super::{Asking, Books, Reply, task, unresolved, wishes};
+use super::{Asking, Books, Reply, not_json, room, task, unresolved, wishes};
 use crate::chat::Request;
 use crate::classify::Verdict;
 use crate::config::{Config, Score, Target};
 use crate::error::ApiError;
 use crate::health::Circuit;
-use crate::json::{self, Object, Value};
+use crate::json::{self, Document, Object, Surrogates, Value};
 use crate::route::{self, Candidates, Needs};
+use crate::trim::Trimmed;
 use std::rc::Rc;
 
-/// The explanation for the request that this would be.
+/// The explanation for the request that this would be, of which so many messages were left out.
 ///
 /// # Errors
 /// Those of the chat itself, where nobody could answer.
 pub(super) fn explain(
+    body: &[u8],
     root: Value<'_>,
+    truncated: usize,
     asking: Asking<'_>,
     config: &Config,
     books: Books<'_>,
@@ -33,7 +36,15 @@ pub(super) fn explain(
         abilities: &|| asks.abilities(),
         more_than: &|model, window| asks.more_than(model, window, books.store),
     };
-    let mut candidates = route::resolve(config, &asked, consumer, needs).map_err(unresolved)?;
+    let mut candidates = match route::resolve(config, &asked, consumer, needs) {
+        Ok(candidates) => candidates,
+        Err(refusal) => {
+            let trimmed = room::make(&request, body, &asks, (&asked, &refusal), config, books);
+            let Some(Trimmed { body, messages }) = trimmed else { return Err(unresolved(refusal)) };
+            let document = Document::parse(&body, Surrogates::Paired).map_err(not_json)?;
+            return explain(&body, document.root(), messages, asking, config, books);
+        }
+    };
     let verdict = asking.classifier.map(|classifier| task::verdict(classifier, &request, asking.wishes));
     let verdict = verdict.transpose()?;
     let constraints = wishes::constraints(asking.wishes, &request)?;
@@ -45,8 +56,8 @@ pub(super) fn explain(
     let first = candidates.targets.iter().zip(&refusals).find(|(_, refusal)| refusal.is_none());
     let first = first.map(|(target, _)| target);
 
-    let mut body = Vec::with_capacity(1024);
-    json::object(&mut body, |it| {
+    let mut out = Vec::with_capacity(1024);
+    json::object(&mut out, |it| {
         it.string("object", "route.explanation");
         it.string("model", &asked);
         match &candidates.route {
@@ -55,6 +66,9 @@ pub(super) fn explain(
                 it.string("strategy", route.strategy.as_str());
             }
             None => it.null("route"),
+        }
+        if truncated > 0 {
+            it.number("truncated", truncated);
         }
         match &verdict {
             Some(verdict) => it.object("task", |it| explain_task(it, verdict)),
@@ -90,7 +104,7 @@ pub(super) fn explain(
             explain_limits(it, &asks, first, asking, config, books);
         }
     });
-    Ok(Reply::json(body))
+    Ok(Reply::json(out))
 }
 
 fn explain_task(it: &mut Object<'_>, verdict: &Verdict) {

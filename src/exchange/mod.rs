@@ -18,6 +18,7 @@ mod meter;
 mod needs;
 mod order;
 mod prepare;
+mod room;
 mod task;
 #[cfg(test)]
 mod tests;
@@ -43,6 +44,7 @@ use crate::json::{Document, Error, Surrogates, Value};
 use crate::plan::{Operation, Plan};
 use crate::route::{self, Needs, Unresolved};
 use crate::time::Timestamp;
+use crate::trim::Trimmed;
 use endpoint::Endpoint;
 use kept::{Look, look_up};
 use needs::{Asked, Asks};
@@ -135,6 +137,8 @@ pub struct Forward {
     pub verdict: Option<Box<Verdict>>,
     /// The route that was asked for, if it is one.
     pub route: Option<Rc<str>>,
+    /// What is sent in the place of what the client sent, where that has no room: how many messages were left out, and the rest.
+    pub truncated: Option<Trimmed>,
     /// How its targets' health hears of its attempts.
     pub trials: Trials,
     /// How long an attempt may take until its answer is let go, in milliseconds; none where that is
@@ -272,7 +276,7 @@ fn forward(body: &[u8], asking: Asking<'_>, config: &Config, books: Books<'_>) -
     match asking.service {
         Service::Chat => chat::forward(body, document.root(), asking, config, books),
         Service::Embeddings => embeddings::forward(body, document.root(), asking, config, books),
-        Service::Explain => Err(explain::explain(document.root(), asking, config, books)?.into()),
+        Service::Explain => Err(explain::explain(body, document.root(), 0, asking, config, books)?.into()),
         Service::Feedback => Err(feedback::take(document.root(), asking, config, books)?.into()),
     }
 }

@@ -5,7 +5,7 @@ use super::meter::{calibration, family};
 use crate::chat::{Content, Effort, Part, Request, ResponseFormat, ToolKind};
 use crate::config::{Abilities, Ability, Consumer, Model};
 use crate::embeddings;
-use crate::estimate::Makeup;
+use crate::estimate::{Calibration, Makeup};
 use crate::quota;
 use crate::quota::learn::Expected;
 use crate::store::Store;
@@ -71,7 +71,12 @@ impl<'r> Asks<'r> {
 
     /// How many tokens the prompt has for this model, about.
     pub fn prompt(&self, model: &Model, store: &dyn Store) -> u64 {
-        calibration(model, family(model), store).tokens(&self.makeup(model))
+        self.counts(model, store).tokens(&self.makeup(model))
+    }
+
+    /// How this model counts.
+    pub fn counts(&self, model: &Model, store: &dyn Store) -> Calibration {
+        calibration(model, family(model), store)
     }
 
     /// How many tokens the answers of this model may have at most, all choices together, where that is known.

@@ -22,6 +22,8 @@ const CONFIG: &str = r#"{
     "claude": {"provider": "claude"},
     "mistral": {"provider": "mistral"},
     "nobody": {"provider": "keyless"},
+    "small": {"provider": "a", "context_window": 500},
+    "medium": {"provider": "b", "context_window": 2000},
     "image": {"provider": "a", "supports": {"image": false}},
     "audio": {"provider": "a", "supports": {"audio": false}},
     "file": {"provider": "a", "supports": {"file": false}},
@@ -39,7 +41,9 @@ const CONFIG: &str = r#"{
     "foreign-first": {"targets": [{"model": "claude"}, {"model": "m"}, {"model": "x"}]},
     "long": {"targets": [{"model": "short"}, {"model": "m-b"}]},
     "embedders": {"targets": [{"model": "m"}, {"model": "mistral"}, {"model": "m-b"}, {"model": "x"}]},
-    "eager": {"targets": [{"model": "m", "tries": 10}, {"model": "x", "tries": 10}]}
+    "eager": {"targets": [{"model": "m", "tries": 10}, {"model": "x", "tries": 10}]},
+    "forgets": {"targets": [{"model": "small"}, {"model": "medium"}], "truncate": true},
+    "remembers": {"targets": [{"model": "small"}, {"model": "medium"}]}
   },
   "auth": {"anonymous": {"consumer": "anonymous"}},
   "timeouts": {"first_token_ms": 3000}
@@ -307,5 +311,51 @@ fn json_is_known_by_its_content_type() {
         ("", false),
     ] {
         assert_eq!(is_json(content_type.as_bytes()), json, "{content_type}");
+    }
+}
+
+/// A conversation of `count` turns, each with so many words, and what its last turn says.
+fn conversation(count: usize, words: usize) -> String {
+    let text = "word ".repeat(words);
+    let mut messages = vec![r#"{"role":"system","content":"be brief"}"#.to_owned()];
+    for turn in 0..count {
+        messages.push(format!(r#"{{"role":"user","content":"turn {turn}: {text}"}}"#));
+        if turn + 1 < count {
+            messages.push(format!(r#"{{"role":"assistant","content":"answer {turn}"}}"#));
+        }
+    }
+    messages.join(",")
+}
+
+#[test]
+fn where_there_is_no_room_the_oldest_turns_are_left_out_if_the_route_allows_it() {
+    for (route, turns, words, left_out) in [
+        ("forgets", 3, 100, Some(0)),
+        ("forgets", 15, 200, None),
+        ("forgets", 30, 200, None),
+        ("remembers", 15, 200, Some(usize::MAX)),
+        ("forgets", 1, 4_000, Some(usize::MAX)),
+        ("small", 10, 200, Some(usize::MAX)),
+    ] {
+        let body = format!(r#"{{"model":"{route}","messages":[{}],"max_tokens":50}}"#, conversation(turns, words));
+        match (step(&body), left_out) {
+            (Step::Reply(reply), Some(usize::MAX)) => {
+                let body = String::from_utf8(reply.body).unwrap();
+                assert!(reply.status == 400 && body.contains("context_length_exceeded"), "{route}: {body}");
+            }
+            (Step::Forward(forward), Some(0)) => assert_eq!(forward.truncated, None, "{route} {turns}"),
+            (Step::Forward(forward), None) => {
+                let trimmed = forward.truncated.unwrap();
+                let sent: serde_json::Value = serde_json::from_slice(&forward.body.unwrap()).unwrap();
+                let sent = sent["messages"].as_array().unwrap().clone();
+                assert_eq!(sent.len() + trimmed.messages, 2 * turns, "{route} {turns}");
+                let first = |at: usize| sent[at]["content"].as_str().unwrap();
+                assert!(first(0) == "be brief" && first(1).starts_with("turn "), "{route} {turns}");
+                assert!(sent.last().unwrap()["content"].as_str().unwrap().starts_with(&format!("turn {}:", turns - 1)));
+                // As many as there is room for: about 2,000 tokens, each turn a little over 200.
+                assert!((15..=20).contains(&sent.len()), "{route} {turns}: {}", sent.len());
+            }
+            (step, _) => panic!("{route} {turns}: {step:?}"),
+        }
     }
 }

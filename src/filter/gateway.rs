@@ -163,14 +163,16 @@ impl Gateway {
 
     /// Leaves the plan where the provider role and the router find it.
     fn forward(&mut self, forward: Forward, asked: &[u8]) -> Result<(), abi::Refused> {
-        let Forward { plan, body, meter, caching, verdict, route, trials, attempt_ms } = forward;
+        let Forward { plan, body, meter, caching, verdict, route, truncated, trials, attempt_ms } = forward;
+        let count = truncated.as_ref().map_or(0, |truncated| truncated.messages);
+        let asked = truncated.as_ref().map_or(asked, |truncated| &truncated.body);
         self.lead(caching.as_ref().and_then(|caching| caching.keep.as_ref()?.awaited()));
         verdict.iter().for_each(|verdict| tell_task(verdict));
         let task = verdict.map(|verdict| verdict.task);
         if let Some(route) = &route {
             abi::set_property("route", route.as_bytes())?;
         }
-        let live = Live::new(plan, meter, caching, task, route, trials);
+        let live = Live::new(plan, meter, caching, task, (route, count), trials);
         let ticket = self.ticket.insert(Ticket::new(live));
         let plan = &ticket.live().plan;
         if let Some(first) = plan.targets.first() {

@@ -27,6 +27,8 @@ pub(super) struct Live {
     pub task: Option<TaskName>,
     /// The route that was asked for, if it is one.
     pub route: Option<Rc<str>>,
+    /// How many messages were left out because there was no room.
+    pub truncated: usize,
     /// How its targets' health hears of its attempts.
     pub trials: Trials,
     /// What each attempt has used.
@@ -74,7 +76,7 @@ impl Live {
         meter: Option<Box<Meter>>,
         caching: Option<Caching>,
         task: Option<TaskName>,
-        route: Option<Rc<str>>,
+        (route, truncated): (Option<Rc<str>>, usize),
         trials: Trials,
     ) -> Self {
         let (plan, meter) = (Rc::new(plan), RefCell::new(meter));
@@ -85,6 +87,7 @@ impl Live {
             caching,
             task,
             route,
+            truncated,
             trials,
             spent: RefCell::default(),
         }
@@ -107,7 +110,9 @@ impl Live {
             [("x-modelgate-route", route.to_string()), ("x-modelgate-plan", names.join(","))]
         });
         let rated = self.trials.rated_as().map(|id| ("x-modelgate-request-id", id.to_owned()));
-        cache.into_iter().chain(task).chain(route).chain(rated)
+        let truncated = Some(self.truncated).filter(|count| *count > 0);
+        let truncated = truncated.map(|count| ("x-modelgate-truncated", count.to_string()));
+        cache.into_iter().chain(task).chain(route).chain(rated).chain(truncated)
     }
 
     /// How its answer is kept, if it is.
