@@ -22,7 +22,7 @@ const WORDS: &[&str] = &[
 ];
 /// The decisions, each on its own.
 const POLICY: &[&str] = &[
-    "auth", "bandit", "cache", "classify", "cost", "estimate", "health", "observe", "provider", "quota",
+    "affinity", "auth", "bandit", "cache", "classify", "cost", "estimate", "health", "observe", "provider", "quota",
     "route",
 ];
 /// What puts the decisions in their order.
