@@ -22,8 +22,8 @@ const WORDS: &[&str] = &[
 ];
 /// The decisions, each on its own.
 const POLICY: &[&str] = &[
-    "affinity", "auth", "bandit", "cache", "classify", "cost", "estimate", "health", "observe", "provider", "quota",
-    "route",
+    "affinity", "auth", "bandit", "cache", "classify", "cost", "estimate", "health", "observe", "provider",
+    "quota", "route",
 ];
 /// What puts the decisions in their order.
 const FLOW: &[&str] = &["attempt", "exchange", "orchestrate"];

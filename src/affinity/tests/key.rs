@@ -147,7 +147,8 @@ fn how_later_turns_and_members_that_do_not_count_are_spaced_does_not_matter() {
 fn a_mark_for_a_cache_that_moves_on_leaves_the_conversation_what_it_is() {
     let mark = json!({"type": "ephemeral"});
     let key = key_of(&first());
-    for place in ["/messages/0", "/messages/2", "/messages/2/content/0", "/messages/2/content/1", "/tools/1"] {
+    for place in ["/messages/0", "/messages/2", "/messages/2/content/0", "/messages/2/content/1", "/tools/1"]
+    {
         let mut body = first();
         body.pointer_mut(place).unwrap()["cache_control"] = mark.clone();
         assert_eq!(key_of(&body), key, "{place}");
@@ -171,9 +172,7 @@ fn no_more_than_a_window_of_each_part_is_looked_at() {
     let key = body(&long, &long, &long);
     assert_eq!(body(&longer, &longer, &longer), key, "nobody looks so far");
     let early = format!("y{long}");
-    for (system, tool, user) in
-        [(&early, &long, &long), (&long, &early, &long), (&long, &long, &early)]
-    {
+    for (system, tool, user) in [(&early, &long, &long), (&long, &early, &long), (&long, &long, &early)] {
         assert_ne!(body(system, tool, user), key, "each part has a window of its own");
     }
 }
