@@ -70,6 +70,7 @@ impl Prefix {
     /// The first prompt is expected to be kept whole, for that has to be tried. After that it is expected that the same share
     /// of it is cached as was of what the last two have in common: all of a conversation that grows, where the provider sees
     /// to it, or a part that stays, where the client marks what is to be cached.
+    #[inline(never)]
     pub fn after(old: Option<Self>, usage: &Usage, now: Timestamp) -> Self {
         let prompt = tokens(usage.prompt);
         let cached = tokens(usage.cached.unwrap_or(0)).min(prompt);
@@ -91,6 +92,7 @@ impl Prefix {
     }
 
     /// Whether it still holds. What is from the future was before a clock went back: nobody knows how old it is.
+    #[inline(never)]
     pub fn is_current(&self, rules: &Rules, now: Timestamp) -> bool {
         now.since(self.at) < rules.ttl && self.at.since(now) <= SKEW
     }

@@ -1,30 +1,23 @@
 //! What makes two requests turns of one conversation: that their prompts begin alike.
 
 use crate::chat::{Content, Message, Part, Request, Role};
-use crate::json::Value;
-use sha2::{Digest, Sha256};
 
 /// So many bytes of each part tell conversations apart. Those that are the same as far as that are as good as one: what a
 /// cache holds of one it holds of the other.
 const WINDOW: usize = 16 * 1024;
-/// Between any two texts. UTF-8 never has it.
-const BETWEEN: u8 = 0xFF;
 
-/// Names a conversation: a part of a SHA-256.
+/// Names a conversation: a hash that chance does not make of two. It is no seal, because there is nothing to be had: whose
+/// conversations have one key share a target that all of them may ask.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Key(pub(super) [u8; 16]);
+pub struct Key(pub(super) u64);
 
 impl Key {
     /// The conversation that a request is a turn of, by what comes first in it and stays the same: the system prompt, the
     /// tools, and what the user has said first. Whoever knows better says so by `explicit`.
-    ///
-    /// Marks for Anthropic's cache are none of it, because clients put them at the end of what they send, whatever that is:
-    /// the first turn has one only as long as it is the last.
     #[must_use]
     pub fn of(request: &Request<'_>, route: &str, consumer: &str, explicit: Option<&str>) -> Self {
-        let mut prefix = Prefix { sha: Sha256::new(), left: 0 };
-        for name in ["modelgate affinity 1", route, consumer] {
-            prefix.begin(b'n');
+        let mut prefix = Prefix { hash: 1, left: WINDOW };
+        for name in [route, consumer] {
             prefix.take(name.as_bytes());
         }
         if let Some(explicit) = explicit {
@@ -33,14 +26,13 @@ impl Key {
         } else {
             prefix.request(request);
         }
-        let hash: [u8; 32] = prefix.sha.finalize().into();
-        Self(hash.first_chunk().copied().unwrap_or_default())
+        Self(prefix.hash)
     }
 }
 
 /// A hash that is being made.
 struct Prefix {
-    sha: Sha256,
+    hash: u64,
     /// How many bytes of the part are still looked at.
     left: usize,
 }
@@ -49,54 +41,56 @@ impl Prefix {
     fn request(&mut self, request: &Request<'_>) {
         self.begin(b's');
         for message in &request.messages {
-            match message.role {
-                Role::System | Role::Developer => self.message(message),
-                Role::User => {
-                    self.begin(b'u');
-                    self.message(message);
-                    break;
-                }
-                _ => {}
+            let is_first_turn = message.role == Role::User;
+            if is_first_turn {
+                self.begin(b'u');
+            }
+            if is_first_turn || matches!(message.role, Role::System | Role::Developer) {
+                self.message(message);
+            }
+            if is_first_turn {
+                break;
             }
         }
         self.begin(b't');
-        request.tools.iter().for_each(|tool| self.members(tool.value));
+        request.tools.iter().for_each(|tool| self.take(tool.value.raw()));
     }
 
-    /// Begins a part.
+    /// Begins a part, with a byte that no text has.
     fn begin(&mut self, part: u8) {
-        self.sha.update([BETWEEN, part]);
         self.left = WINDOW;
+        self.take(&[0xFF, part]);
     }
 
-    /// Takes what is in a window's reach of a text.
-    fn take(&mut self, text: &[u8]) {
-        if self.left > 0 {
-            let seen = text.get(..self.left).unwrap_or(text);
-            self.left = self.left.saturating_sub(text.len());
-            self.sha.update(seen);
-            self.sha.update([BETWEEN]);
-        }
-    }
-
-    /// Takes what a message says. A string and the same as one part of text are one, because clients make one of the other to
-    /// put a mark on it.
+    /// Takes what a message says, without marks for Anthropic's cache: clients put them at the end of what they send, so the
+    /// first turn has one as long as it is the last. To put one on a string, they make a part of it.
+    #[inline(never)]
     fn message(&mut self, message: &Message<'_>) {
         match &message.content {
             Content::None => {}
             Content::Text(text) => self.take(text.as_bytes()),
             Content::Parts(parts) => parts.iter().for_each(|(part, value)| match part {
-                Part::Text(text) => self.take(text.as_bytes()),
-                _ => self.members(*value),
+                Part::Text(said) | Part::Image { url: said, .. } => self.take(said.as_bytes()),
+                _ => self.take(value.raw()),
             }),
         }
     }
 
-    /// Takes the members of an object.
-    fn members(&mut self, value: Value<'_>) {
-        if self.left > 0 {
-            let members = value.entries().filter(|(name, _)| !name.says("cache_control"));
-            members.flat_map(|(name, value)| [name, value]).for_each(|value| self.take(value.raw()));
+    /// Takes what is in the window's reach of a text, eight bytes at a time, and how long that is.
+    #[inline(never)]
+    fn take(&mut self, text: &[u8]) {
+        if self.left == 0 {
+            return;
+        }
+        let seen = text.get(..self.left).unwrap_or(text);
+        self.left = self.left.saturating_sub(seen.len());
+        let (words, rest) = seen.as_chunks();
+        let mut last = [0; 8];
+        last.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+        for word in words.iter().chain([&last, &(seen.len() as u64).to_le_bytes()]) {
+            // Each step can be undone, so that no two words lead to the same number.
+            let hash = (self.hash ^ u64::from_le_bytes(*word)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            self.hash = hash ^ (hash >> 32);
         }
     }
 }

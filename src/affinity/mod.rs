@@ -42,8 +42,11 @@ pub struct Expenses {
     pub first: Option<f32>,
 }
 
-/// Whether the bonded target is asked rather than the one that the strategy has put first. Strategies that are about money say
-/// what both are expected to take: a target that is cheaper by more than it costs to switch is asked.
+/// Whether the bonded target is asked rather than the one that the strategy has put first, if it may be asked at all. Strategies
+/// that are about money say what both are expected to take: a target that is cheaper by more than it costs to switch is asked.
+///
+/// Only this request is looked at. For the rest of a long conversation a target at a third of the price is the cheaper one, even
+/// if it has to read all of it once; but nobody knows how long one will be.
 #[must_use]
 pub fn stays(bond: &Bond, expenses: Option<Expenses>, rules: &Rules) -> bool {
     bond.pays()

@@ -1,4 +1,4 @@
-//! Where bonds are kept, in what all workers share: places by the key's first bytes, each with a few bonds.
+//! Where bonds are kept, in what all workers share: places by the key's last bits, each with a few bonds.
 //!
 //! Whoever has to go for a new bond is the one that was used the longest ago. Bonds are in that order, each with its key, and
 //! numbers little-endian; what cannot be read holds nothing. To look one up takes one get, and to note one a get and a set.
@@ -12,7 +12,7 @@ use crate::time::Timestamp;
 /// The form of a value, its first byte.
 const VERSION: u8 = 1;
 /// How many places there are,
-const PLACES: u16 = 1_024;
+const PLACES: u64 = 1_024;
 /// and how many bonds each has room for: with several in one, hardly any has to go before there are as many as there is room for.
 const MOST: usize = 8;
 /// How often a race for a place may be lost. What is lost then is one bond, which the next answer makes again.
@@ -22,97 +22,102 @@ const ATTEMPTS: u32 = 3;
 #[must_use]
 pub fn find(store: &dyn Store, key: Key, rules: &Rules, now: Timestamp) -> Option<Bond> {
     let (value, _) = store.get(&place(key))?;
-    let Record { target, prefix, .. } = read(&value).into_iter().find(|record| record.key == key)?;
-    prefix.is_current(rules, now).then(|| Bond { target: target.into(), prefix })
+    let mut rest = checked(&value);
+    loop {
+        let Record { key: other, target, prefix, .. } = next(&mut rest)?;
+        if other == key {
+            return prefix.is_current(rules, now).then(|| Bond { target: target.into(), prefix });
+        }
+    }
 }
 
 /// Notes that a target has answered, and what the provider said of the prompt: they are bonded from now on. A prompt that is
 /// too short for any cache is not noted.
 pub fn note(store: &dyn Store, key: Key, target: &str, usage: &Usage, rules: &Rules, now: Timestamp) {
-    if Prefix::is_untold_by(usage) {
-        return;
+    if !Prefix::is_untold_by(usage) {
+        change(store, key, target, Some((usage, rules, now)));
     }
-    let _ = update(store, &place(key), ATTEMPTS, |value| {
-        let mut records = read(value.unwrap_or_default());
-        records.retain(|record| record.prefix.is_current(rules, now));
-        let old = take(&mut records, key).filter(|old| old.target == target);
-        if records.len() >= MOST {
-            records.remove(0);
-        }
-        let prefix = Prefix::after(old.map(|old| old.prefix), usage, now);
-        records.push(Record { key, target, prefix });
-        ((), Some(write(&records)))
-    });
 }
 
 /// Ends the bond of a conversation with a target, because that has failed. One with another target is not ended.
 pub fn break_off(store: &dyn Store, key: Key, target: &str) {
+    change(store, key, target, None);
+}
+
+/// Puts a bond at the end of its place, by what an answer tells of it, or takes it away if there was none.
+fn change(store: &dyn Store, key: Key, target: &str, told: Option<(&Usage, &Rules, Timestamp)>) {
+    let Ok(length) = u8::try_from(target.len()) else { return };
     let _ = update(store, &place(key), ATTEMPTS, |value| {
-        let mut records = read(value.unwrap_or_default());
-        let is_broken = take(&mut records, key).is_some_and(|record| record.target == target);
-        ((), is_broken.then(|| write(&records)))
+        let mut rest = checked(value.unwrap_or_default());
+        let (mut kept, mut count, mut first, mut old) = (vec![VERSION], 0, 1, None);
+        while let Some(record) = next(&mut rest) {
+            if record.key == key {
+                old = Some(record).filter(|old| old.target == target).map(|old| old.prefix);
+            } else if told.is_none_or(|(_, rules, now)| record.prefix.is_current(rules, now)) {
+                put(&mut kept, record.bytes);
+                count += 1;
+                if count == 1 {
+                    first = kept.len();
+                }
+            }
+        }
+        let Some((usage, rules, now)) = told else { return ((), old.map(|_| kept)) };
+        if count >= MOST {
+            kept.drain(1..first);
+        }
+        let old = old.filter(|old| old.is_current(rules, now));
+        let Prefix { at, prompt, holds, misses } = Prefix::after(old, usage, now);
+        let (key, at) = (key.0.to_le_bytes(), at.millis().to_le_bytes());
+        let (prompt, holds) = (prompt.to_le_bytes(), holds.to_le_bytes());
+        for bytes in [&key[..], &at, &prompt, &holds, &[misses, length], target.as_bytes()] {
+            put(&mut kept, bytes);
+        }
+        ((), Some(kept))
     });
 }
 
+#[inline(never)]
+fn put(value: &mut Vec<u8>, bytes: &[u8]) {
+    value.extend_from_slice(bytes);
+}
+
+#[inline(never)]
 fn place(key: Key) -> String {
-    let Key([first, second, ..]) = key;
-    format!("affinity/{}", u16::from_le_bytes([first, second]) % PLACES)
+    format!("affinity/{}", key.0 % PLACES)
 }
 
 /// A bond as it is kept.
-#[derive(Clone, Copy)]
 struct Record<'v> {
     key: Key,
     target: &'v str,
     prefix: Prefix,
+    /// All of it.
+    bytes: &'v [u8],
 }
 
-fn take<'v>(records: &mut Vec<Record<'v>>, key: Key) -> Option<Record<'v>> {
-    let at = records.iter().position(|record| record.key == key)?;
-    Some(records.remove(at))
-}
-
+/// The bonds in a value; nothing if any of it is something else.
 #[inline(never)]
-fn write(records: &[Record<'_>]) -> Vec<u8> {
-    let mut out = vec![VERSION];
-    for Record { key, target, prefix } in records {
-        // A name that is too long for its length, which none is, is another one, and so nobody's.
-        let length = u8::try_from(target.len()).unwrap_or_default();
-        out.extend_from_slice(&key.0);
-        out.extend_from_slice(&prefix.at.millis().to_le_bytes());
-        out.extend_from_slice(&prefix.prompt.to_le_bytes());
-        out.extend_from_slice(&prefix.holds.to_le_bytes());
-        out.extend_from_slice(&[prefix.misses, length]);
-        out.extend_from_slice(target.as_bytes().get(..length.into()).unwrap_or_default());
-    }
-    out
+fn checked(value: &[u8]) -> &[u8] {
+    let bonds = value.strip_prefix(&[VERSION]).unwrap_or_default();
+    let mut rest = bonds;
+    while next(&mut rest).is_some() {}
+    if rest.is_empty() { bonds } else { &[] }
 }
 
-/// The bonds in a value, the one that was used last at the end; none if any of it is something else.
+/// Takes the next bond; nothing is taken if it cannot be read.
 #[inline(never)]
-fn read(value: &[u8]) -> Vec<Record<'_>> {
-    let mut rest = value.strip_prefix(&[VERSION]).unwrap_or_default();
-    let mut records = Vec::with_capacity(MOST);
-    while !rest.is_empty() {
-        let Some(record) = record(&mut rest) else { return Vec::new() };
-        records.push(record);
-    }
-    records
-}
-
-fn record<'v>(rest: &mut &'v [u8]) -> Option<Record<'v>> {
-    let key = Key(bytes(rest)?);
-    let at = Timestamp::from_millis(u64::from_le_bytes(bytes(rest)?));
-    let (prompt, holds) = (u32::from_le_bytes(bytes(rest)?), u32::from_le_bytes(bytes(rest)?));
-    let [misses, length] = bytes(rest)?;
-    let (target, after) = rest.split_at_checked(length.into())?;
-    *rest = after;
+fn next<'v>(rest: &mut &'v [u8]) -> Option<Record<'v>> {
+    let (key, after) = rest.split_first_chunk()?;
+    let (at, after) = after.split_first_chunk()?;
+    let (prompt, after) = after.split_first_chunk()?;
+    let (holds, after) = after.split_first_chunk()?;
+    let ([misses, length], after) = after.split_first_chunk()?;
+    let (target, after) = after.split_at_checked((*length).into())?;
+    let bytes = rest.get(..rest.len().saturating_sub(after.len()))?;
     let target = std::str::from_utf8(target).ok()?;
-    Some(Record { key, target, prefix: Prefix { at, prompt, holds, misses } })
-}
-
-fn bytes<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
-    let (bytes, after) = rest.split_first_chunk()?;
     *rest = after;
-    Some(*bytes)
+    let at = Timestamp::from_millis(u64::from_le_bytes(*at));
+    let (prompt, holds) = (u32::from_le_bytes(*prompt), u32::from_le_bytes(*holds));
+    let key = Key(u64::from_le_bytes(*key));
+    Some(Record { key, target, prefix: Prefix { at, prompt, holds, misses: *misses }, bytes })
 }
