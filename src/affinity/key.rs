@@ -76,7 +76,8 @@ impl Prefix {
         }
     }
 
-    /// Takes what is in the window's reach of a text, eight bytes at a time, and how long that is.
+    /// Takes what is in the window's reach of a text, eight bytes at a time. No text has a zero, and each one's last eight bytes
+    /// end with one; so it is clear where one ends and the next begins.
     #[inline(never)]
     fn take(&mut self, text: &[u8]) {
         if self.left == 0 {
@@ -87,7 +88,7 @@ impl Prefix {
         let (words, rest) = seen.as_chunks();
         let mut last = [0; 8];
         last.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
-        for word in words.iter().chain([&last, &(seen.len() as u64).to_le_bytes()]) {
+        for word in words.iter().chain([&last]) {
             // Each step can be undone, so that no two words lead to the same number.
             let hash = (self.hash ^ u64::from_le_bytes(*word)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
             self.hash = hash ^ (hash >> 32);
