@@ -22,8 +22,8 @@ const WORDS: &[&str] = &[
 ];
 /// The decisions, each on its own.
 const POLICY: &[&str] = &[
-    "auth", "bandit", "cache", "classify", "cost", "estimate", "health", "observe", "provider", "quota",
-    "route", "trim",
+    "affinity", "auth", "bandit", "cache", "classify", "cost", "estimate", "health", "observe", "provider",
+    "quota", "route", "trim",
 ];
 /// What puts the decisions in their order.
 const FLOW: &[&str] = &["attempt", "exchange", "orchestrate"];

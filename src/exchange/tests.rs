@@ -337,7 +337,8 @@ fn where_there_is_no_room_the_oldest_turns_are_left_out_if_the_route_allows_it()
         ("forgets", 1, 4_000, Some(usize::MAX)),
         ("small", 10, 200, Some(usize::MAX)),
     ] {
-        let body = format!(r#"{{"model":"{route}","messages":[{}],"max_tokens":50}}"#, conversation(turns, words));
+        let body =
+            format!(r#"{{"model":"{route}","messages":[{}],"max_tokens":50}}"#, conversation(turns, words));
         match (step(&body), left_out) {
             (Step::Reply(reply), Some(usize::MAX)) => {
                 let body = String::from_utf8(reply.body).unwrap();
@@ -351,7 +352,12 @@ fn where_there_is_no_room_the_oldest_turns_are_left_out_if_the_route_allows_it()
                 assert_eq!(sent.len() + trimmed.messages, 2 * turns, "{route} {turns}");
                 let first = |at: usize| sent[at]["content"].as_str().unwrap();
                 assert!(first(0) == "be brief" && first(1).starts_with("turn "), "{route} {turns}");
-                assert!(sent.last().unwrap()["content"].as_str().unwrap().starts_with(&format!("turn {}:", turns - 1)));
+                assert!(
+                    sent.last().unwrap()["content"]
+                        .as_str()
+                        .unwrap()
+                        .starts_with(&format!("turn {}:", turns - 1))
+                );
                 // As many as there is room for: about 2,000 tokens, each turn a little over 200.
                 assert!((15..=20).contains(&sent.len()), "{route} {turns}: {}", sent.len());
             }
