@@ -86,8 +86,8 @@ class Lane:
                 refused=entry["refused"],
                 usage=entry["usage"],
                 order=entry["order"],
-                began=entry["at_ms"] / 1000,
-                ended_at=entry["at_ms"] / 1000 + entry["ended_after_us"] / 1e6,
+                began=entry["at_us"] / 1e6,
+                ended_at=(entry["at_us"] + entry["ended_after_us"]) / 1e6,
             )
             for entry in entries
         ]

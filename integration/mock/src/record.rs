@@ -108,7 +108,7 @@ impl Entry {
         };
         json!({
             "order": self.order,
-            "at_ms": u64::try_from(self.at.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis()).unwrap_or(0),
+            "at_us": u64::try_from(self.at.duration_since(UNIX_EPOCH).unwrap_or_default().as_micros()).unwrap_or(0),
             "provider": self.provider,
             "method": self.method.as_str(),
             "path": self.uri.path_and_query().map_or("", |p| p.as_str()),
