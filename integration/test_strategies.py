@@ -6,7 +6,7 @@ import time
 import openai
 import pytest
 
-from gateway import user
+from gateway import user, wait_until
 from kinds import ANYONE
 
 MODELS = {
@@ -61,6 +61,8 @@ def test_the_fastest_is_found_and_left_when_it_becomes_slow(start_gateway, own_l
     slow = {"delay_headers": 300}
     for provider in ("openai", "anthropic"):
         own_lane.script(provider, *[slow] * 100)
+    # What takes no millisecond at all tells nothing.
+    own_lane.script("gemini", *[{"delay_headers": 20}] * 100)
     for _ in range(10):
         ask(gateway, stream=stream)
     time.sleep(1.2)
@@ -107,3 +109,37 @@ def test_priorities_stand_above_the_strategy(start_gateway, own_lane):
     targets = [{"model": "cheap", "priority": 1}, {"model": "dear"}, {"model": "fair"}]
     gateway = start(start_gateway, own_lane, targets, strategy="least_cost")
     assert ask(gateway)["x-modelgate-plan"] == "fair,dear,cheap"
+
+
+def test_a_conversation_stays_with_who_has_it_in_its_cache(start_gateway, own_lane):
+    gateway = start(start_gateway, own_lane, strategy="round_robin", affinity=True)
+    for provider in ("openai", "anthropic", "gemini"):
+        own_lane.script(provider, *[{"cached": 1200}] * 60)
+    text = lambda name: f"conversation {name} " + "word " * 1500
+    for name in ("a", "b", "c", "d"):
+        served = {first(gateway, text(name)) for _ in range(6)}
+        assert len(served) == 1, served
+    # The strategy decides again after a failure.
+    home = first(gateway, text("a"))
+    provider = MODELS[home]["provider"]
+    own_lane.clear()
+    own_lane.script(provider, status=500)
+    assert ask(gateway, text("a"))["x-modelgate-model"] != home
+    served = collections.Counter(first(gateway, text("a"), headers={"x-modelgate-conversation": str(n)}) for n in range(12))
+    assert len(served) == 3, "conversations of their own are spread"
+
+
+def test_arms_are_told_and_stay_the_same(start_gateway, own_lane):
+    arms = {"control": {"share": 50}, "cheap": {"share": 50, "targets": [{"model": "cheap"}]}}
+    gateway = start(start_gateway, own_lane, experiment={"by": "conversation", "arms": arms})
+    told = {}
+    for _ in range(2):
+        for n in range(16):
+            gateway.mark()
+            headers = ask(gateway, f"conversation {n}")
+            arm = headers["x-modelgate-arm"]
+            assert headers["x-modelgate-model"] == {"control": "dear", "cheap": "cheap"}[arm]
+            assert told.setdefault(n, arm) == arm
+            (logged,) = wait_until(gateway.access_log)
+            assert (logged["route"], logged["arm"]) == ("any", arm)
+    assert 2 <= list(told.values()).count("cheap") <= 14

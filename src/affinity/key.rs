@@ -16,17 +16,27 @@ impl Key {
     /// tools, and what the user has said first. Whoever knows better says so by `explicit`.
     #[must_use]
     pub fn of(request: &Request<'_>, route: &str, consumer: &str, explicit: Option<&str>) -> Self {
-        let mut prefix = Prefix { hash: 1, left: WINDOW };
-        for name in [route, consumer] {
-            prefix.take(name.as_bytes());
-        }
         if let Some(explicit) = explicit {
-            prefix.begin(b'k');
-            prefix.take(explicit.as_bytes());
-        } else {
-            prefix.request(request);
+            return Self::named(route, consumer, explicit);
         }
+        let mut prefix = Prefix::of(route, consumer);
+        prefix.request(request);
         Self(prefix.hash)
+    }
+
+    /// What a consumer calls so on a route.
+    #[must_use]
+    pub fn named(route: &str, consumer: &str, explicit: &str) -> Self {
+        let mut prefix = Prefix::of(route, consumer);
+        prefix.begin(b'k');
+        prefix.take(explicit.as_bytes());
+        Self(prefix.hash)
+    }
+
+    /// The hash.
+    #[must_use]
+    pub fn number(self) -> u64 {
+        self.0
     }
 }
 
@@ -38,6 +48,14 @@ struct Prefix {
 }
 
 impl Prefix {
+    fn of(route: &str, consumer: &str) -> Self {
+        let mut prefix = Self { hash: 1, left: WINDOW };
+        for name in [route, consumer] {
+            prefix.take(name.as_bytes());
+        }
+        prefix
+    }
+
     fn request(&mut self, request: &Request<'_>) {
         self.begin(b's');
         for message in &request.messages {

@@ -169,7 +169,7 @@ impl Attempt {
             self.spent.note(bytes, &piece, form, self.reception.report());
         }
         if let Reception::Stream(stream) = &self.reception {
-            self.spent.finished(stream.has_finished());
+            self.spent.finished(stream.has_finished(), stream.report());
             if ends {
                 let has_finished = stream.has_finished();
                 self.spent.end(if has_finished { self.answered() } else { Ended::Failed });

@@ -105,8 +105,9 @@ impl Spent {
         self.ended.set(Some(ended));
     }
 
-    pub(super) fn finished(&self, finished: bool) {
+    pub(super) fn finished(&self, finished: bool, report: Report) {
         self.finished.set(finished);
+        self.report.set(report);
     }
 
     pub(super) fn fail(&self, how: &str) {

@@ -30,6 +30,7 @@ mod cache;
 mod catalog;
 mod check;
 mod consumer;
+mod experiment;
 mod health;
 mod identity;
 mod limit;
@@ -54,6 +55,7 @@ pub use base_url::{BadBaseUrl, BaseUrl, Scheme};
 pub use cache::{Cache, CachePolicy, CacheStore, Embedder, Exact, Semantic, Similarity, When};
 pub use catalog::{Model, Named};
 pub use consumer::{Allowed, ApiKey, Auth, CacheScope, Consumer, Jwt, KeyHash, Keys, Tier};
+pub use experiment::{Arm, By, Experiment};
 pub use health::Health;
 pub use limit::{
     Counted, Dimension, Group, Kind, Limit, Limits, Mode, OnContention, OnExceed, Pace, Period, Span, Window,
@@ -64,7 +66,7 @@ pub use provider::Provider;
 pub use quality::{Quality, Score};
 pub use route::{Route, Target};
 pub use secret::{Key, Secret, Unsendable};
-pub use strategy::{Adaptive, Constraints, Strategy};
+pub use strategy::{Adaptive, Affinity, Constraints, Strategy};
 pub use task::{Alternative, BUILT_IN, BadPhrase, Phrase, Step, Task, Tasks};
 pub use vendor::Vendor;
 

@@ -5,6 +5,7 @@
 
 use super::cache::When;
 use super::consumer::CacheScope;
+use super::experiment::By;
 use super::limit::{Dimension, Mode, OnContention, OnExceed, Window};
 use super::problems::{Problem, Problems};
 use super::protobuf;
@@ -120,6 +121,8 @@ map! {
         adaptive: Adaptive = Default::default(),
         constraints: Constraints = Default::default(),
         truncate: bool = Default::default(),
+        affinity: Option<Affinity>,
+        experiment: Option<Experiment>,
         cache: Option<RouteCache>,
     }
 }
@@ -130,6 +133,43 @@ map! {
         tries: Option<u64>,
         weight: Option<u64>,
         priority: Option<u64>,
+    }
+}
+
+map! {
+    Experiment: "a map with the keys by and arms" {
+        by: By = Default::default(),
+        arms: Listed<Arm>,
+    }
+}
+
+map! {
+    Arm: "an arm: a map with the keys share and targets" {
+        share: f64,
+        targets: Option<Vec<Target>>,
+    }
+}
+
+/// `true`, `false`, or on by these rules.
+pub(super) enum Affinity {
+    Switch(bool),
+    By(AffinityRules),
+}
+
+impl Shape for Affinity {
+    fn read(node: Node<'_>, problems: &mut Problems) -> Option<Self> {
+        match node.is_object() {
+            true => AffinityRules::read(node, problems).map(Self::By),
+            false => bool::read(node, problems).map(Self::Switch),
+        }
+    }
+}
+
+map! {
+    #[derive(Default)]
+    AffinityRules: "a map with the keys ttl and switch_cost" {
+        ttl: Option<u64>,
+        switch_cost: Option<f64>,
     }
 }
 

@@ -3,7 +3,7 @@
 use super::catalog::{Catalog, Model, Named};
 use super::check::{Check, within};
 use super::strategy::{Known, PRIORITIES, WEIGHTS};
-use super::{Adaptive, Cache, CachePolicy, Constraints, Strategy, raw};
+use super::{Adaptive, Affinity, Cache, CachePolicy, Constraints, Experiment, Strategy, raw};
 use crate::names::{self, RouteName};
 use std::ops::RangeInclusive;
 use std::rc::Rc;
@@ -26,6 +26,10 @@ pub struct Route {
     pub adaptive: Adaptive,
     /// What whoever answers has to keep to.
     pub constraints: Constraints,
+    /// Whether conversations stay with the target that has their beginning in its cache.
+    pub affinity: Option<Affinity>,
+    /// Several ways in which it is tried at once.
+    pub experiment: Option<Experiment>,
     /// Whether the oldest turns of conversations are left out that are too long for every target.
     pub truncate: bool,
     /// Which of its answers are given again.
@@ -43,6 +47,14 @@ pub struct Target {
     pub weight: u32,
     /// Targets with a lower number come first, whatever the strategy says.
     pub priority: u32,
+}
+
+impl Route {
+    /// All targets that it may have, those of an experiment's arms among them.
+    pub fn all(&self) -> impl Iterator<Item = &Target> {
+        let arms = self.experiment.iter().flat_map(|experiment| &experiment.arms);
+        self.targets.iter().chain(arms.flat_map(|arm| &arm.targets))
+    }
 }
 
 impl Target {
@@ -83,6 +95,8 @@ impl Check<'_> {
                 continue;
             };
             let adaptive = self.adaptive(&path, &raw.adaptive);
+            let affinity = self.affinity(&path, raw.affinity.as_ref());
+            let experiment = raw.experiment.as_ref().map(|raw| self.experiment(catalog, &path, raw));
             self.strategy_is_of_use(&path, raw.strategy, &targets, &raw, known);
             let route = Rc::new(Route {
                 name,
@@ -92,6 +106,8 @@ impl Check<'_> {
                 adaptive,
                 constraints,
                 truncate: raw.truncate,
+                affinity,
+                experiment,
                 cache,
             });
             self.claim(catalog, route.name.as_str(), &path, &Named::Route(Rc::clone(&route)));
@@ -99,7 +115,7 @@ impl Check<'_> {
         }
     }
 
-    fn target(&mut self, catalog: &Catalog, path: &str, raw: &raw::Target) -> Option<Target> {
+    pub(super) fn target(&mut self, catalog: &Catalog, path: &str, raw: &raw::Target) -> Option<Target> {
         let mut number = |key: &str, raw: Option<u64>, default: u64, range: &RangeInclusive<u64>| {
             let number = raw.unwrap_or(default);
             if !range.contains(&number) {

@@ -75,6 +75,15 @@ impl Strategy {
     }
 }
 
+/// How conversations stay with the target that has their beginning in its cache.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Affinity {
+    /// How long after its last turn, in milliseconds.
+    pub ttl_ms: u64,
+    /// By how many thousandths another target has to be cheaper.
+    pub switch_cost: Score,
+}
+
 /// What whoever answers has to keep to.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Constraints {
@@ -111,6 +120,8 @@ impl Constraints {
 const EXPLORE: u16 = 30;
 /// and thousandths of the requests that go to anybody by chance where it is learned who does best.
 const EXPLORE_ADAPTIVE: u16 = 50;
+/// A day, in seconds.
+const TTL: RangeInclusive<u64> = 1..=86_400;
 const REQUESTS: RangeInclusive<u64> = 1..=100_000;
 const MOST_EXPLORED: f64 = 0.5;
 pub(super) const WEIGHTS: RangeInclusive<u64> = 0..=1_000_000;
@@ -136,6 +147,20 @@ impl Check<'_> {
             self.problems.add(format!("{path}.explore"), share.to_string(), "a share, from 0 to 0.5");
         }
         (share * 1_000.0).round() as u16
+    }
+
+    pub(super) fn affinity(&mut self, path: &str, raw: Option<&raw::Affinity>) -> Option<Affinity> {
+        let default = raw::AffinityRules::default();
+        let raw = match raw? {
+            raw::Affinity::Switch(false) => return None,
+            raw::Affinity::Switch(true) => &default,
+            raw::Affinity::By(raw) => raw,
+        };
+        let ttl = self.limited(&format!("{path}.affinity.ttl"), raw.ttl, 300, &TTL);
+        let switch_cost = raw
+            .switch_cost
+            .map_or(Some(100), |share| self.score(&format!("{path}.affinity.switch_cost"), share));
+        Some(Affinity { ttl_ms: ttl.saturating_mul(1_000), switch_cost: switch_cost.unwrap_or(0) })
     }
 
     pub(super) fn adaptive(&mut self, path: &str, raw: &raw::Adaptive) -> Adaptive {

@@ -1,6 +1,9 @@
 //! A chat request, from its body to the plan it is forwarded with.
 
+use super::wishes::wish;
 use super::*;
+use crate::affinity::Key;
+use crate::config::{By, Route};
 
 /// How a chat request is forwarded, or what is done instead.
 pub(super) fn forward(
@@ -14,8 +17,10 @@ pub(super) fn forward(
     let request = Request::read(root)?;
     let asked = request.model.decode();
     let asks = Asks::of(Asked::Chat(&request));
+    let conversation = |route: &Route| conversation(&request, route, asking);
     let needs = Needs {
         abilities: &|| asks.abilities(),
+        lot: &|route, by| lot(route, by, consumer, &conversation),
         more_than: &|model, window| asks.more_than(model, window, books.store),
     };
     let mut candidates = match route::resolve(config, &asked, consumer, needs) {
@@ -37,7 +42,9 @@ pub(super) fn forward(
     };
     let task = verdict.as_ref().map(|verdict| verdict.task.as_str());
     let constraints = wishes::constraints(asking.wishes, &request)?;
-    let terms = Terms { asks: &asks, stream: request.stream, task, constraints, consumer, request_id };
+    let conversation = &|route: &Route| Some(conversation(route));
+    let terms =
+        Terms { asks: &asks, stream: request.stream, task, constraints, conversation, consumer, request_id };
     let decision = arrange(&asked, &mut candidates, &terms, (config, false), books).map_err(unresolved)?;
     let Prepared { targets, models, body: changed, headers, dropped, kept } =
         prepare(asks.asked(), &candidates.targets, body)?;
@@ -50,7 +57,7 @@ pub(super) fn forward(
     let timeouts = config.timeouts();
     let attempt_ms = if stream { timeouts.first_token_ms } else { Some(timeouts.answer_ms) };
     Ok(Forward {
-        trials: Trials::new(stream, attempt_ms, decision.permit.take(), decision.lesson),
+        trials: Trials::new(stream, attempt_ms, decision.permit.take(), decision.lesson, decision.bond),
         attempt_ms,
         plan: Plan {
             operation: Operation::Chat,
@@ -70,6 +77,7 @@ pub(super) fn forward(
         caching,
         verdict,
         truncated: None,
+        arm: candidates.arm,
         route: candidates.route.map(|route| route.name.shared()),
     })
 }
@@ -87,4 +95,19 @@ fn truncated(
     forwarded.body.get_or_insert_with(|| trimmed.body.clone());
     forwarded.truncated = Some(trimmed);
     Ok(forwarded)
+}
+
+/// The conversation that a request is a turn of: as the client says, or by how it begins.
+pub(super) fn conversation(request: &Request<'_>, route: &Route, asking: Asking<'_>) -> Key {
+    let said = wish("conversation", asking.wishes, request.get("metadata")).map(|wish| wish.text);
+    let said = said.or_else(|| Some(request.get("prompt_cache_key")?.text()?.decode().into_owned()));
+    Key::of(request, route.name.as_str(), asking.consumer.name.as_str(), said.as_deref())
+}
+
+/// The number by which a request is in an arm of a route's experiment.
+pub(super) fn lot(route: &Route, by: By, consumer: &Consumer, conversation: &dyn Fn(&Route) -> Key) -> u64 {
+    match by {
+        By::Consumer => Key::named(route.name.as_str(), consumer.name.as_str(), "").number(),
+        By::Conversation => conversation(route).number(),
+    }
 }

@@ -5,8 +5,9 @@ use super::needs::{Asked, Asks};
 use super::order::{Terms, arrange};
 use super::prepare::{Prepared, prepare};
 use super::{Asking, Books, Forward, Step, Trials, unresolved};
+use crate::affinity::Key;
 use crate::cache::not_cached;
-use crate::config::{Config, Constraints};
+use crate::config::{Config, Constraints, Route};
 use crate::embeddings::{Request, Wanted};
 use crate::estimate::Makeup;
 use crate::json::Value;
@@ -24,13 +25,16 @@ pub(super) fn forward(
     let Asking { consumer, request_id, control, .. } = asking;
     let request = Request::read(root)?;
     let asked = request.model.decode();
-    let mut candidates = route::resolve(config, &asked, consumer, Needs::NOTHING).map_err(unresolved)?;
+    let one = |route: &Route| Key::named(route.name.as_str(), consumer.name.as_str(), "");
+    let needs = Needs { lot: &|route, _| one(route).number(), ..Needs::NOTHING };
+    let mut candidates = route::resolve(config, &asked, consumer, needs).map_err(unresolved)?;
     if control.only_if_cached {
         return Err(not_cached().into());
     }
     let asks = Asks::of(Asked::Embeddings(&request));
-    let constraints = Constraints::default();
-    let terms = Terms { asks: &asks, stream: false, task: None, constraints, consumer, request_id };
+    let (constraints, conversation) = (Constraints::default(), &|_: &Route| None);
+    let terms =
+        Terms { asks: &asks, stream: false, task: None, constraints, conversation, consumer, request_id };
     let decision = arrange(&asked, &mut candidates, &terms, (config, false), books).map_err(unresolved)?;
     let Prepared { targets, models, body: changed, headers, dropped, kept } =
         prepare(asks.asked(), &candidates.targets, body)?;
@@ -40,7 +44,7 @@ pub(super) fn forward(
     let tokens = tokens.unwrap_or_else(|| Makeup::of_input(&request.input).tokens());
     let attempt_ms = Some(config.timeouts().answer_ms);
     Ok(Forward {
-        trials: Trials::new(false, attempt_ms, decision.permit.take(), decision.lesson),
+        trials: Trials::new(false, attempt_ms, decision.permit.take(), decision.lesson, None),
         attempt_ms,
         plan: Plan {
             operation: Operation::Embeddings(Wanted {
@@ -65,6 +69,7 @@ pub(super) fn forward(
         caching: None,
         verdict: None,
         truncated: None,
+        arm: candidates.arm,
         route: candidates.route.map(|route| route.name.shared()),
     })
 }

@@ -1,6 +1,7 @@
 //! Who would answer a chat, and why: `POST /v1/route/explain`. It is decided as for the chat itself, but nobody is asked, nobody's
 //! turn is over, and nothing stays reserved.
 
+use super::chat::{conversation, lot};
 use super::meter::Meter;
 use super::needs::{Asked, Asks};
 use super::order::{Standing, Terms, arrange};
@@ -8,7 +9,7 @@ use super::prepare::fits;
 use super::{Asking, Books, Reply, not_json, room, task, unresolved, wishes};
 use crate::chat::Request;
 use crate::classify::Verdict;
-use crate::config::{Config, Score, Target};
+use crate::config::{Config, Route, Score, Target};
 use crate::error::ApiError;
 use crate::health::Circuit;
 use crate::json::{self, Document, Object, Surrogates, Value};
@@ -32,8 +33,10 @@ pub(super) fn explain(
     let request = Request::read(root)?;
     let asked = request.model.decode();
     let asks = Asks::of(Asked::Chat(&request));
+    let conversation = |route: &Route| conversation(&request, route, asking);
     let needs = Needs {
         abilities: &|| asks.abilities(),
+        lot: &|route, by| lot(route, by, consumer, &conversation),
         more_than: &|model, window| asks.more_than(model, window, books.store),
     };
     let mut candidates = match route::resolve(config, &asked, consumer, needs) {
@@ -49,7 +52,9 @@ pub(super) fn explain(
     let verdict = verdict.transpose()?;
     let constraints = wishes::constraints(asking.wishes, &request)?;
     let task = verdict.as_ref().map(|verdict| verdict.task.as_str());
-    let terms = Terms { asks: &asks, stream: request.stream, task, constraints, consumer, request_id };
+    let conversation = &|route: &Route| Some(conversation(route));
+    let terms =
+        Terms { asks: &asks, stream: request.stream, task, constraints, conversation, consumer, request_id };
     let decision = arrange(&asked, &mut candidates, &terms, (config, true), books).map_err(unresolved)?;
     let refusals: Vec<_> =
         candidates.targets.iter().map(|target| fits(Asked::Chat(&request), target).err()).collect();
@@ -64,6 +69,9 @@ pub(super) fn explain(
             Some(route) => {
                 it.string("route", route.name.as_str());
                 it.string("strategy", route.strategy.as_str());
+                if let Some(arm) = &candidates.arm {
+                    it.string("arm", arm.as_str());
+                }
             }
             None => it.null("route"),
         }

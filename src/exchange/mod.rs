@@ -41,6 +41,7 @@ use crate::classify::{Classifier, Verdict};
 use crate::config::{Config, Consumer};
 use crate::error::ApiError;
 use crate::json::{Document, Error, Surrogates, Value};
+use crate::names::ArmName;
 use crate::plan::{Operation, Plan};
 use crate::route::{self, Needs, Unresolved};
 use crate::time::Timestamp;
@@ -137,6 +138,8 @@ pub struct Forward {
     pub verdict: Option<Box<Verdict>>,
     /// The route that was asked for, if it is one.
     pub route: Option<Rc<str>>,
+    /// The arm of its experiment.
+    pub arm: Option<ArmName>,
     /// What is sent in the place of what the client sent, where that has no room: how many messages were left out, and the rest.
     pub truncated: Option<Trimmed>,
     /// How its targets' health hears of its attempts.

@@ -5,7 +5,8 @@ use super::Books;
 use super::lesson::{self, Arm, Lesson};
 use super::needs::Asks;
 use super::trials::give_back;
-use crate::config::{Config, Constraints, Consumer, Model, Route, Strategy, Target};
+use crate::affinity::{self, Bond, Expenses, Key};
+use crate::config::{Affinity, Config, Constraints, Consumer, Model, Route, Strategy, Target};
 use crate::cost;
 use crate::health::{Circuit, Probe, View};
 use crate::money::NanoUsd;
@@ -47,6 +48,8 @@ pub(super) struct Terms<'r> {
     pub task: Option<&'r str>,
     /// What the client wants whoever answers to keep to.
     pub constraints: Constraints,
+    /// The conversation that it is a turn of.
+    pub conversation: &'r dyn Fn(&Route) -> Option<Key>,
     /// Who asks.
     pub consumer: &'r Consumer,
     /// `x-request-id`.
@@ -58,6 +61,8 @@ pub(super) struct Decision<'a> {
     pub permit: Permit<'a>,
     /// What is learned from the attempts, where it is.
     pub lesson: Option<Lesson>,
+    /// The conversation that stays with whoever answers, where one does.
+    pub bond: Option<(Key, affinity::Rules)>,
     /// Of each candidate, in their order; empty where there was nothing to decide.
     pub standings: Vec<Standing>,
 }
@@ -87,7 +92,7 @@ pub(super) fn arrange<'a>(
     let strategy = route.as_ref().map_or(Strategy::Priority, |route| route.strategy);
     let permit = Permit { probe: None, books };
     if constraints.is_empty() && candidates.targets.len() < 2 && !looked {
-        return Ok(Decision { permit, lesson: None, standings: Vec::new() });
+        return Ok(Decision { permit, lesson: None, bond: None, standings: Vec::new() });
     }
     let views = views(&candidates.targets, books);
     let in_money = matches!(strategy, Strategy::LeastCost | Strategy::Intent | Strategy::Adaptive);
@@ -117,6 +122,13 @@ pub(super) fn arrange<'a>(
         };
         order = places.into_iter().filter_map(|place| order.get(place).copied()).collect();
     }
+    let bond = route.as_ref().and_then(|route| bond(route, terms));
+    if let Some((key, rules)) = &bond
+        && let Some(bond) = affinity::find(books.store, *key, rules, books.now)
+    {
+        let merits = |at: usize| merits.get(at).copied().unwrap_or(Merits::UNKNOWN);
+        prices.stay(&bond, rules, in_money, &mut order, &candidates.targets, &merits, terms, books);
+    }
     order.extend(rest);
     let name = |at: &usize| candidates.targets.get(*at).map(|target| target.model.name.as_str());
     let names: Vec<_> = order.iter().filter_map(name).collect();
@@ -132,7 +144,14 @@ pub(super) fn arrange<'a>(
     let permit = Permit { probe: first.zip(arranged.probe), books };
     let lesson = route.filter(|_| strategy == Strategy::Adaptive && !looked);
     let lesson = lesson.map(|route| prices.lesson(&route, candidates, &standings, terms, books));
-    Ok(Decision { permit, lesson, standings })
+    Ok(Decision { permit, lesson, bond, standings })
+}
+
+/// The conversation that a request is a turn of, on a route where those stay together.
+fn bond(route: &Route, terms: &Terms<'_>) -> Option<(Key, affinity::Rules)> {
+    let Affinity { ttl_ms, switch_cost } = route.affinity?;
+    let rules = affinity::Rules { ttl: ttl_ms, switch_cost: f32::from(switch_cost) / 1_000.0 };
+    Some(((terms.conversation)(route)?, rules))
 }
 
 /// The order that a bandit gives, by what it has learned.
@@ -207,6 +226,41 @@ impl Prices<'_> {
         let expected = view.tokens.unwrap_or(self.usual) as u64;
         let output = expected.saturating_mul(asks.choices()).min(asks.most_output(model).unwrap_or(u64::MAX));
         Some(cost::expected(&price, asks.prompt(model, books.store), output, asks.images()))
+    }
+
+    /// Puts the target first that a conversation is bonded to, where that pays. It has to be of the same priority as the first.
+    #[expect(clippy::too_many_arguments, reason = "all that a decision is made of")]
+    fn stay(
+        &self,
+        bond: &Bond,
+        rules: &affinity::Rules,
+        in_money: bool,
+        order: &mut [usize],
+        targets: &[Target],
+        merits: &dyn Fn(usize) -> Merits,
+        terms: &Terms<'_>,
+        books: Books<'_>,
+    ) {
+        let target = |at: usize| targets.get(at);
+        let is_bonded = |at: &usize| target(*at).is_some_and(|target| target.model.name == *bond.target);
+        let Some(place) = order.iter().position(is_bonded).filter(|place| *place > 0) else { return };
+        let (Some(first), Some(bonded)) = (order.first().copied(), order.get(place).copied()) else { return };
+        let (Some(favourite), Some(target)) = (target(first), target(bonded)) else { return };
+        if favourite.priority != target.priority {
+            return;
+        }
+        let prompt = || terms.asks.prompt(&target.model, books.store);
+        let saves = || self.config.price(&target.model).map(|price| bond.saves(&price, prompt()));
+        let expenses = in_money.then(|| {
+            let mut bonded = merits(bonded);
+            bonded.cost = bonded.cost.map(|cost| cost.saturating_sub(saves().unwrap_or_default()));
+            Expenses { bonded: bonded.expense(), first: merits(first).expense() }
+        });
+        if affinity::stays(bond, expenses, rules)
+            && let Some(part) = order.get_mut(..=place)
+        {
+            part.rotate_right(1);
+        }
     }
 
     /// What is to be learned from the attempts of a request.

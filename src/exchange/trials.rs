@@ -5,6 +5,8 @@
 
 use super::Books;
 use super::lesson::Lesson;
+use crate::affinity;
+use crate::chat::Usage;
 use crate::health::{Ended, Probe, Table, Trial};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -17,10 +19,13 @@ pub struct Trials {
     attempt_ms: Option<u64>,
     /// The permission to try this target, until an attempt has it.
     probe: RefCell<Option<(Rc<str>, Probe)>>,
-    under_way: RefCell<Option<Trial>>,
+    /// At which target.
+    under_way: RefCell<Option<(Rc<str>, Trial)>>,
     begun: Cell<usize>,
     /// What is learned from them.
     lesson: Option<Box<Lesson>>,
+    /// The conversation that stays with whoever answers.
+    bond: Option<(affinity::Key, affinity::Rules)>,
 }
 
 impl Trials {
@@ -31,12 +36,14 @@ impl Trials {
         attempt_ms: Option<u64>,
         probe: Option<(Rc<str>, Probe)>,
         lesson: Option<Lesson>,
+        bond: Option<(affinity::Key, affinity::Rules)>,
     ) -> Self {
         Self {
             stream,
             attempt_ms,
             probe: RefCell::new(probe),
             lesson: lesson.map(Box::new),
+            bond,
             ..Self::default()
         }
     }
@@ -71,31 +78,40 @@ impl Trials {
             is_for_it.then_some(probe)
         });
         let trial = books.memory.targets.borrow_mut().begin(target, self.stream, probe, books.now);
-        self.under_way.replace(Some(trial));
+        self.under_way.replace(Some((target.into(), trial)));
     }
 
     /// The first token of the attempt's stream is there.
     pub fn first_token(&self, books: Books<'_>) {
-        if let Some(trial) = self.under_way.borrow_mut().as_mut().filter(|_| self.stream) {
+        if let Some((_, trial)) = self.under_way.borrow_mut().as_mut().filter(|_| self.stream) {
             books.memory.targets.borrow_mut().first_token(trial, books.now);
         }
     }
 
-    /// The attempt that is under way has ended; says nothing of one that had ended before.
-    pub fn end(&self, ended: Ended, books: Books<'_>) {
-        if let Some(trial) = self.under_way.take() {
-            if let (Some(lesson), Some(target)) = (&self.lesson, trial.target()) {
-                lesson.learn(target, ended, trial.waited_ms(books.now), books);
-            }
-            tell(&mut books.memory.targets.borrow_mut(), trial, ended, books);
+    /// The attempt that is under way has ended, with this usage as far as its provider has said; says nothing of one that had
+    /// ended before.
+    pub fn end(&self, ended: Ended, usage: Option<&Usage>, books: Books<'_>) {
+        let Some((target, trial)) = self.under_way.take() else { return };
+        if let Some(lesson) = &self.lesson {
+            lesson.learn(&target, ended, trial.waited_ms(books.now), books);
         }
+        if let Some((key, rules)) = &self.bond {
+            match (ended, usage) {
+                (Ended::Answered { .. }, Some(usage)) => {
+                    affinity::note(books.store, *key, &target, usage, rules, books.now);
+                }
+                (Ended::Answered { .. } | Ended::Untold, _) => {}
+                _ => affinity::break_off(books.store, *key, &target),
+            }
+        }
+        tell(&mut books.memory.targets.borrow_mut(), trial, ended, books);
     }
 
     /// Envoy has given up the attempt that is under way, and no response has come.
     pub fn unanswered(&self, books: Books<'_>) {
-        let took = self.under_way.borrow().as_ref().map_or(0, |trial| books.now.since(trial.began()));
+        let took = self.under_way.borrow().as_ref().map_or(0, |(_, trial)| books.now.since(trial.began()));
         let timed_out = self.attempt_ms.is_some_and(|most| took >= most);
-        self.end(if timed_out { Ended::TimedOut } else { Ended::Failed }, books);
+        self.end(if timed_out { Ended::TimedOut } else { Ended::Failed }, None, books);
     }
 
     /// The request is over: what no attempt has used is given back.

@@ -163,7 +163,8 @@ impl Gateway {
 
     /// Leaves the plan where the provider role and the router find it.
     fn forward(&mut self, forward: Forward, asked: &[u8]) -> Result<(), abi::Refused> {
-        let Forward { plan, body, meter, caching, verdict, route, truncated, trials, attempt_ms } = forward;
+        let Forward { plan, body, meter, caching, verdict, route, arm, truncated, trials, attempt_ms } =
+            forward;
         let count = truncated.as_ref().map_or(0, |truncated| truncated.messages);
         let asked = truncated.as_ref().map_or(asked, |truncated| &truncated.body);
         self.lead(caching.as_ref().and_then(|caching| caching.keep.as_ref()?.awaited()));
@@ -172,7 +173,10 @@ impl Gateway {
         if let Some(route) = &route {
             abi::set_property("route", route.as_bytes())?;
         }
-        let live = Live::new(plan, meter, caching, task, (route, count), trials);
+        if let Some(arm) = &arm {
+            abi::set_property("arm", arm.as_str().as_bytes())?;
+        }
+        let live = Live::new(plan, meter, caching, task, (route, arm, count), trials);
         let ticket = self.ticket.insert(Ticket::new(live));
         let plan = &ticket.live().plan;
         if let Some(first) = plan.targets.first() {

@@ -9,7 +9,7 @@ use super::roster::Roster;
 use crate::attempt::Spent;
 use crate::classify::TASK_HEADER;
 use crate::exchange::{Caching, Keep, Meter, Trials};
-use crate::names::TaskName;
+use crate::names::{ArmName, TaskName};
 use crate::plan::Plan;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -27,6 +27,8 @@ pub(super) struct Live {
     pub task: Option<TaskName>,
     /// The route that was asked for, if it is one.
     pub route: Option<Rc<str>>,
+    /// The arm of its experiment.
+    pub arm: Option<ArmName>,
     /// How many messages were left out because there was no room.
     pub truncated: usize,
     /// How its targets' health hears of its attempts.
@@ -76,7 +78,7 @@ impl Live {
         meter: Option<Box<Meter>>,
         caching: Option<Caching>,
         task: Option<TaskName>,
-        (route, truncated): (Option<Rc<str>>, usize),
+        (route, arm, truncated): (Option<Rc<str>>, Option<ArmName>, usize),
         trials: Trials,
     ) -> Self {
         let (plan, meter) = (Rc::new(plan), RefCell::new(meter));
@@ -87,6 +89,7 @@ impl Live {
             caching,
             task,
             route,
+            arm,
             truncated,
             trials,
             spent: RefCell::default(),
@@ -112,7 +115,8 @@ impl Live {
         let rated = self.trials.rated_as().map(|id| ("x-modelgate-request-id", id.to_owned()));
         let truncated = Some(self.truncated).filter(|count| *count > 0);
         let truncated = truncated.map(|count| ("x-modelgate-truncated", count.to_string()));
-        cache.into_iter().chain(task).chain(route).chain(rated).chain(truncated)
+        let arm = self.arm.as_ref().map(|arm| ("x-modelgate-arm", arm.to_string()));
+        cache.into_iter().chain(task).chain(route).chain(arm).chain(rated).chain(truncated)
     }
 
     /// How its answer is kept, if it is.

@@ -126,7 +126,8 @@ impl Provider {
         if let (Some(live), Some(attempt)) = (&self.live, &self.attempt)
             && let Some(ended) = attempt.spent().take_end()
         {
-            books::with(|books| live.trials.end(ended, books));
+            let usage = attempt.report().usage();
+            books::with(|books| live.trials.end(ended, usage.as_ref(), books));
         }
     }
 

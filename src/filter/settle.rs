@@ -38,8 +38,9 @@ impl Gateway {
             let trials = &live.trials;
             match last {
                 Some(spent) if spent.has_finished() => {
-                    let tokens = spent.report().usage().map_or(0, |usage| usage.completion);
-                    trials.end(Ended::Answered { tokens }, books);
+                    let usage = spent.report().usage();
+                    let tokens = usage.map_or(0, |usage| usage.completion);
+                    trials.end(Ended::Answered { tokens }, usage.as_ref(), books);
                 }
                 _ if replaced => {
                     trials.unanswered(books);
@@ -51,9 +52,9 @@ impl Gateway {
                     }
                 }
                 _ if trials.is_open() && details().starts_with(b"upstream") => {
-                    trials.end(Ended::Failed, books)
+                    trials.end(Ended::Failed, None, books)
                 }
-                _ => trials.end(Ended::Untold, books),
+                _ => trials.end(Ended::Untold, None, books),
             }
             trials.over(books);
         });

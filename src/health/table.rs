@@ -67,12 +67,6 @@ impl Trial {
         self.began
     }
 
-    /// At whom.
-    #[must_use]
-    pub fn target(&self) -> Option<&str> {
-        self.target.as_deref()
-    }
-
     /// How long a client would have waited for it until now, in milliseconds: for a stream to its first token, if that is there.
     #[must_use]
     pub fn waited_ms(&self, now: Timestamp) -> f32 {
@@ -95,7 +89,7 @@ impl Table {
         for model in config.models() {
             self.add(model);
         }
-        for target in config.routes().iter().flat_map(|route| &route.targets) {
+        for target in config.routes().iter().flat_map(|route| route.all()) {
             self.add(&target.model);
         }
         self.targets.retain(|target| target.is_named);

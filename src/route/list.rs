@@ -27,7 +27,7 @@ pub fn listed<'a>(config: &'a Config, name: &'a str, consumer: &Consumer) -> Opt
     let answers = |model: &Model| why_not(model, consumer, Needs::NOTHING).is_none();
     let (owned_by, usable) = match named {
         Named::Model(model) => (model.provider.name.as_str(), answers(model)),
-        Named::Route(route) => ("modelgate", route.targets.iter().any(|target| answers(&target.model))),
+        Named::Route(route) => ("modelgate", route.all().any(|target| answers(&target.model))),
     };
     usable.then_some(Listed { id: name, owned_by })
 }

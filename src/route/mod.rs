@@ -14,8 +14,8 @@ pub use merits::{Broken, Merits};
 pub use turns::{Turns, by_priority};
 pub use unresolved::Unresolved;
 
-use crate::config::{Abilities, Config, Consumer, Key, Model, Named, Route, Target};
-use crate::names::{ModelName, ProviderName, RouteName, TagName};
+use crate::config::{Abilities, By, Config, Consumer, Key, Model, Named, Route, Target};
+use crate::names::{ArmName, ModelName, ProviderName, RouteName, TagName};
 use std::fmt;
 use std::rc::Rc;
 
@@ -26,6 +26,8 @@ pub struct Candidates {
     pub found: Found,
     /// The route that it is.
     pub route: Option<Rc<Route>>,
+    /// The arm of the route's experiment.
+    pub arm: Option<ArmName>,
     /// In the order in which they are to be tried; at least one.
     pub targets: Vec<Target>,
     /// Who would have been among them.
@@ -101,13 +103,16 @@ impl fmt::Display for Excluded {
 pub struct Needs<'a> {
     /// What it asks for besides an answer to a text.
     pub abilities: &'a dyn Fn() -> Abilities,
+    /// The number by which whoever asks is in an arm of a route's experiment.
+    pub lot: &'a dyn Fn(&Route, By) -> u64,
     /// How many tokens prompt and answer need of a model, where that is more than so many.
     pub more_than: &'a dyn Fn(&Model, u64) -> Option<u64>,
 }
 
 impl Needs<'_> {
     /// Nothing in particular.
-    pub const NOTHING: Needs<'static> = Needs { abilities: &|| Abilities::NONE, more_than: &|_, _| None };
+    pub const NOTHING: Needs<'static> =
+        Needs { abilities: &|| Abilities::NONE, lot: &|_, _| 0, more_than: &|_, _| None };
 }
 
 /// The models that may answer this consumer's request for `asked`.
@@ -139,8 +144,14 @@ pub fn resolve(
         }
         Named::Route(route) => {
             let found = Found::Route(route.name.clone());
-            let targets = route.targets.iter().cloned();
-            candidates(asked, (found, Some(Rc::clone(&route))), targets, consumer, needs)
+            let experiment = route.experiment.as_ref();
+            let arm = experiment.and_then(|it| it.arm((needs.lot)(&route, it.by)));
+            let own = arm.map(|arm| arm.targets.as_slice()).filter(|targets| !targets.is_empty());
+            let targets = own.unwrap_or(&route.targets).iter().cloned();
+            let mut candidates =
+                candidates(asked, (found, Some(Rc::clone(&route))), targets, consumer, needs)?;
+            candidates.arm = arm.map(|arm| arm.name.clone());
+            Ok(candidates)
         }
     }
 }
@@ -172,7 +183,7 @@ fn candidates(
     if targets.is_empty() {
         return Err(Unresolved::nobody(asked, excluded));
     }
-    Ok(Candidates { found, route, targets, excluded })
+    Ok(Candidates { found, route, arm: None, targets, excluded })
 }
 
 /// What keeps a model from answering this consumer. What the consumer may not use does not matter to it, so that comes first; and

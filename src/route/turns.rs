@@ -62,11 +62,11 @@ impl Turns {
     /// Smooth weighted round robin: whoever was passed over most, in proportion to its weight, is the first, and pays for it.
     fn rotate(&mut self, route: &Route, level: &mut [usize], targets: &[&Target]) {
         let Some(turn) = self.turn(route) else { return };
-        turn.credits.resize(route.targets.len(), 0);
+        turn.credits.resize(route.all().count(), 0);
         let weight = |at: &usize| targets.get(*at).map_or(0, |target| i64::from(target.weight));
         let place = |at: &usize| {
             let target = targets.get(*at)?;
-            route.targets.iter().position(|other| Rc::ptr_eq(&other.model, &target.model))
+            route.all().position(|other| Rc::ptr_eq(&other.model, &target.model))
         };
         let mut total: i64 = 0;
         for at in level.iter() {

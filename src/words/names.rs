@@ -135,6 +135,10 @@ name! {
     RegionName, without_slash
 }
 name! {
+    /// What an arm of an experiment is called.
+    ArmName, without_slash
+}
+name! {
     /// What a tag is called: something that is warranted of a model, and that consumers may require.
     TagName, without_slash
 }

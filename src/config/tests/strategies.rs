@@ -106,6 +106,32 @@ fn what_makes_no_sense_is_refused() {
             "routes.r.adaptive.cost: cost and latency are 1 or more together: expected less than 1: an answer is worth more than none\n\
              routes.r.adaptive.half_life: 0: expected a whole number from 1 to 100000",
         ),
+        (
+            of_route(json!({"affinity": {"ttl": 0, "switch_cost": 2}})),
+            "routes.r.affinity.ttl: 0: expected a whole number from 1 to 86400\n\
+             routes.r.affinity.switch_cost: 2: expected a number from 0 to 1",
+        ),
+        (
+            of_route(json!({"experiment": {"arms": {"one": {"share": 100}}}})),
+            "routes.r.experiment.arms: 1: expected at least two arms",
+        ),
+        (
+            of_route(json!({"experiment": {"arms": {"one": {"share": 60}, "other": {"share": 39.5}}}})),
+            "routes.r.experiment.arms: the shares are 99.5 together: expected 100",
+        ),
+        (
+            of_route(
+                json!({"experiment": {"by": "tier", "arms": {"one": {"share": 60}, "other": {"share": 40, "targets": [{"model": "x"}]}}}}),
+            ),
+            "routes.r.experiment.by: unknown value `tier`: expected `consumer` or `conversation`",
+        ),
+        (
+            of_route(
+                json!({"experiment": {"arms": {"one": {"share": 60, "targets": []}, "other": {"share": 40, "targets": [{"model": "x"}]}}}}),
+            ),
+            "routes.r.experiment.arms.one.targets: there is none: expected at least one target\n\
+             routes.r.experiment.arms.other.targets[0].model: unknown model \"x\": expected a model, an alias or provider/model; nearest: \"a\", \"b\"",
+        ),
         (of_route(json!({"explore": 0.6})), "routes.r.explore: 0.6: expected a share, from 0 to 0.5"),
         (
             of_route(json!({"constraints": {"max_cost_usd": 0, "max_latency_ms": 0, "min_quality": 2}})),

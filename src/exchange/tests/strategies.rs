@@ -3,6 +3,7 @@
 
 use super::super::Memory;
 use super::*;
+use crate::chat::Usage;
 use crate::health::Ended;
 use crate::store::tests::Memory as Shared;
 use serde_json::{Value, json};
@@ -115,7 +116,7 @@ impl World {
             let next = self.under_way.keys().next().map(|(when, _)| *when);
             if next.is_some_and(|when| when <= tick.min(until)) {
                 let ((when, _), (worker, trials, ended)) = self.under_way.pop_first().unwrap();
-                self.books(worker, when, |books| trials.end(ended, books));
+                self.books(worker, when, |books| trials.end(ended, None, books));
             } else if tick <= until {
                 for worker in 0..self.workers.len() {
                     self.books(worker, tick, |books| books.memory.tick(books.store, books.now)).unwrap();
@@ -171,7 +172,7 @@ impl World {
                         self.under_way.insert((self.now + took, self.count), (worker, trials, ended));
                         return Served { target: target.name.to_string(), took };
                     }
-                    self.books(worker, self.now + took, |books| trials.end(ended, books));
+                    self.books(worker, self.now + took, |books| trials.end(ended, None, books));
                 }
                 panic!("somebody is asked")
             })
@@ -452,7 +453,7 @@ fn what_is_said_of_answers_is_learned_too() {
         let Step::Forward(forward) = world.plan(worker, "hi", &Vec::new()) else { panic!("forwarded") };
         let target = forward.plan.targets[0].name.to_string();
         world.books(worker, world.now, |books| forward.trials.begin(&target, books));
-        world.books(worker, world.now + 50, |books| forward.trials.end(WELL, books));
+        world.books(worker, world.now + 50, |books| forward.trials.end(WELL, None, books));
         let score = if target == "d" { 1.0 } else { 0.0 };
         let body = json!({"request_id": "6d2f", "score": score});
         let Step::Reply(reply) = world.ask(worker, Service::Feedback, &body, &Vec::new()) else {
@@ -535,5 +536,114 @@ fn turns_are_not_over_by_an_explanation() {
         let Step::Forward(forward) = world.plan(0, "hi", &Vec::new()) else { panic!("forwarded") };
         let planned: Value = forward.plan.targets.iter().map(|target| json!(&*target.name)).collect();
         assert_eq!(plans, [planned.clone(), planned], "what is explained is what comes");
+    }
+}
+
+/// A turn of a conversation whose system prompt is `system`, after so many others.
+fn turn(system: &str, turns: usize) -> Value {
+    let mut messages = vec![json!({"role": "system", "content": system})];
+    for turn in 0..turns {
+        messages.push(json!({"role": "user", "content": format!("question {turn} of {system}")}));
+        messages.push(json!({"role": "assistant", "content": format!("answer {turn}")}));
+    }
+    messages.push(json!({"role": "user", "content": format!("question {turns} of {system}")}));
+    json!({"model": "r", "messages": messages, "max_tokens": 100})
+}
+
+/// Who is asked first.
+fn first(step: Step) -> (String, Trials) {
+    let Step::Forward(forward) = step else { panic!("forwarded") };
+    (forward.plan.targets[0].name.to_string(), forward.trials)
+}
+
+fn said(prompt: u64, cached: u64) -> Usage {
+    Usage { prompt, completion: 10, cached: Some(cached), ..Usage::default() }
+}
+
+#[test]
+fn a_conversation_stays_with_who_has_its_beginning_in_its_cache_until_that_fails() {
+    let route = json!({"strategy": "round_robin", "affinity": true, "targets": targets(&["a", "b", "c"])});
+    let mut world = World::new(&route);
+    let mut homes = BTreeMap::new();
+    for turns in 0..6 {
+        for system in ["pirate", "poet", "clerk", "judge"] {
+            world.pass(world.now + 5_000);
+            let worker = (world.chance.next() % 2) as usize;
+            let (target, trials) = first(world.ask(worker, Service::Chat, &turn(system, turns), &Vec::new()));
+            let home = homes.entry(system).or_insert_with(|| target.clone());
+            assert_eq!(*home, target, "{system} {turns}");
+            let prompt = 2_000 + 200 * turns as u64;
+            let usage = said(prompt, if turns > 0 { prompt - 200 } else { 0 });
+            world.books(worker, world.now, |books| trials.begin(&target, books));
+            world.books(worker, world.now + 300, |books| trials.end(WELL, Some(&usage), books));
+        }
+    }
+    let used: std::collections::BTreeSet<_> = homes.values().collect();
+    assert_eq!(used.len(), 3, "conversations are spread: {homes:?}");
+    // After a failure the strategy decides again.
+    let home = homes["poet"].clone();
+    let (target, trials) = first(world.ask(0, Service::Chat, &turn("poet", 6), &Vec::new()));
+    assert_eq!(target, home);
+    world.books(0, world.now, |books| trials.begin(&target, books));
+    world.books(0, world.now, |books| trials.end(Ended::Failed, None, books));
+    let next: Vec<_> =
+        (0..3).map(|_| first(world.ask(0, Service::Chat, &turn("poet", 6), &Vec::new())).0).collect();
+    assert!(["a", "b", "c"].iter().all(|target| next.iter().any(|next| next == target)), "{next:?}");
+}
+
+#[test]
+fn a_conversation_that_a_client_names_is_one_whatever_is_said_in_it() {
+    let route = json!({"strategy": "round_robin", "affinity": true, "targets": targets(&["a", "b", "c"])});
+    let mut world = World::new(&route);
+    let named = wishes(&[("conversation", "42")]);
+    let (home, trials) = first(world.ask(0, Service::Chat, &turn("pirate", 0), &named));
+    world.books(0, world.now, |books| trials.begin(&home, books));
+    world.books(0, world.now, |books| trials.end(WELL, Some(&said(3_000, 0)), books));
+    for system in ["poet", "clerk", "judge"] {
+        assert_eq!(first(world.ask(1, Service::Chat, &turn(system, 0), &named)).0, home);
+    }
+    let mut body = turn("pirate", 0);
+    body["prompt_cache_key"] = json!("42");
+    assert_eq!(first(world.ask(1, Service::Chat, &body, &Vec::new())).0, home, "OpenAI's word for it");
+}
+
+#[test]
+fn a_cheaper_target_takes_a_conversation_over_when_it_saves_more_than_the_cache() {
+    let route = json!({"strategy": "least_cost", "affinity": true, "targets": targets(&["b", "d"])});
+    let mut world = World::new(&route);
+    let key = wishes(&[("conversation", "42")]);
+    // As if it had begun with the dear one, at a third of whose price there is another.
+    let (_, trials) = first(world.ask(0, Service::Chat, &turn("pirate", 0), &key));
+    world.books(0, world.now, |books| trials.begin("b", books));
+    world.books(0, world.now, |books| trials.end(WELL, Some(&said(3_000, 2_900)), books));
+    assert_eq!(first(world.ask(0, Service::Chat, &turn("pirate", 1), &key)).0, "d");
+}
+
+#[test]
+fn arms_of_an_experiment_have_their_shares_and_nobody_changes_arms() {
+    for by in ["consumer", "conversation"] {
+        let route = json!({
+            "targets": targets(&["a"]),
+            "experiment": {"by": by, "arms": {"control": {"share": 80}, "new": {"share": 20, "targets": [{"model": "b"}, {"model": "a"}]}}},
+        });
+        let mut world = World::new(&route);
+        let mut arms = BTreeMap::new();
+        for round in 0..2 {
+            for number in 0..1_500 {
+                let body = turn(&format!("conversation {number}"), round);
+                let Step::Forward(forward) = world.ask(round, Service::Chat, &body, &Vec::new()) else {
+                    panic!()
+                };
+                let arm = forward.arm.unwrap().to_string();
+                let first = if arm == "new" { "b" } else { "a" };
+                assert_eq!(&*forward.plan.targets[0].name, first);
+                assert_eq!(*arms.entry(number).or_insert_with(|| arm.clone()), arm, "{by} {number}");
+            }
+        }
+        let new = arms.values().filter(|arm| *arm == "new").count() as f64 / arms.len() as f64;
+        match by {
+            "consumer" => assert!(new == 0.0 || new == 1.0, "one consumer is in one arm"),
+            _ => near(new, 0.2, 0.03),
+        }
     }
 }
