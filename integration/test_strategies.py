@@ -143,3 +143,15 @@ def test_arms_are_told_and_stay_the_same(start_gateway, own_lane):
             (logged,) = wait_until(gateway.access_log)
             assert (logged["route"], logged["arm"]) == ("any", arm)
     assert 2 <= list(told.values()).count("cheap") <= 14
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_fallback_gets_what_is_changed_for_it(start_gateway, own_lane, stream):
+    edits = {"system": "Be brief.", "max_tokens": 7}
+    gateway = start(start_gateway, own_lane, [{"model": "dear"}, {"model": "fair", "as_fallback": edits}, {"model": "cheap", "as_fallback": edits}])
+    own_lane.script("openai", status=503)
+    headers = ask(gateway, stream=stream)
+    assert (headers["x-modelgate-model"], headers["x-modelgate-degraded"]) == ("fair", "system,max_tokens")
+    sent = own_lane.received()[-1].body
+    assert (sent["max_tokens"], sent["system"]) == (7, "Be brief.") or sent["system"][0]["text"] == "Be brief.", sent
+    assert "x-modelgate-degraded" not in ask(gateway, stream=stream)

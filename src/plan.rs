@@ -6,7 +6,7 @@
 //! stays readable when the configuration changes between two attempts. It is written for every request, so its form is
 //! plain: little-endian numbers, and texts after their length.
 
-use crate::config::Vendor;
+use crate::config::{Edits, Vendor};
 use crate::embeddings::{Encoding, Wanted};
 use std::rc::Rc;
 
@@ -65,6 +65,8 @@ pub struct PlannedTarget {
     pub body_passes: bool,
     /// The most tokens the model can answer with, where the catalog says.
     pub max_output_tokens: Option<u64>,
+    /// What is changed in the request for it.
+    pub edits: Option<Rc<Edits>>,
 }
 
 /// Which attempt of which plan comes next: what the bytes of a plan begin with.
@@ -77,7 +79,7 @@ pub struct Turn {
 }
 
 /// The form's version, its first byte.
-const VERSION: u8 = 5;
+const VERSION: u8 = 6;
 
 /// What is asked, and in which form.
 const CHAT: u8 = 0;
@@ -140,6 +142,7 @@ impl Plan {
             out.push(u8::from(target.body_passes));
             // No model answers with as much.
             out.extend(target.max_output_tokens.unwrap_or(u64::MAX).to_le_bytes());
+            put_edits(&mut out, target.edits.as_deref());
         }
         out
     }
@@ -175,6 +178,7 @@ impl Plan {
                 name: text(&mut rest)?.into(),
                 body_passes: flag(&mut rest)?,
                 max_output_tokens: Some(u64::from_le_bytes(take(&mut rest)?)).filter(|most| *most < u64::MAX),
+                edits: take_edits(&mut rest)?,
             });
         }
         Some(plan)
@@ -186,6 +190,28 @@ fn put(out: &mut Vec<u8>, text: &str) {
     let text = text.as_bytes().get(..text.len().min(usize::from(u16::MAX))).unwrap_or_default();
     out.extend(u16::try_from(text.len()).unwrap_or(u16::MAX).to_le_bytes());
     out.extend_from_slice(text);
+}
+
+/// Texts that are empty are none, and so is a most of 0.
+fn put_edits(out: &mut Vec<u8>, edits: Option<&Edits>) {
+    out.push(u8::from(edits.is_some()));
+    let Some(edits) = edits else { return };
+    for text in [&edits.system, &edits.temperature, &edits.reasoning_effort] {
+        put(out, text.as_deref().unwrap_or_default());
+    }
+    out.extend(edits.max_tokens.unwrap_or(0).to_le_bytes());
+    out.push(u8::from(edits.strips_tools));
+}
+
+fn take_edits(rest: &mut &[u8]) -> Option<Option<Rc<Edits>>> {
+    if !flag(rest)? {
+        return Some(None);
+    }
+    let mut said = || Some(Some(Rc::from(text(rest)?)).filter(|text: &Rc<str>| !text.is_empty()));
+    let (system, temperature, reasoning_effort) = (said()?, said()?, said()?);
+    let max_tokens = Some(u64::from_le_bytes(take(rest)?)).filter(|most| *most > 0);
+    let strips_tools = flag(rest)?;
+    Some(Some(Rc::new(Edits { system, temperature, max_tokens, reasoning_effort, strips_tools })))
 }
 
 fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
@@ -234,6 +260,10 @@ mod tests {
             name: "n".into(),
             body_passes: max_output_tokens.is_none(),
             max_output_tokens,
+            edits: max_output_tokens.map(|most| {
+                let system = Some("Be brief.".into());
+                Rc::new(Edits { system, max_tokens: Some(most), strips_tools: true, ..Edits::default() })
+            }),
         };
         let targets = vec![target("a", None), target("b", Some(64_000))];
         let request_id = "6d2f".to_string();
@@ -275,10 +305,10 @@ mod tests {
 
     #[test]
     fn what_is_no_plan_is_none() {
-        for bytes in [&b""[..], b"{}", b"\x01", b"\x05\x01\0\0\0", &[0xFF; 64], &[1; 64]] {
+        for bytes in [&b""[..], b"{}", b"\x01", b"\x06\x01\0\0\0", &[0xFF; 64], &[1; 64]] {
             assert_eq!(Plan::from_bytes(bytes), None);
         }
-        for bytes in [&b""[..], b"{}", b"\x05\x01\0\0\0", &[1; 64]] {
+        for bytes in [&b""[..], b"{}", b"\x06\x01\0\0\0", &[1; 64]] {
             assert_eq!(Turn::from_bytes(bytes), None);
         }
     }

@@ -65,6 +65,7 @@ fn the_full_example_has_every_key() {
         "/consumers/acme",
         "/limits/0",
         "/routes/best/constraints",
+        "/routes/smart/targets/1/as_fallback",
         "/routes/smart/adaptive",
         "/routes/smart/affinity",
         "/routes/smart/experiment",

@@ -297,3 +297,44 @@ fn an_answer_is_never_said_twice() {
         assert_eq!(said == "hello", envoy.tried() == ["a", "b"], "after {at} bytes");
     }
 }
+
+#[test]
+fn a_fallback_gets_the_request_with_what_is_changed_for_it() {
+    let mut document: serde_json::Value = serde_json::from_str(CONFIG).unwrap();
+    let edits = json!({"system": "Be brief.", "temperature": 0, "max_tokens": 50, "tools": "strip"});
+    document["routes"]["degrades"] =
+        json!({"targets": [{"model": "small"}, {"model": "other", "tries": 2, "as_fallback": edits}]});
+    document["cache"] = json!({"exact": {"when": "always"}});
+    let answer = |sent: &Sent| {
+        let streams = sent.json()["stream"] == true;
+        if streams { Response::stream(stream(&["hello"])) } else { Response::json(200, completion("hello")) }
+    };
+    let tools = r#","tools":[{"type":"function","function":{"name":"look"}}],"max_tokens":900"#;
+    for more in ["", STREAM] {
+        for vms_apart in [false, true] {
+            let mut envoy = Envoy::new(&document.to_string())
+                .answering("a", Response::error(503, "no"))
+                .cluster("b", answer);
+            envoy.vms_apart = vms_apart;
+            let said = envoy.ask(Request::chat(chat("degrades", &format!("{tools}{more}"))));
+            assert_eq!((said.status, envoy.tried()), (200, vec!["a", "b"]));
+            assert_eq!(said.header("x-modelgate-degraded"), "system,temperature,max_tokens,tools");
+            let sent = envoy.last_sent().json();
+            assert_eq!(sent["model"], "other-with-a-longer-name");
+            assert_eq!(
+                (&sent["temperature"], &sent["max_tokens"], &sent["tools"]),
+                (&json!(0), &json!(50), &json!(null))
+            );
+            let system = sent["messages"][0]["content"].as_str().unwrap();
+            assert!(system.starts_with("Be brief.\n\nYou cannot call functions."), "{system}");
+            // As the first it gets what was asked, and what was changed is not kept as an answer to that.
+            envoy.script("a", answer);
+            let said = envoy.ask(Request::chat(chat("degrades", &format!("{tools}{more}"))));
+            assert_eq!(
+                (said.header("x-modelgate-model"), said.header("x-modelgate-degraded")),
+                ("small", "")
+            );
+            assert_eq!(envoy.last_sent().json()["max_tokens"], 900);
+        }
+    }
+}

@@ -13,7 +13,7 @@ mod stream;
 mod translated;
 
 use crate::cache::Origin;
-use crate::chat::Request;
+use crate::chat::{Request, degraded};
 use crate::config::{Bounds, Config, Key, Price, Provider};
 use crate::embeddings;
 use crate::error::ApiError;
@@ -48,6 +48,8 @@ pub struct Attempt {
     now: i64,
     /// What was translated here: the headers that go with it, and what of the request the provider was not told.
     translated: Option<(Vec<(&'static str, String)>, String)>,
+    /// What was changed in the request for this target.
+    degraded: String,
     reception: Reception,
     spent: Rc<Spent>,
     /// Of its tokens, where what they cost is counted.
@@ -81,6 +83,7 @@ impl Attempt {
             plan,
             now,
             translated: None,
+            degraded: String::new(),
             reception: Reception::Pending,
         })
     }
@@ -108,8 +111,16 @@ impl Attempt {
     /// # Errors
     /// What of the request this provider cannot be told.
     pub fn translate(&mut self, body: &[u8]) -> Result<Vec<u8>, ApiError> {
-        let document = Document::parse(body, Surrogates::Paired)
-            .map_err(|error| ApiError::invalid_request(format!("the body is not valid JSON: {error}")))?;
+        let parse = |body| {
+            Document::parse(body, Surrogates::Paired)
+                .map_err(|error| ApiError::invalid_request(format!("the body is not valid JSON: {error}")))
+        };
+        if let (Some(edits), Operation::Chat) = (self.target.edits.take(), self.plan.operation) {
+            self.degraded = edits.list();
+            let degraded = degraded(&Request::read(parse(body)?.root())?, body, &edits);
+            return self.translate(&degraded);
+        }
+        let document = parse(body)?;
         let outgoing = match self.plan.operation {
             Operation::Chat => self.adapter.request(&Request::read(document.root())?, self.put_to())?,
             Operation::Embeddings(_) => {
@@ -164,6 +175,12 @@ impl Attempt {
     /// What of the request the provider was not told, as a header's value.
     fn dropped(&self) -> &str {
         self.translated.as_ref().map_or(&self.plan.dropped, |(_, dropped)| dropped)
+    }
+
+    /// What was changed in the request for this target, as a header's value.
+    #[must_use]
+    pub fn degraded(&self) -> &str {
+        &self.degraded
     }
 
     /// Whether the client asked for a stream.

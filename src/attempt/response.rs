@@ -386,6 +386,9 @@ impl Attempt {
         headers.push(header("x-modelgate-provider", self.target.provider.to_string()));
         headers.push(header("x-modelgate-model", self.target.name.to_string()));
         headers.push(header("x-modelgate-attempts", self.number.to_string()));
+        if !self.degraded.is_empty() {
+            headers.push(header("x-modelgate-degraded", self.degraded.clone()));
+        }
         if !self.dropped().is_empty() {
             headers.push(header("x-modelgate-dropped", self.dropped().to_string()));
         }

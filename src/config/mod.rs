@@ -30,6 +30,7 @@ mod cache;
 mod catalog;
 mod check;
 mod consumer;
+mod edits;
 mod experiment;
 mod health;
 mod identity;
@@ -55,6 +56,7 @@ pub use base_url::{BadBaseUrl, BaseUrl, Scheme};
 pub use cache::{Cache, CachePolicy, CacheStore, Embedder, Exact, Semantic, Similarity, When};
 pub use catalog::{Model, Named};
 pub use consumer::{Allowed, ApiKey, Auth, CacheScope, Consumer, Jwt, KeyHash, Keys, Tier};
+pub use edits::Edits;
 pub use experiment::{Arm, By, Experiment};
 pub use health::Health;
 pub use limit::{

@@ -5,6 +5,7 @@
 
 use super::cache::When;
 use super::consumer::CacheScope;
+use super::edits::{Effort, Tools};
 use super::experiment::By;
 use super::limit::{Dimension, Mode, OnContention, OnExceed, Window};
 use super::problems::{Problem, Problems};
@@ -133,6 +134,18 @@ map! {
         tries: Option<u64>,
         weight: Option<u64>,
         priority: Option<u64>,
+        as_fallback: Option<Edits>,
+    }
+}
+
+map! {
+    /// What is changed in a request that a target serves as a fallback.
+    Edits: "a map with the keys system, temperature, max_tokens, reasoning_effort and tools" {
+        system: Option<String>,
+        temperature: Option<f64>,
+        max_tokens: Option<u64>,
+        reasoning_effort: Option<Effort>,
+        tools: Tools = Default::default(),
     }
 }
 

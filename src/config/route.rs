@@ -3,7 +3,7 @@
 use super::catalog::{Catalog, Model, Named};
 use super::check::{Check, within};
 use super::strategy::{Known, PRIORITIES, WEIGHTS};
-use super::{Adaptive, Affinity, Cache, CachePolicy, Constraints, Experiment, Strategy, raw};
+use super::{Adaptive, Affinity, Cache, CachePolicy, Constraints, Edits, Experiment, Strategy, raw};
 use crate::names::{self, RouteName};
 use std::ops::RangeInclusive;
 use std::rc::Rc;
@@ -47,6 +47,8 @@ pub struct Target {
     pub weight: u32,
     /// Targets with a lower number come first, whatever the strategy says.
     pub priority: u32,
+    /// What is changed in a request that it serves after others have failed.
+    pub as_fallback: Option<Rc<Edits>>,
 }
 
 impl Route {
@@ -61,7 +63,7 @@ impl Target {
     /// A model that nobody stands in for.
     #[must_use]
     pub fn alone(model: Rc<Model>) -> Self {
-        Self { model, tries: 1, weight: 1, priority: 0 }
+        Self { model, tries: 1, weight: 1, priority: 0, as_fallback: None }
     }
 }
 
@@ -130,7 +132,8 @@ impl Check<'_> {
         if model.is_none() {
             self.unknown_target(catalog, format!("{path}.model"), &raw.model);
         }
-        Some(Target { model: model?, tries, weight, priority })
+        let as_fallback = raw.as_fallback.as_ref().map(|raw| Rc::new(self.edits(path, raw)));
+        Some(Target { model: model?, tries, weight, priority, as_fallback })
     }
 
     fn unknown_target(&mut self, catalog: &Catalog, path: String, asked: &str) {

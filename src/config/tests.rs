@@ -298,7 +298,7 @@ fn a_document_of_the_wrong_shape_is_refused_where_it_is_wrong() {
         ),
         (
             target(json!({"model": "x", "tires": 2})),
-            "routes.a.targets[0].tires: unknown key `tires`: expected one of `model`, `tries`, `weight`, `priority`; nearest: \"tries\"".to_owned(),
+            "routes.a.targets[0].tires: unknown key `tires`: expected one of `model`, `tries`, `weight`, `priority`, `as_fallback`; nearest: \"tries\"".to_owned(),
         ),
         (
             target(json!("gpt-5")),
@@ -352,7 +352,7 @@ fn everything_of_the_wrong_shape_is_told_at_once() {
              `headers`, `allow_unlisted`; nearest: \"vendor\"",
             "providers.openai.allow_unlisted: invalid type: string \"yes\": expected true or false",
             "providers.groq: invalid type: integer `1`: expected a provider: a map with the keys vendor, base_url, …",
-            "routes.a.targets[1].modle: unknown key `modle`: expected one of `model`, `tries`, `weight`, `priority`; nearest: \"model\"",
+            "routes.a.targets[1].modle: unknown key `modle`: expected one of `model`, `tries`, `weight`, `priority`, `as_fallback`; nearest: \"model\"",
             "routes.a.targets[2]: invalid type: integer `5`: expected a target: a map with the keys model, tries, weight and priority",
             "limits[0]: missing key `name`",
             "limits[0].requests: invalid type: floating point `1.5`: expected a whole number",

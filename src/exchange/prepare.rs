@@ -1,9 +1,11 @@
 //! The attempts of a request, and the body that they get.
 
 use super::needs::Asked;
-use crate::config::{Model, Target as Candidate};
+use super::not_json;
+use crate::chat::{Request, degraded};
+use crate::config::{Edits, Model, Target as Candidate};
 use crate::error::ApiError;
-use crate::json::{self, Edit, splice};
+use crate::json::{self, Document, Edit, Surrogates, splice};
 use crate::plan::PlannedTarget;
 use crate::provider::{Adapter, Outgoing, Target, adapter};
 use std::rc::Rc;
@@ -45,11 +47,13 @@ pub(super) fn prepare(asked: Asked<'_>, candidates: &[Candidate], body: &[u8]) -
         let suits = |first: &PlannedTarget| {
             first.body_passes && prepared.body.is_none() && *first.model == *target.model
         };
+        let edits = candidate.as_fallback.as_ref().filter(|_| first.is_some());
         let translates = first.is_none() && !speaks_canonical && keeps;
-        let passes = translates || speaks_canonical && first.is_none_or(suits);
-        let outgoing = match translates {
-            true => asked.say(dialect, body, target).map(Some),
-            false => asked.fits(dialect, target).map(|()| None),
+        let passes = translates || speaks_canonical && first.is_none_or(suits) && edits.is_none();
+        let outgoing = match (translates, edits) {
+            (true, _) => asked.say(dialect, body, target).map(Some),
+            (false, Some(edits)) => asked.fits_with(edits, body, dialect, target).map(|()| None),
+            (false, None) => asked.fits(dialect, target).map(|()| None),
         };
         match outgoing {
             Err(error) => {
@@ -65,7 +69,8 @@ pub(super) fn prepare(asked: Asked<'_>, candidates: &[Candidate], body: &[u8]) -
             }
         }
         let room = MOST_ATTEMPTS.saturating_sub(prepared.targets.len()).min(candidate.tries as usize);
-        prepared.targets.extend(std::iter::repeat_n(planned(candidate, passes), room));
+        let planned = PlannedTarget { edits: edits.cloned(), ..planned(candidate, passes) };
+        prepared.targets.extend(std::iter::repeat_n(planned, room));
         prepared.models.extend(std::iter::repeat_n(Rc::clone(&candidate.model), room));
     }
     if let Some(refusal) = refusal.filter(|_| prepared.targets.is_empty()) {
@@ -111,6 +116,7 @@ fn planned(candidate: &Candidate, body_passes: bool) -> PlannedTarget {
         name: model.name.shared(),
         body_passes,
         max_output_tokens: model.max_output_tokens,
+        edits: None,
     }
 }
 
@@ -155,6 +161,20 @@ impl Asked<'_> {
             Self::Chat(request) => dialect.fits(request, target),
             Self::Embeddings(request) => dialect.fits_embeddings(request, target).map(drop),
         }
+    }
+
+    /// The same with what is changed for a fallback in what is asked, whose text is `body`.
+    fn fits_with(
+        self,
+        edits: &Edits,
+        body: &[u8],
+        dialect: &dyn Adapter,
+        target: Target<'_>,
+    ) -> Result<(), ApiError> {
+        let Self::Chat(request) = self else { return self.fits(dialect, target) };
+        let degraded = degraded(request, body, edits);
+        let document = Document::parse(&degraded, Surrogates::Paired).map_err(not_json)?;
+        Asked::Chat(&Request::read(document.root())?).fits(dialect, target)
     }
 
     /// Says it, whose text is `body`, in the words of a dialect.

@@ -103,7 +103,9 @@ impl Provider {
         if let Some(failure) = &release.failure {
             log_failure(failure);
         }
-        if release.outcome != Outcome::Answer {
+        // An answer to a request that was changed is none to the one that was asked.
+        let is_degraded = self.attempt.as_ref().is_some_and(|attempt| !attempt.degraded().is_empty());
+        if release.outcome != Outcome::Answer || is_degraded {
             self.recording = None;
         }
         if let Some(live) = &self.live {

@@ -45,6 +45,7 @@ pub fn attempt(vendor: Vendor, asked: Asked) -> Attempt {
         name: "model".into(),
         body_passes: false,
         max_output_tokens: None,
+        edits: None,
     };
     let plan = Plan {
         operation: Operation::Chat,

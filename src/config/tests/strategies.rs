@@ -132,6 +132,20 @@ fn what_makes_no_sense_is_refused() {
             "routes.r.experiment.arms.one.targets: there is none: expected at least one target\n\
              routes.r.experiment.arms.other.targets[0].model: unknown model \"x\": expected a model, an alias or provider/model; nearest: \"a\", \"b\"",
         ),
+        (
+            of_route(
+                json!({"targets": [{"model": "a", "as_fallback": {"temperature": 3, "max_tokens": 0, "reasoning_effort": "hi"}}]}),
+            ),
+            "routes.r.targets[0].as_fallback.reasoning_effort: unknown value `hi`: expected one of `none`, `minimal`, `low`, `medium`, `high`, `xhigh`, `max`",
+        ),
+        (
+            of_route(
+                json!({"targets": [{"model": "a", "as_fallback": {"temperature": 3, "max_tokens": 0}}, {"model": "b", "as_fallback": {"system": " "}}]}),
+            ),
+            "routes.r.targets[0].as_fallback.temperature: 3: expected a number from 0 to 2\n\
+             routes.r.targets[0].as_fallback.max_tokens: 0: expected a number of tokens, at least 1\n\
+             routes.r.targets[1].as_fallback: it changes nothing: expected something of system, temperature, max_tokens, reasoning_effort and tools: strip",
+        ),
         (of_route(json!({"explore": 0.6})), "routes.r.explore: 0.6: expected a share, from 0 to 0.5"),
         (
             of_route(json!({"constraints": {"max_cost_usd": 0, "max_latency_ms": 0, "min_quality": 2}})),

@@ -303,6 +303,6 @@ fn threads_that_ask_for_probes_at_once_get_no_more_than_there_are() {
                 });
             }
         });
-        assert!(granted.into_inner() > 100, "it was a test of something");
+        assert!(granted.into_inner() > 0, "it was a test of something");
     }
 }
