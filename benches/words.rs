@@ -75,8 +75,12 @@ fn configuration() -> Config {
 
 /// A request of the configuration's anonymous consumer.
 fn anyone(body: &[u8], config: &Config) -> Step {
-    let (now, memory) = (Timestamp::from_seconds(1_700_000_000), Memory::new(1));
-    let books = Books { store: &Nothing, now, holder: &|| Holder::new(1).id(&Nothing, now), memory: &memory };
+    planned_for(body, config, None, &Memory::new(1))
+}
+
+fn planned_for(body: &[u8], config: &Config, classifier: Option<&Classifier>, memory: &Memory) -> Step {
+    let now = Timestamp::from_seconds(1_700_000_000);
+    let books = Books { store: &Nothing, now, holder: &|| Holder::new(1).id(&Nothing, now), memory };
     let consumer = config.auth().anonymous().expect("anyone may ask");
     let control = Control::default();
     let embedding = Embedding::Unasked;
@@ -87,7 +91,7 @@ fn anyone(body: &[u8], config: &Config) -> Step {
         control,
         joins: &|_| false,
         embedding,
-        classifier: None,
+        classifier,
         wishes: &Vec::new(),
     };
     on_body(body, asking, config, books)
@@ -135,6 +139,48 @@ fn keys() -> Config {
 fn plan(bencher: Bencher<'_, '_>, (texts, size): (&str, usize)) {
     let (body, config) = (chat("gpt-5", texts, size), configuration());
     bencher.counter(BytesCount::new(body.len())).bench_local(|| anyone(black_box(&body), &config));
+}
+
+/// A hundred models, with prices and qualities, and twenty routes over five of them each, by each strategy.
+fn catalog() -> Config {
+    let model = |number: usize| {
+        let price = serde_json::json!({"input": 1 + number % 7, "output": 4 + number % 11});
+        let quality = serde_json::json!({"default": 0.5, "code": (number % 10) as f64 / 10.0});
+        let (window, provider) = (200_000, if number % 2 == 0 { "openai" } else { "anthropic" });
+        serde_json::json!({"provider": provider, "price": price, "quality": quality, "context_window": window})
+    };
+    let models: serde_json::Map<_, _> =
+        (0..100).map(|number| (format!("model-{number}"), model(number))).collect();
+    let route = |number: usize| {
+        let targets: Vec<_> =
+            (0..5).map(|at| serde_json::json!({"model": format!("model-{}", 5 * number + at)})).collect();
+        serde_json::json!({"strategy": STRATEGIES[number % STRATEGIES.len()], "targets": targets})
+    };
+    let routes: serde_json::Map<_, _> =
+        (0..20).map(|number| (format!("route-{number}"), route(number))).collect();
+    let document = serde_json::json!({
+        "providers": {
+            "openai": {"vendor": "openai", "api_key": {"value": "key"}},
+            "anthropic": {"vendor": "anthropic", "api_key": {"value": "key"}},
+        },
+        "models": models, "routes": routes, "tasks": {},
+        "auth": {"anonymous": {"consumer": "anonymous"}},
+    });
+    Config::parse(document.to_string().as_bytes(), &|_| None).expect("the configuration is valid")
+}
+
+const STRATEGIES: [&str; 7] =
+    ["priority", "weighted", "latency", "least_cost", "quality", "intent", "adaptive"];
+
+/// From the body to the plan with a decision in it: what kind of request it is, and by each strategy who answers.
+#[divan::bench(args = STRATEGIES.iter().flat_map(|strategy| SIZES.map(|size| (*strategy, size))))]
+fn decide(bencher: Bencher<'_, '_>, (strategy, size): (&str, usize)) {
+    let number = STRATEGIES.iter().position(|other| *other == strategy).expect("a strategy");
+    let (body, config) = (chat(&format!("route-{number}"), "prose", size), catalog());
+    let classifier = Classifier::new(config.tasks().expect("tasks"));
+    let memory = Memory::new(1);
+    memory.adopt(&config);
+    bencher.bench_local(|| planned_for(black_box(&body), &config, Some(&classifier), &memory));
 }
 
 /// How many tokens a request has: what it is made of, once it has been read, and what a model makes of that.
