@@ -141,7 +141,7 @@ def test_arms_are_told_and_stay_the_same(start_gateway, own_lane):
             assert headers["x-modelgate-model"] == {"control": "dear", "cheap": "cheap"}[arm]
             assert told.setdefault(n, arm) == arm
             (logged,) = wait_until(gateway.access_log)
-            assert (logged["route"], logged["arm"]) == ("any", arm)
+            assert (logged["route"], logged["arm"], logged["planned"]) == ("any", arm, headers["x-modelgate-plan"])
     assert 2 <= list(told.values()).count("cheap") <= 14
 
 

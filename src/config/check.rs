@@ -53,7 +53,8 @@ pub(super) fn check(
     let default_price = document.pricing.default.and_then(|raw| check.price("pricing.default", raw));
     let cache = check.cache(&document.cache);
     let health = check.health(document.health.as_ref());
-    let known = Known { health: health.is_some(), default_price: default_price.is_some() };
+    let known =
+        Known { health: health.is_some(), default_price: default_price.is_some(), tasks: tasks.is_some() };
     check.routes(&mut catalog, document.routes, known, (&cache, &document.cache));
     check.cache_is_used(&catalog, &document.cache);
     let default = document.default_provider.and_then(|name| check.default_provider(&catalog, &name));

@@ -79,7 +79,7 @@ map! {
     }
 }
 
-/// A number, or one for each kind of request.
+/// A number, or one for each of several.
 pub(super) enum Quality {
     All(f64),
     By(Listed<f64>),
@@ -201,7 +201,7 @@ map! {
     Constraints: "a map with the keys max_cost_usd, max_latency_ms and min_quality" {
         max_cost_usd: Option<f64>,
         max_latency_ms: Option<u64>,
-        min_quality: Option<f64>,
+        min_quality: Option<Quality>,
     }
 }
 

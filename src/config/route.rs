@@ -3,7 +3,7 @@
 use super::catalog::{Catalog, Model, Named};
 use super::check::{Check, within};
 use super::strategy::{Known, PRIORITIES, WEIGHTS};
-use super::{Adaptive, Affinity, Cache, CachePolicy, Constraints, Edits, Experiment, Strategy, raw};
+use super::{Adaptive, Affinity, Cache, CachePolicy, Constraints, Edits, Experiment, Score, Strategy, raw};
 use crate::names::{self, RouteName};
 use std::ops::RangeInclusive;
 use std::rc::Rc;
@@ -26,6 +26,8 @@ pub struct Route {
     pub adaptive: Adaptive,
     /// What whoever answers has to keep to.
     pub constraints: Constraints,
+    /// How good a model has to be for a simple, a standard and a hard request.
+    pub bars: [Option<Score>; 3],
     /// Whether conversations stay with the target that has their beginning in its cache.
     pub affinity: Option<Affinity>,
     /// Several ways in which it is tried at once.
@@ -96,6 +98,7 @@ impl Check<'_> {
                 self.refuse(path);
                 continue;
             };
+            let bars = self.bars(&path, &raw.constraints, known.tasks);
             let adaptive = self.adaptive(&path, &raw.adaptive);
             let affinity = self.affinity(&path, raw.affinity.as_ref());
             let experiment = raw.experiment.as_ref().map(|raw| self.experiment(catalog, &path, raw));
@@ -107,6 +110,7 @@ impl Check<'_> {
                 explore,
                 adaptive,
                 constraints,
+                bars,
                 truncate: raw.truncate,
                 affinity,
                 experiment,

@@ -5,6 +5,7 @@ use super::quality::Score;
 use super::shape::words;
 use super::{Target, raw};
 use crate::money::NanoUsd;
+use crate::names;
 use std::ops::RangeInclusive;
 
 /// In which order targets of the same priority are tried.
@@ -123,6 +124,8 @@ const EXPLORE_ADAPTIVE: u16 = 50;
 /// A day, in seconds.
 const TTL: RangeInclusive<u64> = 1..=86_400;
 const REQUESTS: RangeInclusive<u64> = 1..=100_000;
+/// How hard a request can look.
+const HARD: [&str; 3] = ["simple", "standard", "hard"];
 const MOST_EXPLORED: f64 = 0.5;
 pub(super) const WEIGHTS: RangeInclusive<u64> = 0..=1_000_000;
 pub(super) const PRIORITIES: RangeInclusive<u64> = 0..=100;
@@ -136,6 +139,8 @@ pub(super) struct Known {
     pub health: bool,
     /// Whether all models have a price.
     pub default_price: bool,
+    /// Whether kinds of request are told apart, and how hard they look.
+    pub tasks: bool,
 }
 
 impl Check<'_> {
@@ -190,8 +195,35 @@ impl Check<'_> {
         if let Some(ms) = raw.max_latency_ms.filter(|ms| !MILLISECONDS.contains(ms)) {
             self.problems.add(path("max_latency_ms"), ms.to_string(), within(&MILLISECONDS));
         }
-        let min_quality = raw.min_quality.and_then(|score| self.score(&path("min_quality"), score));
+        let min_quality = match &raw.min_quality {
+            Some(raw::Quality::All(score)) => self.score(&path("min_quality"), *score),
+            Some(raw::Quality::By(_)) | None => None,
+        };
         Constraints { max_cost, max_latency_ms: raw.max_latency_ms, min_quality }
+    }
+
+    /// How good a model has to be for a request that is as hard as each of these.
+    pub(super) fn bars(&mut self, path: &str, raw: &raw::Constraints, tells: bool) -> [Option<Score>; 3] {
+        let mut bars = [None; 3];
+        let Some(raw::Quality::By(entries)) = &raw.min_quality else { return bars };
+        let path = format!("{path}.constraints.min_quality");
+        for (word, score) in &entries.0 {
+            let path = format!("{path}.{word}");
+            let Some(place) = HARD.iter().position(|other| other == word) else {
+                let nearest = names::nearest(word, HARD);
+                let expected = format!("one of `{}`", HARD.join("`, `"));
+                self.problems.add_with_nearest(path, format!("unknown key `{word}`"), expected, nearest);
+                continue;
+            };
+            if let Some(bar) = bars.get_mut(place) {
+                *bar = self.score(&path, *score);
+            }
+        }
+        if !tells {
+            let expected = "tasks, if need be an empty map: how hard a request looks is told with them";
+            self.problems.add(path, "there are no tasks", expected);
+        }
+        bars
     }
 
     /// Says what a strategy lacks that its order is by.

@@ -43,8 +43,17 @@ pub(super) fn forward(
     let task = verdict.as_ref().map(|verdict| verdict.task.as_str());
     let constraints = wishes::constraints(asking.wishes, &request)?;
     let conversation = &|route: &Route| Some(conversation(route));
-    let terms =
-        Terms { asks: &asks, stream: request.stream, task, constraints, conversation, consumer, request_id };
+    let complexity = verdict.as_ref().map(|verdict| verdict.complexity);
+    let terms = Terms {
+        asks: &asks,
+        stream: request.stream,
+        task,
+        complexity,
+        constraints,
+        conversation,
+        consumer,
+        request_id,
+    };
     let decision = arrange(&asked, &mut candidates, &terms, (config, false), books).map_err(unresolved)?;
     let Prepared { targets, models, body: changed, headers, dropped, kept } =
         prepare(asks.asked(), &candidates.targets, body)?;

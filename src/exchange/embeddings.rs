@@ -33,8 +33,16 @@ pub(super) fn forward(
     }
     let asks = Asks::of(Asked::Embeddings(&request));
     let (constraints, conversation) = (Constraints::default(), &|_: &Route| None);
-    let terms =
-        Terms { asks: &asks, stream: false, task: None, constraints, conversation, consumer, request_id };
+    let terms = Terms {
+        asks: &asks,
+        stream: false,
+        task: None,
+        complexity: None,
+        constraints,
+        conversation,
+        consumer,
+        request_id,
+    };
     let decision = arrange(&asked, &mut candidates, &terms, (config, false), books).map_err(unresolved)?;
     let Prepared { targets, models, body: changed, headers, dropped, kept } =
         prepare(asks.asked(), &candidates.targets, body)?;

@@ -53,8 +53,17 @@ pub(super) fn explain(
     let constraints = wishes::constraints(asking.wishes, &request)?;
     let task = verdict.as_ref().map(|verdict| verdict.task.as_str());
     let conversation = &|route: &Route| Some(conversation(route));
-    let terms =
-        Terms { asks: &asks, stream: request.stream, task, constraints, conversation, consumer, request_id };
+    let complexity = verdict.as_ref().map(|verdict| verdict.complexity);
+    let terms = Terms {
+        asks: &asks,
+        stream: request.stream,
+        task,
+        complexity,
+        constraints,
+        conversation,
+        consumer,
+        request_id,
+    };
     let decision = arrange(&asked, &mut candidates, &terms, (config, true), books).map_err(unresolved)?;
     let refusals: Vec<_> =
         candidates.targets.iter().map(|target| fits(Asked::Chat(&request), target).err()).collect();

@@ -6,6 +6,7 @@ use super::lesson::{self, Arm, Lesson};
 use super::needs::Asks;
 use super::trials::give_back;
 use crate::affinity::{self, Bond, Expenses, Key};
+use crate::classify::Complexity;
 use crate::config::{Affinity, Config, Constraints, Consumer, Model, Route, Strategy, Target};
 use crate::cost;
 use crate::health::{Circuit, Probe, View};
@@ -46,6 +47,8 @@ pub(super) struct Terms<'r> {
     pub stream: bool,
     /// What kind of request it is, if that is known.
     pub task: Option<&'r str>,
+    /// How hard it looks, if that is known.
+    pub complexity: Option<Complexity>,
     /// What the client wants whoever answers to keep to.
     pub constraints: Constraints,
     /// The conversation that it is a turn of.
@@ -87,7 +90,11 @@ pub(super) fn arrange<'a>(
     books: Books<'a>,
 ) -> Result<Decision<'a>, Unresolved> {
     let route = candidates.route.clone();
-    let of_route = route.as_ref().map(|route| route.constraints).unwrap_or_default();
+    let of_route = route.as_ref().map(|route| {
+        let min_quality = terms.complexity.and_then(|hard| *route.bars.get(hard as usize)?);
+        route.constraints.and(Constraints { min_quality, ..Constraints::default() })
+    });
+    let of_route = of_route.unwrap_or_default();
     let constraints = of_route.and(terms.constraints);
     let strategy = route.as_ref().map_or(Strategy::Priority, |route| route.strategy);
     let permit = Permit { probe: None, books };

@@ -178,6 +178,9 @@ impl Gateway {
         }
         let live = Live::new(plan, meter, caching, task, (route, arm, count), trials);
         let ticket = self.ticket.insert(Ticket::new(live));
+        if ticket.live().route.is_some() {
+            abi::set_property("planned", ticket.live().planned().as_bytes())?;
+        }
         let plan = &ticket.live().plan;
         if let Some(first) = plan.targets.first() {
             abi::set_property("next", first.cluster.as_bytes())?;

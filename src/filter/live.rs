@@ -108,15 +108,20 @@ impl Live {
             self.caching.as_ref().map(|caching| ("x-modelgate-cache", caching.status.as_str().to_owned()));
         let task = self.task.as_ref().map(|task| (TASK_HEADER, task.to_string()));
         let route = self.route.iter().flat_map(|route| {
-            let mut names: Vec<&str> = self.plan.targets.iter().map(|target| &*target.name).collect();
-            names.dedup();
-            [("x-modelgate-route", route.to_string()), ("x-modelgate-plan", names.join(","))]
+            [("x-modelgate-route", route.to_string()), ("x-modelgate-plan", self.planned())]
         });
         let rated = self.trials.rated_as().map(|id| ("x-modelgate-request-id", id.to_owned()));
         let truncated = Some(self.truncated).filter(|count| *count > 0);
         let truncated = truncated.map(|count| ("x-modelgate-truncated", count.to_string()));
         let arm = self.arm.as_ref().map(|arm| ("x-modelgate-arm", arm.to_string()));
         cache.into_iter().chain(task).chain(route).chain(arm).chain(rated).chain(truncated)
+    }
+
+    /// The models in the order in which they are to be tried.
+    pub fn planned(&self) -> String {
+        let mut names: Vec<&str> = self.plan.targets.iter().map(|target| &*target.name).collect();
+        names.dedup();
+        names.join(",")
     }
 
     /// How its answer is kept, if it is.

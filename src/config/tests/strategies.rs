@@ -154,6 +154,11 @@ fn what_makes_no_sense_is_refused() {
              routes.r.constraints.min_quality: 2: expected a number from 0 to 1",
         ),
         (
+            of_route(json!({"constraints": {"min_quality": {"simple": 0.1, "easy": 0.2}}})),
+            "routes.r.constraints.min_quality.easy: unknown key `easy`: expected one of `simple`, `standard`, `hard`\n\
+             routes.r.constraints.min_quality: there are no tasks: expected tasks, if need be an empty map: how hard a request looks is told with them",
+        ),
+        (
             of_route(json!({"constraints": {"max_cost_usd": "cheap"}})),
             "routes.r.constraints.max_cost_usd: invalid type: string \"cheap\": expected a number",
         ),

@@ -647,3 +647,22 @@ fn arms_of_an_experiment_have_their_shares_and_nobody_changes_arms() {
         }
     }
 }
+
+#[test]
+fn the_cheapest_that_is_good_enough_for_how_hard_a_request_looks_is_asked() {
+    let route = json!({
+        "strategy": "least_cost", "targets": targets(&["a", "b", "c", "d"]),
+        "constraints": {"min_quality": {"standard": 0.6, "hard": 0.85}},
+    });
+    let mut world = World::new(&route);
+    for (text, cheapest) in [
+        ("hi there", "c"),
+        (
+            "Prove step by step that there are infinitely many primes, and explain in detail why each step holds.",
+            "a",
+        ),
+    ] {
+        let Step::Forward(forward) = world.plan(0, text, &Vec::new()) else { panic!("forwarded") };
+        assert_eq!(&*forward.plan.targets[0].name, cheapest, "{text}");
+    }
+}
