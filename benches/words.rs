@@ -146,7 +146,7 @@ fn catalog() -> Config {
     let model = |number: usize| {
         let price = serde_json::json!({"input": 1 + number % 7, "output": 4 + number % 11});
         let quality = serde_json::json!({"default": 0.5, "code": (number % 10) as f64 / 10.0});
-        let (window, provider) = (200_000, if number % 2 == 0 { "openai" } else { "anthropic" });
+        let (window, provider) = (200_000, if number.is_multiple_of(2) { "openai" } else { "anthropic" });
         serde_json::json!({"provider": provider, "price": price, "quality": quality, "context_window": window})
     };
     let models: serde_json::Map<_, _> =

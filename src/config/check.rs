@@ -53,6 +53,7 @@ pub(super) fn check(
     let default_price = document.pricing.default.and_then(|raw| check.price("pricing.default", raw));
     let cache = check.cache(&document.cache);
     let health = check.health(document.health.as_ref());
+    let admin_cluster = check.admin_cluster(document.health.as_ref());
     let known =
         Known { health: health.is_some(), default_price: default_price.is_some(), tasks: tasks.is_some() };
     check.routes(&mut catalog, document.routes, known, (&cache, &document.cache));
@@ -77,6 +78,7 @@ pub(super) fn check(
             cache,
             tasks,
             health,
+            admin_cluster,
             bounds,
             timeouts,
             warnings,

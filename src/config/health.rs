@@ -2,6 +2,7 @@
 
 use super::check::Check;
 use super::raw;
+use crate::names::ClusterName;
 use std::ops::RangeInclusive;
 
 /// The rules.
@@ -57,6 +58,13 @@ const SUCCESSES: RangeInclusive<u64> = 1..=100;
 const SECONDS: RangeInclusive<u64> = 1..=86_400;
 
 impl Check<'_> {
+    /// Where Envoy's admin interface is asked.
+    pub(super) fn admin_cluster(&mut self, raw: Option<&raw::Health>) -> Option<ClusterName> {
+        let Some(raw::Health::On(raw)) = raw else { return None };
+        let name = raw.admin_cluster.as_deref()?;
+        self.name(ClusterName::parse(name), "health.admin_cluster", name)
+    }
+
     /// The rules; none where nothing is watched.
     pub(super) fn health(&mut self, raw: Option<&raw::Health>) -> Option<Health> {
         let raw = match raw {
@@ -194,7 +202,7 @@ mod tests {
             (
                 json!({"failure": 5}),
                 vec![
-                    "health.failure: unknown key `failure`: expected one of `failures`, `error_rate`, `window`, `min_requests`, `open`, `open_most`, `probes`, `successes`, `half_life`; nearest: \"failures\"",
+                    "health.failure: unknown key `failure`: expected one of `failures`, `error_rate`, `window`, `min_requests`, `open`, `open_most`, `probes`, `successes`, `half_life`, `admin_cluster`; nearest: \"failures\"",
                 ],
             ),
             (

@@ -89,6 +89,7 @@ pub struct Config {
     cache: Cache,
     tasks: Option<Tasks>,
     health: Option<Health>,
+    admin_cluster: Option<ClusterName>,
     bounds: Bounds,
     timeouts: Timeouts,
     warnings: Vec<String>,
@@ -169,6 +170,11 @@ impl Config {
     /// When targets are left alone because of how they are doing; none where that is not watched.
     pub fn health(&self) -> Option<&Health> {
         self.health.as_ref()
+    }
+
+    /// The cluster by which Envoy's admin interface is reached, if it is to be asked how clusters are doing.
+    pub fn admin_cluster(&self) -> Option<&ClusterName> {
+        self.admin_cluster.as_ref()
     }
 
     /// Which answers to requests for this name are given again: those of a route, or of any model.

@@ -368,6 +368,7 @@ map! {
         probes: Option<u64>,
         successes: Option<u64>,
         half_life: Option<u64>,
+        admin_cluster: Option<String>,
     }
 }
 

@@ -10,6 +10,7 @@ mod embeddings;
 mod endpoint;
 mod explain;
 mod feedback;
+mod hosts;
 mod kept;
 mod lesson;
 mod local;
@@ -27,6 +28,7 @@ mod wishes;
 
 pub use embedding::{Embedding, embedding};
 pub use endpoint::Service;
+pub use hosts::CLUSTERS;
 pub use kept::{Caching, Keep};
 pub use local::{is_unsent, local_reply};
 pub use memory::Memory;

@@ -58,6 +58,13 @@ pub(super) fn adopt(config: &Config) {
     MEMORY.with(|memory| memory.adopt(config));
 }
 
+/// Takes in what Envoy says of its clusters' hosts.
+pub(super) fn hosts(answer: &[u8]) {
+    if MEMORY.with(|memory| memory.hosts(answer, &SharedData, now())).is_err() {
+        log::debug!("too many others were telling how targets are doing; Envoy is asked again soon");
+    }
+}
+
 /// Says that this instance is alive, if it counts, and has this worker and the others know what each has seen.
 pub(super) fn tick(counts: bool) {
     let now = now();

@@ -10,6 +10,7 @@ use super::gateway::Gateway;
 use super::provider::Provider;
 use super::root::Root;
 use super::roster::Roster;
+use super::watcher;
 use std::cell::RefCell;
 use std::rc::Rc;
 
@@ -126,11 +127,16 @@ extern "C" fn proxy_on_response_trailers(number: u32, _: usize) -> Action {
 #[unsafe(no_mangle)]
 extern "C" fn proxy_on_http_call_response(_: u32, call: u32, headers: usize, size: usize, _: usize) {
     let Some(number) = CALLS.with_borrow_mut(|calls| calls.remove(&call)) else { return };
-    if let Context::Gateway(stream) = context(number)
-        && let Ok(mut gateway) = stream.try_borrow_mut()
-        && abi::act_for(number).is_ok()
-    {
-        gateway.on_call_response(headers > 0, size);
+    match context(number) {
+        Context::Gateway(stream) => {
+            if let Ok(mut gateway) = stream.try_borrow_mut()
+                && abi::act_for(number).is_ok()
+            {
+                gateway.on_call_response(headers > 0, size);
+            }
+        }
+        Context::Root(_) => watcher::on_answer(headers > 0, size),
+        Context::Provider(_) | Context::Idle => {}
     }
 }
 

@@ -18,5 +18,6 @@ mod root;
 mod roster;
 mod settle;
 mod token;
+mod watcher;
 
 pub use logger::start as start_logging;

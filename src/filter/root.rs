@@ -6,6 +6,7 @@ use super::exports::Context;
 use super::flights;
 use super::gateway::Gateway;
 use super::provider::Provider;
+use super::watcher;
 use crate::classify::Classifier;
 use crate::config::Config;
 use std::cell::RefCell;
@@ -25,6 +26,7 @@ enum Role {
     Idle,
     Gateway(Rc<Config>, Option<Rc<Classifier>>),
     Provider(Rc<Config>),
+    Watcher(Rc<Config>),
 }
 
 /// The gateway role, with what it makes of the configuration once.
@@ -44,10 +46,11 @@ impl Root {
         let make: fn(Rc<Config>) -> Role = match role.as_slice() {
             b"gateway" => gateway,
             b"provider" => Role::Provider,
+            b"watcher" => Role::Watcher,
             b"idle" => return true,
             other => {
                 let found = String::from_utf8_lossy(other);
-                log::error!("root_id: unknown role '{found}': expected 'gateway' or 'provider'");
+                log::error!("root_id: unknown role '{found}': expected 'gateway', 'provider' or 'watcher'");
                 return false;
             }
         };
@@ -64,6 +67,14 @@ impl Root {
                         return false;
                     }
                 }
+                if let Role::Watcher(config) = &role {
+                    if config.admin_cluster().is_none() {
+                        log::warn!("the watcher has nobody to ask: health.admin_cluster is not set");
+                    } else if abi::tick_every(watcher::TICK).is_err() {
+                        log::error!("Envoy refused to give the watcher ticks");
+                        return false;
+                    }
+                }
                 self.role.replace(role);
                 true
             }
@@ -76,7 +87,11 @@ impl Root {
 
     /// A second has gone by.
     pub fn tick(&self) {
-        let Role::Gateway(config, _) = self.role.borrow().clone() else { return };
+        let config = match self.role.borrow().clone() {
+            Role::Gateway(config, _) => config,
+            Role::Watcher(config) => return watcher::ask(&config, self.context),
+            Role::Provider(_) | Role::Idle => return,
+        };
         books::tick(config.has_limits());
         flights::tick(books::now(), self.context);
     }
@@ -84,7 +99,7 @@ impl Root {
     /// The context of a stream.
     pub fn stream(&self, context: u32) -> Context {
         match &*self.role.borrow() {
-            Role::Idle => Context::Idle,
+            Role::Idle | Role::Watcher(_) => Context::Idle,
             Role::Gateway(config, classifier) => {
                 Context::Gateway(Gateway::new(Rc::clone(config), classifier.clone(), context))
             }
