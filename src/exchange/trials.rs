@@ -60,6 +60,18 @@ impl Trials {
         self.begun.get()
     }
 
+    /// Whether the time of a first token is of interest.
+    #[must_use]
+    pub fn awaits_first_token(&self) -> bool {
+        self.stream && self.is_open()
+    }
+
+    /// Whether there is nothing more to be told.
+    #[must_use]
+    pub fn are_over(&self) -> bool {
+        !self.is_open() && self.probe.borrow().is_none()
+    }
+
     /// Whether an attempt is under way.
     #[must_use]
     pub fn is_open(&self) -> bool {
@@ -67,18 +79,18 @@ impl Trials {
     }
 
     /// An attempt at a target begins. If there was one before it of which nothing came, that has failed.
-    pub fn begin(&self, target: &str, books: Books<'_>) {
+    pub fn begin(&self, target: &Rc<str>, books: Books<'_>) {
         self.unanswered(books);
         self.begun.set(self.begun.get().saturating_add(1));
         let probe = self.probe.take().and_then(|(of, probe)| {
-            let is_for_it = *of == *target;
+            let is_for_it = of == *target;
             if !is_for_it {
                 self.probe.replace(Some((of, probe)));
             }
             is_for_it.then_some(probe)
         });
         let trial = books.memory.targets.borrow_mut().begin(target, self.stream, probe, books.now);
-        self.under_way.replace(Some((target.into(), trial)));
+        self.under_way.replace(Some((Rc::clone(target), trial)));
     }
 
     /// The first token of the attempt's stream is there.

@@ -48,7 +48,11 @@ pub(super) fn now() -> Timestamp {
 
 /// Does something with the books open.
 pub(super) fn with<R>(act: impl FnOnce(Books<'_>) -> R) -> R {
-    let now = now();
+    at(now(), act)
+}
+
+/// Does something with the books open, at a time that is known: asking for it is a host call.
+pub(super) fn at<R>(now: Timestamp, act: impl FnOnce(Books<'_>) -> R) -> R {
     let holder = || HOLDER.with_borrow_mut(|holder| holder.id(&SharedData, now));
     MEMORY.with(|memory| act(Books { store: &SharedData, now, holder: &holder, memory }))
 }

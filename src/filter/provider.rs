@@ -37,12 +37,12 @@ impl Provider {
             }
             None => Rc::new(Plan::from_bytes(&bytes).ok_or_else(|| broken("its plan cannot be read"))?),
         };
-        let now = books::now().seconds();
-        let attempt = Attempt::begin(Rc::clone(&plan), turn.attempt, now, &self.config)?;
+        let now = books::now();
+        let attempt = Attempt::begin(Rc::clone(&plan), turn.attempt, now.seconds(), &self.config)?;
         if let Some(live) = &self.live {
             let target = plan.targets.get((turn.attempt as usize).saturating_sub(1));
             if let Some(target) = target {
-                books::with(|books| live.trials.begin(&target.name, books));
+                books::at(now, |books| live.trials.begin(&target.name, books));
             }
             live.spent.borrow_mut().push(Rc::clone(attempt.spent()));
             self.recording =
@@ -110,7 +110,7 @@ impl Provider {
         }
         if let Some(live) = &self.live {
             live.answered.set(Some(is_last));
-            if release.outcome == Outcome::Answer {
+            if release.outcome == Outcome::Answer && live.trials.awaits_first_token() {
                 books::with(|books| live.trials.first_token(books));
             }
         }

@@ -32,6 +32,9 @@ impl Gateway {
     pub(super) fn watch(&self) {
         let Some(live) = self.ticket.as_ref().map(Ticket::live) else { return };
         let replaced = matches!(self.state, State::Replaced(_));
+        if live.trials.are_over() && !replaced {
+            return;
+        }
         let last = live.spent.borrow().last().cloned();
         let details = || abi::property("response\0code_details").unwrap_or_default();
         books::with(|books| {

@@ -452,7 +452,7 @@ fn what_is_said_of_answers_is_learned_too() {
         let worker = (world.chance.next() % 2) as usize;
         let Step::Forward(forward) = world.plan(worker, "hi", &Vec::new()) else { panic!("forwarded") };
         let target = forward.plan.targets[0].name.to_string();
-        world.books(worker, world.now, |books| forward.trials.begin(&target, books));
+        world.books(worker, world.now, |books| forward.trials.begin(&target.as_str().into(), books));
         world.books(worker, world.now + 50, |books| forward.trials.end(WELL, None, books));
         let score = if target == "d" { 1.0 } else { 0.0 };
         let body = json!({"request_id": "6d2f", "score": score});
@@ -574,7 +574,7 @@ fn a_conversation_stays_with_who_has_its_beginning_in_its_cache_until_that_fails
             assert_eq!(*home, target, "{system} {turns}");
             let prompt = 2_000 + 200 * turns as u64;
             let usage = said(prompt, if turns > 0 { prompt - 200 } else { 0 });
-            world.books(worker, world.now, |books| trials.begin(&target, books));
+            world.books(worker, world.now, |books| trials.begin(&target.as_str().into(), books));
             world.books(worker, world.now + 300, |books| trials.end(WELL, Some(&usage), books));
         }
     }
@@ -584,7 +584,7 @@ fn a_conversation_stays_with_who_has_its_beginning_in_its_cache_until_that_fails
     let home = homes["poet"].clone();
     let (target, trials) = first(world.ask(0, Service::Chat, &turn("poet", 6), &Vec::new()));
     assert_eq!(target, home);
-    world.books(0, world.now, |books| trials.begin(&target, books));
+    world.books(0, world.now, |books| trials.begin(&target.as_str().into(), books));
     world.books(0, world.now, |books| trials.end(Ended::Failed, None, books));
     let next: Vec<_> =
         (0..3).map(|_| first(world.ask(0, Service::Chat, &turn("poet", 6), &Vec::new())).0).collect();
@@ -597,7 +597,7 @@ fn a_conversation_that_a_client_names_is_one_whatever_is_said_in_it() {
     let mut world = World::new(&route);
     let named = wishes(&[("conversation", "42")]);
     let (home, trials) = first(world.ask(0, Service::Chat, &turn("pirate", 0), &named));
-    world.books(0, world.now, |books| trials.begin(&home, books));
+    world.books(0, world.now, |books| trials.begin(&home.as_str().into(), books));
     world.books(0, world.now, |books| trials.end(WELL, Some(&said(3_000, 0)), books));
     for system in ["poet", "clerk", "judge"] {
         assert_eq!(first(world.ask(1, Service::Chat, &turn(system, 0), &named)).0, home);
@@ -614,7 +614,7 @@ fn a_cheaper_target_takes_a_conversation_over_when_it_saves_more_than_the_cache(
     let key = wishes(&[("conversation", "42")]);
     // As if it had begun with the dear one, at a third of whose price there is another.
     let (_, trials) = first(world.ask(0, Service::Chat, &turn("pirate", 0), &key));
-    world.books(0, world.now, |books| trials.begin("b", books));
+    world.books(0, world.now, |books| trials.begin(&"b".into(), books));
     world.books(0, world.now, |books| trials.end(WELL, Some(&said(3_000, 2_900)), books));
     assert_eq!(first(world.ask(0, Service::Chat, &turn("pirate", 1), &key)).0, "d");
 }
