@@ -1,0 +1,74 @@
+//! Of which task a request is, from a model: what the gateway asks itself where words leave that in doubt, and what it makes of the
+//! answer.
+
+use super::{About, Books, Call};
+use crate::classify::{Classifier, Mark};
+use crate::config::TaskModel;
+use crate::json::{self, Document, Surrogates};
+use crate::names::TaskName;
+
+/// A word's worth, for tokenizers that make many of one, and for who says a little more.
+const TOKENS: u32 = 32;
+/// Who has not said it is not asked again about the same text for so long, in milliseconds.
+const PAUSE: u64 = 60_000;
+
+/// A text of which words do not say clearly of which task it is, and who could.
+pub(super) struct Doubt<'a> {
+    pub text: String,
+    pub mark: Mark,
+    pub classifier: &'a Classifier,
+    pub model: &'a TaskModel,
+}
+
+impl Doubt<'_> {
+    /// The call that asks for it.
+    pub fn call(&self) -> Call {
+        let mut body = Vec::with_capacity(self.text.len().saturating_add(2048));
+        json::object(&mut body, |body| {
+            body.string("model", &self.model.model);
+            body.array("messages", |messages| {
+                for (role, text) in [("system", &self.classifier.instruction()), ("user", &self.text)] {
+                    messages.object(|message| {
+                        message.string("role", role);
+                        message.string("content", text);
+                    });
+                }
+            });
+            body.number("max_completion_tokens", TOKENS);
+            body.number("temperature", 0);
+        });
+        let (about, timeout_ms) = (About::Task(self.mark), self.model.timeout_ms);
+        Call { path: "/v1/chat/completions", body, timeout_ms, about }
+    }
+}
+
+/// Keeps what the answer to such a call says.
+///
+/// # Errors
+/// What is there in place of a task, for the log: nothing of what was asked is in it, nor of what was answered.
+pub(super) fn hear(
+    (status, body): (u16, &[u8]),
+    mark: Mark,
+    classifier: &Classifier,
+    model: &TaskModel,
+    books: Books<'_>,
+) -> Result<(), String> {
+    let task = task(status, body, classifier);
+    let ms = task.as_ref().map_or(PAUSE, |_| model.ttl.saturating_mul(1000));
+    books.memory.labels.borrow_mut().note(mark, task.clone().ok(), books.now.after(ms));
+    task.map(drop)
+}
+
+fn task(status: u16, body: &[u8], classifier: &Classifier) -> Result<TaskName, String> {
+    if status != 200 {
+        return Err(format!("status {status}"));
+    }
+    let document = Document::parse(body, Surrogates::Lone).map_err(|_| "an answer that is not JSON")?;
+    let choice = document.root().get("choices").and_then(|choices| choices.items().next());
+    let said = choice.and_then(|choice| choice.get("message")?.get("content")?.text());
+    let said = said.ok_or("an answer without words")?;
+    classifier
+        .label(&said.decode())
+        .cloned()
+        .ok_or_else(|| "an answer that names no task, or several".to_owned())
+}
