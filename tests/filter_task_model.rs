@@ -3,6 +3,7 @@
 mod support;
 
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use support::{Call, Filter, FilterState, LocalReply, Part, Plugin, Request, Way, header, world};
 
@@ -214,7 +215,7 @@ fn what_was_said_before_tells_more_than_a_model_would_see() {
     let body = json!({"model": "small", "messages": [
         {"role": "user", "content": "Translate into French: good morning"},
         {"role": "assistant", "content": "Bonjour"},
-        {"role": "user", "content": "and into Italian?"},
+        {"role": "user", "content": DOUBT},
     ]});
     let mut held = worker.send(Request::chat(body.to_string()));
     assert_eq!((held.now(), calls().len()), (sent("translation"), 0));
@@ -379,5 +380,38 @@ fn a_new_configuration_begins_without_what_others_have_said() {
     let mut again = worker.ask("small", DOUBT);
     assert_eq!(again.now(), Now::Held);
     again.end();
+    no_errors();
+}
+
+#[test]
+fn what_was_said_of_a_text_is_known_to_those_who_share_answers_with_who_sent_it() {
+    let key = |name: &str| Sha256::digest(name).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let consumer = |name: &str, scope: &str| {
+        (name.to_owned(), json!({"keys": [{"sha256": key(name)}], "cache_scope": scope}))
+    };
+    let consumers: serde_json::Map<_, _> = [
+        ("a", "consumer"),
+        ("b", "consumer"),
+        ("c", "tier"),
+        ("d", "tier"),
+        ("e", "shared"),
+        ("f", "shared"),
+    ]
+    .map(|(name, scope)| consumer(name, scope))
+    .into_iter()
+    .collect();
+    let worker = Worker::new(&json!({"auth": {}, "consumers": consumers}));
+    for (name, is_asked) in
+        [("a", true), ("a", false), ("b", true), ("c", true), ("d", false), ("e", true), ("f", false)]
+    {
+        let request = says("small", DOUBT).without("authorization");
+        let mut held = worker.send(request.with("authorization", format!("Bearer {name}")));
+        assert_eq!((held.now() == Now::Held, calls().len()), (is_asked, usize::from(is_asked)), "{name}");
+        if is_asked {
+            held.answer(&one_call(), "200", &completion("legal"));
+        }
+        assert_eq!(held.now(), sent("legal"), "{name}");
+        held.end();
+    }
     no_errors();
 }

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 /// Of so many texts. What was heard first goes first.
 pub(super) const MOST: usize = 512;
 
-/// By what a text is known.
+/// By what a text is known, and whose it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mark([u8; 16]);
 
@@ -35,11 +35,12 @@ struct Label {
 }
 
 impl Mark {
-    /// That of a text.
+    /// That of a text of theirs: what is known of others' texts would tell that they have sent them.
     #[must_use]
-    pub fn of(text: &str) -> Self {
+    pub fn of(whose: &str, text: &str) -> Self {
+        let digest = Sha256::new().chain_update(whose).chain_update([0]).chain_update(text).finalize();
         let mut mark = [0; 16];
-        mark.iter_mut().zip(Sha256::digest(text)).for_each(|(to, from)| *to = from);
+        mark.iter_mut().zip(digest).for_each(|(to, from)| *to = from);
         Self(mark)
     }
 }

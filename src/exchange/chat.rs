@@ -32,7 +32,7 @@ pub(super) fn forward(
             };
         }
     };
-    let tell = |classifier| task::verdict(classifier, &request, asking.wishes, config, books);
+    let tell = |classifier| task::verdict(classifier, &request, asking, config, books);
     let (verdict, doubt) = asking.classifier.map(tell).transpose()?.unzip();
     let caching = match look_up(&request, &candidates, asking, config, books) {
         Look::Answered(reply) => return Err(Reply { verdict, ..reply }.into()),

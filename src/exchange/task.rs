@@ -1,11 +1,11 @@
 //! What kind of request it is: as the request says, as a model has said of such a text, or as it can be told.
 
-use super::Books;
 use super::judge::Doubt;
-use super::wishes::{Wish, Wishes, wish};
+use super::wishes::{Wish, wish};
+use super::{Asking, Books};
 use crate::chat::Request;
 use crate::classify::{Classifier, Evidence, Known, Mark, Verdict, excerpt, features};
-use crate::config::Config;
+use crate::config::{CacheScope, Config, Consumer};
 use crate::error::ApiError;
 
 /// The bytes that a token of prose has, about. How hard a request is does not hang on more than that.
@@ -18,12 +18,12 @@ const BYTES_OF_A_TOKEN: u64 = 4;
 pub(super) fn verdict<'a>(
     classifier: &'a Classifier,
     request: &Request<'_>,
-    wishes: &Wishes,
+    asking: Asking<'_>,
     config: &'a Config,
     books: Books<'_>,
 ) -> Result<(Box<Verdict>, Option<Doubt<'a>>), ApiError> {
     let features = features(request, request.value.raw().len() as u64 / BYTES_OF_A_TOKEN);
-    let Some(Wish { text: said, place }) = wish("task", wishes, request.get("metadata")) else {
+    let Some(Wish { text: said, place }) = wish("task", asking.wishes, request.get("metadata")) else {
         let verdict = classifier.classify(&features);
         // What was said before tells it, and a model would not see that.
         let is_told = |verdict: &Verdict| verdict.evidence == Evidence::Context;
@@ -31,7 +31,7 @@ pub(super) fn verdict<'a>(
             config.task_model().filter(|model| verdict.confidence < model.below && !is_told(&verdict));
         let text = model.map(|_| excerpt(request)).filter(|text| !text.trim().is_empty());
         let (Some(model), Some(text)) = (model, text) else { return Ok((Box::new(verdict), None)) };
-        let mark = Mark::of(&text);
+        let mark = Mark::of(&whose(asking.consumer), &text);
         let known = books.memory.labels.borrow().find(mark, books.now);
         return Ok(match known {
             Known::Said(task) => (Box::new(classifier.labelled(&features, &task)), None),
@@ -49,5 +49,14 @@ pub(super) fn verdict<'a>(
             }
             Err(ApiError::invalid_param(place, message).coded("invalid_value"))
         }
+    }
+}
+
+/// With whom a consumer shares what was said of its texts: those with whom it shares answers.
+fn whose(consumer: &Consumer) -> String {
+    match consumer.cache_scope {
+        CacheScope::Consumer => format!("consumer {}", consumer.name),
+        CacheScope::Tier => format!("tier {}", consumer.tier.name),
+        CacheScope::Shared => String::new(),
     }
 }

@@ -104,7 +104,7 @@ fn of_a_long_turn_a_model_is_shown_the_beginning_and_the_end() {
 fn what_was_said_of_a_text_holds_until_then() {
     let mut labels = Labels::new();
     let (now, code) = (Timestamp::from_seconds(1_000), built_in().label("code").cloned().unwrap());
-    let [a, b, c] = ["a", "b", "c"].map(Mark::of);
+    let [a, b, c] = [("x", "a"), ("x", "b"), ("xa", "")].map(|(whose, text)| Mark::of(whose, text));
     labels.note(a, Some(code.clone()), now.after(10));
     labels.note(b, None, now.after(20));
     let at = |labels: &Labels, ms| [a, b, c].map(|mark| labels.find(mark, now.after(ms)));
@@ -121,7 +121,7 @@ fn what_was_said_of_a_text_holds_until_then() {
 fn what_was_said_first_is_forgotten_first() {
     let mut labels = Labels::new();
     let (now, until) = (Timestamp::from_seconds(1_000), Timestamp::from_seconds(2_000));
-    let mark = |number: usize| Mark::of(&number.to_string());
+    let mark = |number: usize| Mark::of("x", &number.to_string());
     for number in 0..MOST {
         labels.note(mark(number), None, until);
     }
