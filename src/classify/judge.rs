@@ -1,16 +1,16 @@
 //! What a model is asked where words leave a doubt, and what its answer says.
 
+use super::Classifier;
 use super::features::last_turn;
-use super::{Classifier, window};
 use crate::chat::{Content, Part, Request};
 use crate::config::BUILT_IN;
-use crate::json::Text;
+use crate::json::{Text, decode};
 use crate::names::TaskName;
 
 /// So many bytes of the user's last turn are shown to a model, as they stand in the request: its beginning, and of a long one its end.
 const BEGINNING: usize = 1536;
 const END: usize = 512;
-/// So many characters of an answer are read: it should be one word.
+/// So many bytes of an answer are read: it should be one word.
 const ANSWER: usize = 512;
 
 /// What the built-in tasks are, in few words.
@@ -43,14 +43,16 @@ pub fn excerpt(request: &Request<'_>) -> String {
         }
     };
     let first = first.map(Text::as_bytes).unwrap_or_default();
-    let (beginning, rest) = first.split_at_checked(BEGINNING).unwrap_or((first, &[]));
+    let is_short = last.is_none() && first.len() <= BEGINNING + END;
+    let cut = if is_short { first.len() } else { BEGINNING };
+    let (beginning, rest) = first.split_at_checked(cut).unwrap_or((first, &[]));
     let rest = last.map_or(rest, Text::as_bytes);
     let end = rest.len().checked_sub(END).and_then(|at| rest.get(at..)).unwrap_or(rest);
-    let is_whole = end.len() == rest.len() && last.is_none();
-    for (between, part) in [("", beginning), (if is_whole { "" } else { "\n[...]\n" }, end)] {
-        out.push_str(between);
-        window::characters(part, |character| out.push(character));
+    out.push_str(&decode(beginning));
+    if last.is_some() || !is_short {
+        out.push_str("\n[...]\n");
     }
+    out.push_str(&decode(end));
     out
 }
 
@@ -63,13 +65,9 @@ impl Classifier {
              Answer with one of these words, and nothing else:",
         );
         for (place, task) in self.tasks.iter().enumerate() {
-            out.push('\n');
-            out.push_str(task.as_str());
-            if let Some(meaning) = MEANINGS.get(place) {
-                out.push_str(" (");
-                out.push_str(meaning);
-                out.push(')');
-            }
+            let meaning = MEANINGS.get(place).copied().unwrap_or_default();
+            let [before, after] = if meaning.is_empty() { ["", ""] } else { [" (", ")"] };
+            ["\n", task.as_str(), before, meaning, after].iter().for_each(|part| out.push_str(part));
         }
         out
     }
@@ -77,17 +75,19 @@ impl Classifier {
     /// The task that a model's answer names, if it names one and no other.
     #[must_use]
     pub fn label(&self, answer: &str) -> Option<&TaskName> {
-        let end = answer.char_indices().nth(ANSWER).map_or(answer.len(), |(at, _)| at);
-        let answer = answer.get(..end).unwrap_or_default().trim();
-        let named = |word: &str| self.tasks.iter().find(|task| task.as_str().eq_ignore_ascii_case(word));
-        let is_between = |c: char| !c.is_ascii_graphic() || ":=,;'\"`()[]{}*/".contains(c);
-        let is_around = |c: char| !c.is_ascii_alphanumeric();
-        let bare = |word| named(word).or_else(|| named(word.trim_matches(is_around)));
-        if let Some(task) = bare(answer) {
-            return Some(task);
+        let answer = answer.as_bytes().get(..ANSWER).unwrap_or(answer.as_bytes()).trim_ascii();
+        let named =
+            |word: &[u8]| self.tasks.iter().find(|task| task.as_str().as_bytes().eq_ignore_ascii_case(word));
+        let is_between = |byte: &u8| !byte.is_ascii_alphanumeric() && !matches!(byte, b'-' | b'_');
+        let mut only = named(answer);
+        if only.is_none() {
+            for task in answer.split(is_between).filter_map(named) {
+                if only.is_some_and(|other| other != task) {
+                    return None;
+                }
+                only = Some(task);
+            }
         }
-        let mut found = answer.split(is_between).filter_map(bare);
-        let first = found.next()?;
-        found.all(|other| other == first).then_some(first)
+        only
     }
 }

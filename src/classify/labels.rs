@@ -2,30 +2,16 @@
 
 use crate::names::TaskName;
 use crate::time::Timestamp;
-use sha2::{Digest, Sha256};
-use std::collections::VecDeque;
 
 /// Of so many texts. What was heard first goes first.
 pub(super) const MOST: usize = 512;
 
-/// By what a text is known, and whose it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Mark([u8; 16]);
-
-/// What is known of a text.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Known {
-    /// Nobody has been asked, or not lately.
-    Unasked,
-    /// Somebody has been asked, and has not said.
-    Unsaid,
-    /// It is of this task.
-    Said(TaskName),
-}
+/// By what a text is known, and whose it is: a hash of both.
+pub type Mark = [u8; 16];
 
 /// What was said, in the order in which it was.
 #[derive(Debug, Default)]
-pub struct Labels(VecDeque<Label>);
+pub struct Labels(Vec<Label>);
 
 #[derive(Debug)]
 struct Label {
@@ -34,38 +20,27 @@ struct Label {
     until: Timestamp,
 }
 
-impl Mark {
-    /// That of a text of theirs: what is known of others' texts would tell that they have sent them.
-    #[must_use]
-    pub fn of(whose: &str, text: &str) -> Self {
-        let digest = Sha256::new().chain_update(whose).chain_update([0]).chain_update(text).finalize();
-        let mut mark = [0; 16];
-        mark.iter_mut().zip(digest).for_each(|(to, from)| *to = from);
-        Self(mark)
-    }
-}
-
 impl Labels {
     /// Nothing was said yet.
     #[must_use]
     pub const fn new() -> Self {
-        Self(VecDeque::new())
+        Self(Vec::new())
     }
 
-    /// What is known of a text.
+    /// What was said of a text, which may be nothing; none if nobody has been asked, or not lately.
     #[must_use]
-    pub fn find(&self, mark: Mark, now: Timestamp) -> Known {
-        let label = self.0.iter().find(|label| label.mark == mark && now < label.until);
-        label.map_or(Known::Unasked, |label| label.task.clone().map_or(Known::Unsaid, Known::Said))
+    pub fn find(&self, mark: &Mark, now: Timestamp) -> Option<Option<&TaskName>> {
+        let label = self.0.iter().find(|label| label.mark == *mark && now < label.until);
+        label.map(|label| label.task.as_ref())
     }
 
     /// Keeps what was said of a text until then; no task if it was not said.
     pub fn note(&mut self, mark: Mark, task: Option<TaskName>, until: Timestamp) {
-        self.0.retain(|label| label.mark != mark);
-        while self.0.len() >= MOST {
-            self.0.pop_front();
+        let old = self.0.iter().position(|label| label.mark == mark);
+        if let Some(gone) = old.or_else(|| (self.0.len() >= MOST).then_some(0)) {
+            self.0.remove(gone);
         }
-        self.0.push_back(Label { mark, task, until });
+        self.0.push(Label { mark, task, until });
     }
 
     /// Forgets everything: others may be asked now, about other tasks.

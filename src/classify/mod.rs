@@ -21,7 +21,7 @@ mod words;
 pub use complexity::Complexity;
 pub use features::{Features, Format, Language, Script, features};
 pub use judge::excerpt;
-pub use labels::{Known, Labels, Mark};
+pub use labels::{Labels, Mark};
 pub use verdict::{Evidence, Unknown, Verdict};
 
 use crate::config::{self, BUILT_IN, Phrase, Tasks};

@@ -4,7 +4,7 @@ use super::{About, Call};
 use crate::cache::semantic::Vector;
 use crate::config::Embedder;
 use crate::embeddings;
-use crate::json::{self, Document, Surrogates};
+use crate::json::{self, Value};
 
 /// What is known of the vector of a request's question, where a model makes it.
 #[derive(Debug, Default)]
@@ -36,13 +36,9 @@ pub(super) fn call(embedder: &Embedder, text: &str) -> Call {
 ///
 /// # Errors
 /// What is there in its place, for the log: nothing of what was asked is in it.
-pub(super) fn embedding(status: u16, body: &[u8]) -> Result<Vector, String> {
-    if status != 200 {
-        return Err(format!("status {status}"));
-    }
-    let document = Document::parse(body, Surrogates::Lone).map_err(|_| "an answer that is not JSON")?;
-    let first = document.root().get("data").and_then(|data| data.items().next());
+pub(super) fn embedding(answer: Value<'_>) -> Result<Vector, &'static str> {
+    let first = answer.get("data").and_then(|data| data.items().next());
     let made = first.and_then(|first| first.get("embedding")).ok_or("an answer without an embedding")?;
     let direction = embeddings::Vector::read(made).and_then(|made| Vector::of(&made.0));
-    direction.ok_or_else(|| "an embedding that is no vector".to_owned())
+    direction.ok_or("an embedding that is no vector")
 }

@@ -4,7 +4,7 @@
 use super::{About, Books, Call};
 use crate::classify::{Classifier, Mark};
 use crate::config::TaskModel;
-use crate::json::{self, Document, Surrogates};
+use crate::json::{self, Value};
 use crate::names::TaskName;
 
 /// A word's worth, for tokenizers that make many of one, and for who says a little more.
@@ -42,33 +42,19 @@ impl Doubt<'_> {
     }
 }
 
-/// Keeps what the answer to such a call says.
+/// The task that the answer to such a call names.
 ///
 /// # Errors
-/// What is there in place of a task, for the log: nothing of what was asked is in it, nor of what was answered.
-pub(super) fn hear(
-    (status, body): (u16, &[u8]),
-    mark: Mark,
-    classifier: &Classifier,
-    model: &TaskModel,
-    books: Books<'_>,
-) -> Result<(), String> {
-    let task = task(status, body, classifier);
-    let ms = task.as_ref().map_or(PAUSE, |_| model.ttl.saturating_mul(1000));
-    books.memory.labels.borrow_mut().note(mark, task.clone().ok(), books.now.after(ms));
-    task.map(drop)
-}
-
-fn task(status: u16, body: &[u8], classifier: &Classifier) -> Result<TaskName, String> {
-    if status != 200 {
-        return Err(format!("status {status}"));
-    }
-    let document = Document::parse(body, Surrogates::Lone).map_err(|_| "an answer that is not JSON")?;
-    let choice = document.root().get("choices").and_then(|choices| choices.items().next());
+/// What is there in its place, for the log: nothing of what was asked is in it, nor of what was answered.
+pub(super) fn task(answer: Value<'_>, classifier: &Classifier) -> Result<TaskName, &'static str> {
+    let choice = answer.get("choices").and_then(|choices| choices.items().next());
     let said = choice.and_then(|choice| choice.get("message")?.get("content")?.text());
     let said = said.ok_or("an answer without words")?;
-    classifier
-        .label(&said.decode())
-        .cloned()
-        .ok_or_else(|| "an answer that names no task, or several".to_owned())
+    classifier.label(&said.decode()).cloned().ok_or("an answer that names no task, or several")
+}
+
+/// Keeps what was said of a text.
+pub(super) fn note(mark: Mark, task: Option<TaskName>, model: &TaskModel, books: Books<'_>) {
+    let ms = task.as_ref().map_or(PAUSE, |_| model.ttl.saturating_mul(1000));
+    books.memory.labels.borrow_mut().note(mark, task, books.now.after(ms));
 }

@@ -2,9 +2,9 @@
 
 use super::judge::Doubt;
 use super::wishes::{Wish, wish};
-use super::{Asking, Books};
+use super::{Asking, Books, digest};
 use crate::chat::Request;
-use crate::classify::{Classifier, Evidence, Known, Mark, Verdict, excerpt, features};
+use crate::classify::{Classifier, Evidence, Mark, Verdict, excerpt, features};
 use crate::config::{CacheScope, Config, Consumer};
 use crate::error::ApiError;
 
@@ -31,12 +31,12 @@ pub(super) fn verdict<'a>(
             config.task_model().filter(|model| verdict.confidence < model.below && !is_told(&verdict));
         let text = model.map(|_| excerpt(request)).filter(|text| !text.trim().is_empty());
         let (Some(model), Some(text)) = (model, text) else { return Ok((Box::new(verdict), None)) };
-        let mark = Mark::of(&whose(asking.consumer), &text);
-        let known = books.memory.labels.borrow().find(mark, books.now);
-        return Ok(match known {
-            Known::Said(task) => (Box::new(classifier.labelled(&features, &task)), None),
-            Known::Unsaid => (Box::new(verdict), None),
-            Known::Unasked => (Box::new(verdict), Some(Doubt { text, mark, classifier, model })),
+        let mark = mark(asking.consumer, &text);
+        let labels = books.memory.labels.borrow();
+        return Ok(match labels.find(&mark, books.now) {
+            Some(Some(task)) => (Box::new(classifier.labelled(&features, task)), None),
+            Some(None) => (Box::new(verdict), None),
+            None => (Box::new(verdict), Some(Doubt { text, mark, classifier, model })),
         });
     };
     match classifier.task(&said) {
@@ -52,11 +52,15 @@ pub(super) fn verdict<'a>(
     }
 }
 
-/// With whom a consumer shares what was said of its texts: those with whom it shares answers.
-fn whose(consumer: &Consumer) -> String {
-    match consumer.cache_scope {
-        CacheScope::Consumer => format!("consumer {}", consumer.name),
-        CacheScope::Tier => format!("tier {}", consumer.tier.name),
-        CacheScope::Shared => String::new(),
-    }
+/// By what a consumer's text is known. What was said of it is shared with those with whom answers are: an explanation would tell
+/// others that it has been sent.
+fn mark(consumer: &Consumer, text: &str) -> Mark {
+    let (kind, name) = match consumer.cache_scope {
+        CacheScope::Consumer => ("consumer", consumer.name.as_str()),
+        CacheScope::Tier => ("tier", consumer.tier.name.as_str()),
+        CacheScope::Shared => ("", ""),
+    };
+    let mut mark = Mark::default();
+    mark.iter_mut().zip(digest(&[kind, name, text])).for_each(|(to, from)| *to = from);
+    mark
 }

@@ -4,6 +4,7 @@ use super::embedding::{Embedding, embedding};
 use super::{Books, judge};
 use crate::classify::{Classifier, Mark};
 use crate::config::Config;
+use crate::json::{Document, Surrogates};
 
 /// What is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,31 +42,44 @@ impl Told {
     /// Takes an answer, of this status and with this body.
     ///
     /// # Errors
-    /// What that means, for the log, where it does not say what was asked.
+    /// What is there in the place of what was asked, for the log.
     pub fn take(
         &mut self,
         about: About,
-        answer: (u16, &[u8]),
+        (status, body): (u16, &[u8]),
         classifier: Option<&Classifier>,
         config: &Config,
         books: Books<'_>,
     ) -> Result<(), String> {
+        let document = match Document::parse(body, Surrogates::Lone) {
+            _ if status != 200 => Err(format!("status {status}")),
+            document => document.map_err(|_| "an answer that is not JSON".to_owned()),
+        };
+        let answer = document.as_ref().map(Document::root).map_err(Clone::clone);
         match about {
             About::Vector => {
-                let made = embedding(answer.0, answer.1);
-                let failed = made.as_ref().err().map(|found| {
-                    format!("no vector of a question, so it is compared with no other: {found}")
-                });
-                self.embedding = made.map_or(Embedding::Unmade, Embedding::Made);
-                failed.map_or(Ok(()), Err)
+                self.embedding = Embedding::Unmade;
+                self.embedding = Embedding::Made(embedding(answer?)?);
             }
             About::Task(mark) => {
                 self.task = true;
                 let Some((classifier, model)) = classifier.zip(config.task_model()) else { return Ok(()) };
-                judge::hear(answer, mark, classifier, model, books).map_err(|found| {
-                    format!("no model says of which task a request is, so its words do: {found}")
-                })
+                let task = answer.and_then(|answer| Ok(judge::task(answer, classifier)?));
+                judge::note(mark, task.as_ref().ok().cloned(), model, books);
+                task?;
             }
+        }
+        Ok(())
+    }
+}
+
+impl About {
+    /// What it means that it was not said, for the log.
+    #[must_use]
+    pub fn lack(self) -> &'static str {
+        match self {
+            Self::Vector => "no vector of a question, so it is compared with no other",
+            Self::Task(_) => "no model says of which task a request is, so its words do",
         }
     }
 }

@@ -39,7 +39,7 @@ impl Gateway {
         let classifier = self.classifier.as_deref();
         if let Err(why) = books::with(|books| self.told.take(about, answer, classifier, &self.config, books))
         {
-            log::warn!("{why}");
+            log::warn!("{}: {why}", about.lack());
         }
     }
 

@@ -40,7 +40,7 @@ fn an_answer_is_the_one_task_that_it_names() {
         ("\u{8fd9}\u{662f}code\u{3002}", Some("code")),
         ("\u{201c}analysis\u{201d}", Some("analysis")),
         ("c++", Some("c++")),
-        ("It is C++", Some("c++")),
+        ("It is c++", None),
         ("tax-2", Some("Tax-2")),
         ("", None),
         ("   ", None),
@@ -96,44 +96,44 @@ fn of_a_long_turn_a_model_is_shown_the_beginning_and_the_end() {
             assert!(shown.contains("\n[...]\n"));
         }
     }
-    let whole = "b".repeat(2048);
-    assert_eq!(shown(&serde_json::json!(whole)), whole);
+    for whole in ["b".repeat(2048), "\u{4f60}".repeat(682)] {
+        assert_eq!(shown(&serde_json::json!(whole)), whole);
+    }
 }
 
 #[test]
 fn what_was_said_of_a_text_holds_until_then() {
     let mut labels = Labels::new();
-    let (now, code) = (Timestamp::from_seconds(1_000), built_in().label("code").cloned().unwrap());
-    let [a, b, c] = [("x", "a"), ("x", "b"), ("xa", "")].map(|(whose, text)| Mark::of(whose, text));
-    labels.note(a, Some(code.clone()), now.after(10));
-    labels.note(b, None, now.after(20));
-    let at = |labels: &Labels, ms| [a, b, c].map(|mark| labels.find(mark, now.after(ms)));
-    assert_eq!(at(&labels, 9), [Known::Said(code.clone()), Known::Unsaid, Known::Unasked]);
-    assert_eq!(at(&labels, 10), [Known::Unasked, Known::Unsaid, Known::Unasked]);
-    assert_eq!(at(&labels, 20), [Known::Unasked, Known::Unasked, Known::Unasked]);
-    labels.note(b, Some(code.clone()), now.after(40));
-    assert_eq!(at(&labels, 39)[1], Known::Said(code), "the last word counts");
+    let (now, classifier) = (Timestamp::from_seconds(1_000), built_in());
+    let code = classifier.label("code").unwrap();
+    labels.note([0; 16], Some(code.clone()), now.after(10));
+    labels.note([1; 16], None, now.after(20));
+    let at = |labels: &Labels, ms| {
+        [0, 1, 2].map(|mark| labels.find(&[mark; 16], now.after(ms)).map(|said| said.cloned()))
+    };
+    assert_eq!(at(&labels, 9), [Some(Some(code.clone())), Some(None), None]);
+    assert_eq!(at(&labels, 10), [None, Some(None), None]);
+    assert_eq!(at(&labels, 20), [None, None, None]);
+    labels.note([1; 16], Some(code.clone()), now.after(40));
+    assert_eq!(at(&labels, 39)[1], Some(Some(code.clone())), "the last word counts");
     labels.forget();
-    assert_eq!(at(&labels, 0), [Known::Unasked, Known::Unasked, Known::Unasked]);
+    assert_eq!(at(&labels, 0), [None, None, None]);
 }
 
 #[test]
 fn what_was_said_first_is_forgotten_first() {
     let mut labels = Labels::new();
     let (now, until) = (Timestamp::from_seconds(1_000), Timestamp::from_seconds(2_000));
-    let mark = |number: usize| Mark::of("x", &number.to_string());
+    let mark = |number: usize| (number as u128).to_le_bytes();
     for number in 0..MOST {
         labels.note(mark(number), None, until);
     }
     labels.note(mark(0), None, until);
-    assert!(
-        (0..MOST).all(|number| labels.find(mark(number), now) == Known::Unsaid),
-        "the same text takes no other place"
-    );
+    let is_known = |labels: &Labels, number| labels.find(&mark(number), now).is_some();
+    assert!((0..MOST).all(|number| is_known(&labels, number)), "the same text takes no other place");
     for number in MOST..MOST + 10 {
         labels.note(mark(number), None, until);
     }
-    let gone: Vec<_> =
-        (0..MOST + 10).filter(|number| labels.find(mark(*number), now) == Known::Unasked).collect();
+    let gone: Vec<_> = (0..MOST + 10).filter(|number| !is_known(&labels, *number)).collect();
     assert_eq!(gone, (1..11).collect::<Vec<_>>());
 }
