@@ -96,7 +96,7 @@ pub enum Format {
 /// Looks at a request; `tokens` is how many it is estimated to have.
 #[must_use]
 pub fn features<'r>(request: &'r Request<'_>, tokens: u64) -> Features<'r> {
-    let mut users = turns(request);
+    let mut users = request.messages.iter().rev().take(MESSAGES).filter(|message| message.role == Role::User);
     let (last, before) = (users.next(), users.next());
     let is_system = |message: &&Message<'_>| matches!(message.role, Role::System | Role::Developer);
     let system = request.messages.iter().take(FIRST).find(is_system);
@@ -123,16 +123,6 @@ pub fn features<'r>(request: &'r Request<'_>, tokens: u64) -> Features<'r> {
         before: window(before).cut(CONTEXT),
         system: window(system).cut(CONTEXT),
     }
-}
-
-/// What the user has said last.
-pub(super) fn last_turn<'r>(request: &'r Request<'_>) -> Option<&'r Message<'r>> {
-    turns(request).next()
-}
-
-/// The user's turns, from the last one back.
-fn turns<'r, 'd>(request: &'r Request<'d>) -> impl Iterator<Item = &'r Message<'d>> {
-    request.messages.iter().rev().take(MESSAGES).filter(|message| message.role == Role::User)
 }
 
 /// What a message says in words, as it stands in the request.

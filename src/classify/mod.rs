@@ -20,7 +20,6 @@ mod words;
 
 pub use complexity::Complexity;
 pub use features::{Features, Format, Language, Script, features};
-pub use judge::excerpt;
 pub use labels::{Labels, Mark};
 pub use verdict::{Evidence, Unknown, Verdict};
 

@@ -24,7 +24,7 @@ pub struct TaskModel {
 impl Check<'_> {
     pub(super) fn task_model(&mut self, raw: &raw::TaskModel, tells_tasks: bool) -> Option<TaskModel> {
         if !tells_tasks {
-            let expected = "tasks, if need be an empty map: a model is asked only where words have been";
+            let expected = "tasks, if need be an empty map";
             self.problems.add("task_model", "there are no tasks", expected);
         }
         let below = raw.below.map_or(Some(BELOW), |below| self.score("task_model.below", below));

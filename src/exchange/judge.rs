@@ -7,8 +7,8 @@ use crate::config::TaskModel;
 use crate::json::{self, Value};
 use crate::names::TaskName;
 
-/// A word's worth, for tokenizers that make many of one, and for who says a little more.
-const TOKENS: u32 = 32;
+/// Where its body begins. 32 tokens are a word's worth, for tokenizers that make many of one, and for who says a little more.
+const BEGINNING: &str = r#"{"max_completion_tokens":32,"temperature":0,"model":"#;
 /// Who has not said it is not asked again about the same text for so long, in milliseconds.
 const PAUSE: u64 = 60_000;
 
@@ -23,20 +23,17 @@ pub(super) struct Doubt<'a> {
 impl Doubt<'_> {
     /// The call that asks for it.
     pub fn call(&self) -> Call {
-        let mut body = Vec::with_capacity(self.text.len().saturating_add(2048));
-        json::object(&mut body, |body| {
-            body.string("model", &self.model.model);
-            body.array("messages", |messages| {
-                for (role, text) in [("system", &self.classifier.instruction()), ("user", &self.text)] {
-                    messages.object(|message| {
-                        message.string("role", role);
-                        message.string("content", text);
-                    });
-                }
-            });
-            body.number("max_completion_tokens", TOKENS);
-            body.number("temperature", 0);
-        });
+        let mut body = Vec::new();
+        let instruction = self.classifier.instruction();
+        for (before, text) in [
+            (BEGINNING, &*self.model.model),
+            (r#","messages":[{"role":"system","content":"#, &instruction),
+            (r#"},{"role":"user","content":"#, &self.text),
+        ] {
+            body.extend_from_slice(before.as_bytes());
+            json::string(&mut body, text);
+        }
+        body.extend_from_slice(b"}]}");
         let (about, timeout_ms) = (About::Task(self.mark), self.model.timeout_ms);
         Call { path: "/v1/chat/completions", body, timeout_ms, about }
     }

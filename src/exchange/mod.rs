@@ -5,7 +5,6 @@
 //! what Envoy says by itself, when no provider answered, is put into OpenAI's words here.
 
 mod chat;
-mod digest;
 mod embedding;
 mod embeddings;
 mod endpoint;
@@ -49,7 +48,6 @@ use crate::plan::{Operation, Plan};
 use crate::route::{self, Needs, Unresolved};
 use crate::time::Timestamp;
 use crate::trim::Trimmed;
-use digest::digest;
 use endpoint::Endpoint;
 use kept::{Look, look_up};
 use needs::{Asked, Asks};

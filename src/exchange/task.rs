@@ -2,10 +2,11 @@
 
 use super::judge::Doubt;
 use super::wishes::{Wish, wish};
-use super::{Asking, Books, digest};
+use super::{Asking, Books};
 use crate::chat::Request;
-use crate::classify::{Classifier, Evidence, Mark, Verdict, excerpt, features};
+use crate::classify::{Classifier, Evidence, Mark, Verdict, features};
 use crate::config::{CacheScope, Config, Consumer};
+use crate::digest::digest;
 use crate::error::ApiError;
 
 /// The bytes that a token of prose has, about. How hard a request is does not hang on more than that.
@@ -29,7 +30,7 @@ pub(super) fn verdict<'a>(
         let is_told = |verdict: &Verdict| verdict.evidence == Evidence::Context;
         let model =
             config.task_model().filter(|model| verdict.confidence < model.below && !is_told(&verdict));
-        let text = model.map(|_| excerpt(request)).filter(|text| !text.trim().is_empty());
+        let text = model.map(|_| features.excerpt()).filter(|text| !text.is_empty());
         let (Some(model), Some(text)) = (model, text) else { return Ok((Box::new(verdict), None)) };
         let mark = mark(asking.consumer, &text);
         let labels = books.memory.labels.borrow();
@@ -56,11 +57,13 @@ pub(super) fn verdict<'a>(
 /// others that it has been sent.
 fn mark(consumer: &Consumer, text: &str) -> Mark {
     let (kind, name) = match consumer.cache_scope {
-        CacheScope::Consumer => ("consumer", consumer.name.as_str()),
-        CacheScope::Tier => ("tier", consumer.tier.name.as_str()),
-        CacheScope::Shared => ("", ""),
+        CacheScope::Consumer => (&b"consumer "[..], consumer.name.as_str()),
+        CacheScope::Tier => (&b"tier "[..], consumer.tier.name.as_str()),
+        CacheScope::Shared => (&b""[..], ""),
     };
     let mut mark = Mark::default();
-    mark.iter_mut().zip(digest(&[kind, name, text])).for_each(|(to, from)| *to = from);
+    mark.iter_mut()
+        .zip(digest(&[kind, name.as_bytes(), &[0], text.as_bytes()]))
+        .for_each(|(to, from)| *to = from);
     mark
 }

@@ -25,18 +25,11 @@ pub struct Told {
 }
 
 impl Told {
-    /// That of a request for which nobody is to be asked anything, such as one of the gateway's own.
+    /// That of a request for which nobody is to be asked anything, such as one of the gateway's own, or
+    /// one that has waited long enough.
     #[must_use]
     pub fn all() -> Self {
         Self { embedding: Embedding::Unmade, task: true }
-    }
-
-    /// Nobody is to be asked anything any more.
-    pub fn close(&mut self) {
-        self.task = true;
-        if matches!(self.embedding, Embedding::Unasked) {
-            self.embedding = Embedding::Unmade;
-        }
     }
 
     /// Takes an answer, of this status and with this body.
@@ -50,12 +43,12 @@ impl Told {
         classifier: Option<&Classifier>,
         config: &Config,
         books: Books<'_>,
-    ) -> Result<(), String> {
-        let document = match Document::parse(body, Surrogates::Lone) {
-            _ if status != 200 => Err(format!("status {status}")),
-            document => document.map_err(|_| "an answer that is not JSON".to_owned()),
+    ) -> Result<(), &'static str> {
+        let document = match status {
+            200 => Document::parse(body, Surrogates::Lone).map_err(|_| "an answer that is not JSON"),
+            _ => Err("it was not answered"),
         };
-        let answer = document.as_ref().map(Document::root).map_err(Clone::clone);
+        let answer = document.as_ref().map(Document::root).map_err(|found| *found);
         match about {
             About::Vector => {
                 self.embedding = Embedding::Unmade;
@@ -64,7 +57,7 @@ impl Told {
             About::Task(mark) => {
                 self.task = true;
                 let Some((classifier, model)) = classifier.zip(config.task_model()) else { return Ok(()) };
-                let task = answer.and_then(|answer| Ok(judge::task(answer, classifier)?));
+                let task = answer.and_then(|answer| judge::task(answer, classifier));
                 judge::note(mark, task.as_ref().ok().cloned(), model, books);
                 task?;
             }

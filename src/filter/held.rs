@@ -8,7 +8,7 @@ use super::{books, flights};
 use crate::cache::Key;
 use crate::classify::TASK_HEADER;
 use crate::config::Consumer;
-use crate::exchange::{About, Call, Service};
+use crate::exchange::{About, Call, Service, Told};
 use crate::time::Timestamp;
 use std::rc::Rc;
 
@@ -18,7 +18,7 @@ impl Gateway {
         if let State::Waiting(consumer) = &self.state {
             let consumer = Rc::clone(consumer);
             // It has waited long enough.
-            self.told.close();
+            self.told = Told::all();
             self.go_on_with(&consumer);
         }
     }

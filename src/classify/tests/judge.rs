@@ -20,7 +20,7 @@ fn shown(content: &serde_json::Value) -> String {
         {"role": "user", "content": content},
         {"role": "assistant", "content": "yes?"},
     ]});
-    with(&body.to_string(), excerpt)
+    with(&body.to_string(), |request| features(request, 100).excerpt())
 }
 
 #[test]
@@ -82,21 +82,21 @@ fn a_model_is_shown_what_the_user_said_last() {
     ] {
         assert_eq!(shown(&content), expected);
     }
-    assert_eq!(with(&chat(&[("system", "be kind")]), excerpt), "");
+    assert_eq!(with(&chat(&[("system", "be kind")]), |request| features(request, 100).excerpt()), "");
 }
 
 #[test]
 fn of_a_long_turn_a_model_is_shown_the_beginning_and_the_end() {
     for filler in ["a", "\u{4f60}", "\u{1f600}", "\"", "\u{1}"] {
-        for count in [2047, 2048, 2049, 5000, 100_000] {
+        for count in [800, 2049, 5000, 100_000] {
             let text = format!("first {} last", filler.repeat(count));
             let shown = shown(&serde_json::json!(text));
-            assert!(shown.len() <= 2048 + 16, "{filler:?} {count}: {}", shown.len());
+            assert!(shown.len() <= 768 + 32, "{filler:?} {count}: {}", shown.len());
             assert!(shown.starts_with("first ") && shown.ends_with(" last"), "{filler:?} {count}");
             assert!(shown.contains("\n[...]\n"));
         }
     }
-    for whole in ["b".repeat(2048), "\u{4f60}".repeat(682)] {
+    for whole in ["b".repeat(256), "b".repeat(768), "\u{4f60}".repeat(85), "\u{4f60}".repeat(200)] {
         assert_eq!(shown(&serde_json::json!(whole)), whole);
     }
 }

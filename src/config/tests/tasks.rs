@@ -123,7 +123,6 @@ fn what_a_model_that_tells_tasks_cannot_be_is_told() {
     }
     let mut without_tasks = asking(&json!({"model": "m"}));
     without_tasks.as_object_mut().unwrap().remove("tasks");
-    let expected = "task_model: there are no tasks: expected tasks, if need be an empty map: \
-                    a model is asked only where words have been";
+    let expected = "task_model: there are no tasks: expected tasks, if need be an empty map";
     assert_eq!(problems(&without_tasks), [expected]);
 }
