@@ -12,7 +12,7 @@ use modelgate::chat::{ChunkWriter, Delta, Event, Form, Request, said};
 use modelgate::classify::{Classifier, features};
 use modelgate::config::{Config, Tasks};
 use modelgate::estimate::{Calibration, Family, Makeup, Tally};
-use modelgate::exchange::{Asking, Books, Embedding, Memory, Service, Step, on_body};
+use modelgate::exchange::{Asking, Books, Memory, Service, Step, Told, on_body};
 use modelgate::json::{Document, Surrogates, Text};
 use modelgate::plan::Plan;
 use modelgate::quota::Holder;
@@ -83,14 +83,13 @@ fn planned_for(body: &[u8], config: &Config, classifier: Option<&Classifier>, me
     let books = Books { store: &Nothing, now, holder: &|| Holder::new(1).id(&Nothing, now), memory };
     let consumer = config.auth().anonymous().expect("anyone may ask");
     let control = Control::default();
-    let embedding = Embedding::Unasked;
     let asking = Asking {
         service: Service::Chat,
         consumer,
         request_id: "id",
         control,
         joins: &|_| false,
-        embedding,
+        told: &Told::default(),
         classifier,
         wishes: &Vec::new(),
     };

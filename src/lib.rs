@@ -29,6 +29,7 @@ pub mod cache;
 pub mod chat;
 pub mod classify;
 pub mod cost;
+pub mod digest;
 pub mod embeddings;
 pub mod error;
 pub mod estimate;

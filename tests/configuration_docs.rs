@@ -74,6 +74,7 @@ fn the_full_example_has_every_key() {
         "/routes/smart/cache/exact",
         "/routes/smart/cache/semantic",
         "/tasks/code",
+        "/task_model",
         "/health",
         "/cache",
         "/cache/store",

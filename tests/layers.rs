@@ -10,6 +10,7 @@ const WORDS: &[&str] = &[
     "base64",
     "chat",
     "config",
+    "digest",
     "embeddings",
     "error",
     "json",

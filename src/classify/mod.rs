@@ -2,12 +2,14 @@
 //!
 //! A request says so itself, by a header or by `metadata.task`; or it is told from what the user said last: by keywords and patterns,
 //! the gateway's own and the configuration's, and by a table of words that was trained offline. The system prompt and the turn before
-//! weigh less. Only windows of bounded size are looked at, each character once, without memory that depends on the prompt.
+//! weigh less. Where that leaves a doubt, a model may say it (`judge`). Only windows of bounded size are looked at, each character once, without memory that depends on the prompt.
 //! `docs/classification.md` defines the tasks and says how often this is right.
 
 mod complexity;
 mod features;
+mod judge;
 mod keywords;
+mod labels;
 mod lexical;
 mod rules;
 #[cfg(test)]
@@ -18,6 +20,7 @@ mod words;
 
 pub use complexity::Complexity;
 pub use features::{Features, Format, Language, Script, features};
+pub use labels::{Labels, Mark};
 pub use verdict::{Evidence, Unknown, Verdict};
 
 use crate::config::{self, BUILT_IN, Phrase, Tasks};
@@ -35,6 +38,8 @@ pub const TASK_HEADER: &str = "x-modelgate-task";
 const CHAT: usize = 8;
 /// What a keyword of the configuration's is worth; the gateway's own are worth up to 3. It decides: an operator knows what for.
 const CONFIGURED: u8 = 40;
+/// How sure it is what a model says, in thousandths.
+const MODEL: u16 = 900;
 
 /// Tells tasks apart; made once for a configuration.
 #[derive(Debug)]
@@ -130,11 +135,22 @@ impl Classifier {
     /// The verdict on a request that says itself of which task it is.
     #[must_use]
     pub fn tagged(&self, features: &Features<'_>, task: &TaskName) -> Verdict {
+        self.told(features, task, (1000, Evidence::Tag))
+    }
+
+    /// The verdict on a request of which a model has said of which task it is.
+    #[must_use]
+    pub fn labelled(&self, features: &Features<'_>, task: &TaskName) -> Verdict {
+        self.told(features, task, (MODEL, Evidence::Model))
+    }
+
+    fn told(&self, features: &Features<'_>, task: &TaskName, by: (u16, Evidence)) -> Verdict {
         let mut scores = Scores::new(self.tasks.len());
         let marks = self.hear(features.last, 1.0, &mut scores);
         let place = self.tasks.iter().position(|one| one == task).unwrap_or(CHAT);
         let complexity = complexity::complexity(features, place, &marks, scores.hard, scores.easy);
-        Verdict { task: task.clone(), confidence: 1000, runner_up: None, evidence: Evidence::Tag, complexity }
+        let (confidence, evidence) = by;
+        Verdict { task: task.clone(), confidence, runner_up: None, evidence, complexity }
     }
 
     /// Reads a window, and adds what it speaks of, with this weight.

@@ -46,6 +46,8 @@ pub struct Verdict {
 pub enum Evidence {
     /// The request says so.
     Tag,
+    /// A model says so.
+    Model,
     /// A keyword or pattern, as it is written.
     Keyword(Rc<str>),
     /// Its words as a whole.
@@ -62,6 +64,7 @@ impl fmt::Display for Evidence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Tag => "tag",
+            Self::Model => "model",
             Self::Keyword(text) => return write!(f, "keyword {text:?}"),
             Self::Lexical => "lexical",
             Self::Context => "context",

@@ -20,7 +20,7 @@ pub struct Window<'r> {
     pub(super) tail: &'r [u8],
     /// Up to the end.
     pub(super) end: &'r [u8],
-    /// How long the text is of which these are parts, in bytes.
+    /// How long the text is of which these are parts, in bytes; with one between two texts.
     pub(super) bytes: usize,
 }
 
@@ -67,8 +67,14 @@ impl<'r> Window<'r> {
         }
         let head = first.get(..HEAD).unwrap_or(first);
         let tail = before.len().checked_sub(TAIL).and_then(|at| before.get(at..)).unwrap_or(before);
-        let bytes = if is_one { first.len() } else { first.len().saturating_add(last.len()) };
+        let both = first.len().saturating_add(last.len()).saturating_add(1);
+        let bytes = if is_one { first.len() } else { both };
         Self { head, tail, end, bytes }
+    }
+
+    /// Whether its parts are all of the text.
+    pub(super) fn is_whole(self) -> bool {
+        self.parts().iter().map(|part| part.len()).sum::<usize>() >= self.bytes
     }
 
     /// Its parts, of which all but the first may be empty; the last is the end.

@@ -1,11 +1,10 @@
 //! Which answers are kept and given again, for how long, and in how much memory.
 
 use super::Route;
-use super::catalog::{Catalog, Offer};
+use super::catalog::Catalog;
 use super::check::{Check, within};
 use super::raw;
 use super::shape::words;
-use crate::names;
 use std::ops::RangeInclusive;
 use std::rc::Rc;
 
@@ -124,15 +123,15 @@ impl Default for CacheStore {
 }
 
 /// An hour.
-const TTL: u64 = 3600;
+pub(super) const TTL: u64 = 3600;
 /// A year.
-const TTLS: RangeInclusive<u64> = 1..=31_536_000;
+pub(super) const TTLS: RangeInclusive<u64> = 1..=31_536_000;
 /// Longer than most answers take, and far less than clients wait.
 const WAIT: u64 = 30;
 const WAITS: RangeInclusive<u64> = 0..=600;
-/// A question that has to wait longer for its vector is better asked at once.
-const EMBEDDER_MS: u64 = 2000;
-const EMBEDDER_TIMES: RangeInclusive<u64> = 1..=60_000;
+/// A request that has to wait longer for what a model says of it is better served without.
+pub(super) const CALL_MS: u64 = 2000;
+pub(super) const CALL_TIMES: RangeInclusive<u64> = 1..=60_000;
 const DIMENSIONS: RangeInclusive<u64> = 1..=4096;
 const ENTRIES: RangeInclusive<u64> = 1..=1_000_000;
 /// Envoy's shared data has been seen to take values of 8 MiB.
@@ -179,23 +178,9 @@ impl Check<'_> {
             u32::try_from(self.limited(&format!("cache.embedder.{key}"), Some(raw), raw, range)).ok()
         };
         let dimensions = raw.dimensions.map(|raw| within("dimensions", raw, &DIMENSIONS));
-        let timeout_ms = within("timeout_ms", raw.timeout_ms.unwrap_or(EMBEDDER_MS), &EMBEDDER_TIMES)?;
+        let timeout_ms = within("timeout_ms", raw.timeout_ms.unwrap_or(CALL_MS), &CALL_TIMES)?;
         let model = raw.model.as_str().into();
         Some(Embedder { model, dimensions: dimensions.flatten(), timeout_ms })
-    }
-
-    /// Whether a client could ask for the embedder's model.
-    pub(super) fn embedder_is_known(&mut self, catalog: &Catalog, default: Option<&Offer>, raw: &raw::Cache) {
-        let Some(raw::Embedder { model, .. }) = &raw.embedder else { return };
-        let is_known = catalog.names.contains_key(model.as_str())
-            || catalog.model(model).is_some()
-            || default.is_some_and(|default| default.model(model).is_some());
-        if !is_known && !self.is_refused("models", model) && !self.is_refused("routes", model) {
-            let nearest = names::nearest(model, catalog.names.keys().map(|name| &**name));
-            let found = format!("unknown model {model:?}");
-            let expected = "a model, an alias, a route or provider/model";
-            self.problems.add_with_nearest("cache.embedder.model", found, expected, nearest);
-        }
     }
 
     /// Warns of defaults for routes where there is none that they are for.

@@ -59,7 +59,14 @@ pub(super) fn check(
     check.routes(&mut catalog, document.routes, known, (&cache, &document.cache));
     check.cache_is_used(&catalog, &document.cache);
     let default = document.default_provider.and_then(|name| check.default_provider(&catalog, &name));
-    check.embedder_is_known(&catalog, default.as_ref(), &document.cache);
+    let asked = [
+        ("cache.embedder", document.cache.embedder.as_ref().map(|raw| &raw.model)),
+        ("task_model", document.task_model.as_ref().map(|raw| &raw.model)),
+    ];
+    for (path, model) in asked {
+        model.into_iter().for_each(|model| check.is_known(&catalog, default.as_ref(), path, model));
+    }
+    let task_model = document.task_model.and_then(|raw| check.task_model(&raw, tasks.is_some()));
     let internal_cluster = check.internal_cluster(document.internal_cluster.as_deref());
     let sections = Sections { auth: document.auth, tiers: document.tiers, consumers: document.consumers };
     let auth = check.auth(&catalog, sections);
@@ -77,6 +84,7 @@ pub(super) fn check(
             limits: Rc::new(limits),
             cache,
             tasks,
+            task_model,
             health,
             admin_cluster,
             bounds,
@@ -226,6 +234,19 @@ impl Check<'_> {
             self.problems.add(path, format!("{name:?}"), "a provider with allow_unlisted: true");
         }
         Some(offer.clone())
+    }
+
+    /// Whether a client could ask for the model that the gateway asks itself.
+    fn is_known(&mut self, catalog: &Catalog, default: Option<&Offer>, path: &str, model: &str) {
+        let is_known = catalog.names.contains_key(model)
+            || catalog.model(model).is_some()
+            || default.is_some_and(|default| default.model(model).is_some());
+        if !is_known && !self.is_refused("models", model) && !self.is_refused("routes", model) {
+            let nearest = names::nearest(model, catalog.names.keys().map(|name| &**name));
+            let found = format!("unknown model {model:?}");
+            let expected = "a model, an alias, a route or provider/model";
+            self.problems.add_with_nearest(format!("{path}.model"), found, expected, nearest);
+        }
     }
 
     /// The cluster's name; in the configurations that come with the gateway it is this one.

@@ -47,6 +47,7 @@ mod secret;
 mod shape;
 mod strategy;
 mod task;
+mod task_model;
 #[cfg(test)]
 mod tests;
 mod vendor;
@@ -70,6 +71,7 @@ pub use route::{Route, Target};
 pub use secret::{Key, Secret, Unsendable};
 pub use strategy::{Adaptive, Affinity, Constraints, Strategy};
 pub use task::{Alternative, BUILT_IN, BadPhrase, Phrase, Step, Task, Tasks};
+pub use task_model::TaskModel;
 pub use vendor::Vendor;
 
 use crate::names::ClusterName;
@@ -88,6 +90,7 @@ pub struct Config {
     default_price: Option<Price>,
     cache: Cache,
     tasks: Option<Tasks>,
+    task_model: Option<TaskModel>,
     health: Option<Health>,
     admin_cluster: Option<ClusterName>,
     bounds: Bounds,
@@ -160,6 +163,11 @@ impl Config {
     /// Which kinds of request the configuration has words for; none where kinds of request are not told apart.
     pub fn tasks(&self) -> Option<&Tasks> {
         self.tasks.as_ref()
+    }
+
+    /// The model that is asked where words leave it in doubt of which kind a request is; only where kinds are told apart.
+    pub fn task_model(&self) -> Option<&TaskModel> {
+        self.task_model.as_ref()
     }
 
     /// Which answers are kept, and where.

@@ -29,6 +29,7 @@ map! {
         limits: Vec<Limit> = Default::default(),
         cache: Cache = Default::default(),
         tasks: Option<Listed<Task>>,
+        task_model: Option<TaskModel>,
         health: Option<Health>,
         bounds: Bounds = Default::default(),
         timeouts: Timeouts = Default::default(),
@@ -301,6 +302,15 @@ map! {
         keywords: Vec<String> = Default::default(),
         patterns: Vec<String> = Default::default(),
         replace: Option<bool>,
+    }
+}
+
+map! {
+    TaskModel: "a map with the keys model, below, timeout_ms and ttl" {
+        model: String,
+        below: Option<f64>,
+        timeout_ms: Option<u64>,
+        ttl: Option<u64>,
     }
 }
 

@@ -32,16 +32,20 @@ pub(super) fn forward(
             };
         }
     };
-    let verdict = asking.classifier.map(|classifier| task::verdict(classifier, &request, asking.wishes));
-    let verdict = verdict.transpose()?;
+    let tell = |classifier| task::verdict(classifier, &request, asking, config, books);
+    let (verdict, doubt) = asking.classifier.map(tell).transpose()?.unzip();
     let caching = match look_up(&request, &candidates, asking, config, books) {
         Look::Answered(reply) => return Err(Reply { verdict, ..reply }.into()),
         Look::Awaited(key) => return Err(Box::new(Step::Wait(key))),
         Look::Embed(call, awaited) => return Err(Box::new(Step::Call(call, awaited))),
         Look::Unanswered(caching) => caching,
     };
-    let task = verdict.as_ref().map(|verdict| verdict.task.as_str());
     let constraints = wishes::constraints(asking.wishes, &request)?;
+    if let Some(doubt) = doubt.flatten().filter(|_| !asking.told.task) {
+        let awaited = caching.as_ref().and_then(|caching| caching.keep.as_ref()?.awaited());
+        return Err(Box::new(Step::Call(doubt.call(), awaited)));
+    }
+    let task = verdict.as_ref().map(|verdict| verdict.task.as_str());
     let conversation = &|route: &Route| Some(conversation(route));
     let complexity = verdict.as_ref().map(|verdict| verdict.complexity);
     let terms = Terms {

@@ -1,18 +1,19 @@
 //! The vector of a question, from a model: what the gateway asks itself for it, and what it makes of the answer.
 
-use super::Call;
+use super::{About, Call};
 use crate::cache::semantic::Vector;
 use crate::config::Embedder;
 use crate::embeddings;
-use crate::json::{self, Document, Surrogates};
+use crate::json::{self, Value};
 
 /// What is known of the vector of a request's question, where a model makes it.
-#[derive(Clone, Copy, Debug)]
-pub enum Embedding<'v> {
+#[derive(Debug, Default)]
+pub enum Embedding {
     /// It has not been asked for.
+    #[default]
     Unasked,
     /// It is there.
-    Made(&'v Vector),
+    Made(Vector),
     /// It was asked for, and cannot be had.
     Unmade,
 }
@@ -28,20 +29,16 @@ pub(super) fn call(embedder: &Embedder, text: &str) -> Call {
         }
         body.string("encoding_format", "float");
     });
-    Call { path: "/v1/embeddings", body, timeout_ms: embedder.timeout_ms }
+    Call { path: "/v1/embeddings", body, timeout_ms: embedder.timeout_ms, about: About::Vector }
 }
 
 /// The vector in the answer to such a call.
 ///
 /// # Errors
 /// What is there in its place, for the log: nothing of what was asked is in it.
-pub fn embedding(status: u16, body: &[u8]) -> Result<Vector, String> {
-    if status != 200 {
-        return Err(format!("status {status}"));
-    }
-    let document = Document::parse(body, Surrogates::Lone).map_err(|_| "an answer that is not JSON")?;
-    let first = document.root().get("data").and_then(|data| data.items().next());
+pub(super) fn embedding(answer: Value<'_>) -> Result<Vector, &'static str> {
+    let first = answer.get("data").and_then(|data| data.items().next());
     let made = first.and_then(|first| first.get("embedding")).ok_or("an answer without an embedding")?;
     let direction = embeddings::Vector::read(made).and_then(|made| Vector::of(&made.0));
-    direction.ok_or_else(|| "an embedding that is no vector".to_owned())
+    direction.ok_or("an embedding that is no vector")
 }

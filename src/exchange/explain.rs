@@ -48,8 +48,8 @@ pub(super) fn explain(
             return explain(&body, document.root(), messages, asking, config, books);
         }
     };
-    let verdict = asking.classifier.map(|classifier| task::verdict(classifier, &request, asking.wishes));
-    let verdict = verdict.transpose()?;
+    let tell = |classifier| task::verdict(classifier, &request, asking, config, books);
+    let verdict = asking.classifier.map(tell).transpose()?.map(|(verdict, _)| verdict);
     let constraints = wishes::constraints(asking.wishes, &request)?;
     let task = verdict.as_ref().map(|verdict| verdict.task.as_str());
     let conversation = &|route: &Route| Some(conversation(route));

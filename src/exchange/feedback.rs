@@ -5,10 +5,10 @@ use super::Reply;
 use super::lesson::{self, Lesson};
 use super::{Asking, Books};
 use crate::config::{Config, Named};
+use crate::digest::digest;
 use crate::error::ApiError;
 use crate::json::{self, Kind, Value};
 use crate::store::{Expected, Store};
-use sha2::{Digest, Sha256};
 
 /// How many requests are known; what comes later may take the place of any.
 const SLOTS: u16 = 4_096;
@@ -18,7 +18,7 @@ const MARK: usize = 16;
 
 /// By what a consumer's request is known, and where it is kept.
 fn mark(consumer: &str, request_id: &str) -> ([u8; MARK], String) {
-    let digest = Sha256::new().chain_update(consumer).chain_update([0]).chain_update(request_id).finalize();
+    let digest = digest(&[consumer.as_bytes(), &[0], request_id.as_bytes()]);
     let (mut mark, mut slot) = ([0; MARK], [0; 2]);
     mark.iter_mut().zip(&digest).for_each(|(to, from)| *to = *from);
     slot.iter_mut().zip(digest.iter().skip(MARK)).for_each(|(to, from)| *to = *from);

@@ -3,7 +3,8 @@
 //! An answer from here costs no provider anything, so it counts against no limit. What is kept is only what an attempt has
 //! let go, taken down as it went.
 
-use super::{Asking, Books, Call, Embedding, JSON, Reply, embedding};
+use super::embedding::{self, Embedding};
+use super::{Asking, Books, Call, JSON, Reply};
 use crate::cache::semantic::{Asked, Index, Question, Vector};
 use crate::cache::{
     Answers, Found, Handling, Key, Keys, Origin, Recorder, Scope, Status, Subject, not_cached,
@@ -100,7 +101,7 @@ pub(super) fn look_up(
     let awaited = awaited.then(|| (keys.exact, books.now.after(wait.saturating_mul(1000))));
     let joins = || awaited.filter(|(key, _)| (asking.joins)(key)).map(|(key, _)| Look::Awaited(key));
     let embedder = config.cache().embedder.as_ref();
-    let vector = match (&question, embedder, asking.embedding) {
+    let vector = match (&question, embedder, &asking.told.embedding) {
         (Some(question), None, _) => question.vector(),
         (Some(_), Some(_), Embedding::Made(vector)) => Some(vector.clone()),
         // A model takes its time, so it is asked last, and only for who is given the answer to a similar question.

@@ -1,6 +1,7 @@
 //! What a worker keeps in its own memory from one request to the next.
 
 use crate::bandit::Bandit;
+use crate::classify::Labels;
 use crate::config::Config;
 use crate::health::Table;
 use crate::quota::Unsettled;
@@ -18,6 +19,8 @@ pub struct Memory {
     pub(super) targets: RefCell<Table>,
     /// Who has done well at what.
     pub(super) bandit: RefCell<Bandit>,
+    /// What models have said of texts.
+    pub(super) labels: RefCell<Labels>,
     chance: Cell<u64>,
     /// Whose turn it is on which route.
     pub(super) turns: RefCell<Turns>,
@@ -32,6 +35,7 @@ impl Memory {
             targets: RefCell::new(Table::new(chance)),
             turns: RefCell::new(Turns::new()),
             bandit: RefCell::new(Bandit::new()),
+            labels: RefCell::new(Labels::new()),
             chance: Cell::new(chance),
         }
     }
@@ -40,6 +44,7 @@ impl Memory {
     pub fn adopt(&self, config: &Config) {
         self.targets.borrow_mut().adopt(config);
         self.turns.borrow_mut().adopt(config);
+        self.labels.borrow_mut().forget();
     }
 
     /// A number from 0 to 1 that looks like chance (SplitMix64).

@@ -11,6 +11,7 @@ mod endpoint;
 mod explain;
 mod feedback;
 mod hosts;
+mod judge;
 mod kept;
 mod lesson;
 mod local;
@@ -23,16 +24,17 @@ mod room;
 mod task;
 #[cfg(test)]
 mod tests;
+mod told;
 mod trials;
 mod wishes;
 
-pub use embedding::{Embedding, embedding};
 pub use endpoint::Service;
 pub use hosts::CLUSTERS;
 pub use kept::{Caching, Keep};
 pub use local::{is_unsent, local_reply};
 pub use memory::Memory;
 pub use meter::{Books, Item, Meter, Statement, Used};
+pub use told::{About, Told};
 pub use trials::Trials;
 pub use wishes::{PREFIX, Wishes};
 
@@ -90,8 +92,8 @@ pub struct Asking<'a> {
     /// Whether an answer under this key is on its way, so that the request waits for it; asked at most once, and never
     /// without need.
     pub joins: &'a dyn Fn(&Key) -> bool,
-    /// What is known of its question's vector.
-    pub embedding: Embedding<'a>,
+    /// What models have said that were asked on its behalf.
+    pub told: &'a Told,
     /// What tells kinds of request apart; none where they are not.
     pub classifier: Option<&'a Classifier>,
     /// What the client wishes for by its headers.
@@ -123,6 +125,8 @@ pub struct Call {
     pub body: Vec<u8>,
     /// How long it may take, in milliseconds.
     pub timeout_ms: u32,
+    /// What is asked.
+    pub about: About,
 }
 
 /// How a request is forwarded.

@@ -67,7 +67,7 @@ fn step_for(service: Service, body: &str) -> Step {
         request_id: "6d2f",
         control: Control::default(),
         joins: &|_| false,
-        embedding: Embedding::Unasked,
+        told: &Told::default(),
         classifier: None,
         wishes: &Vec::new(),
     };

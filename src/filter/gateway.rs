@@ -10,7 +10,7 @@ use crate::cache::{Control, Key};
 use crate::classify::{Classifier, TASK_HEADER, Verdict};
 use crate::config::{Config, Consumer};
 use crate::exchange::{
-    self, Asking, Embedding, Forward, Head, PREFIX, Reply, Service, Step, Wishes, local_reply,
+    self, About, Asking, Forward, Head, PREFIX, Reply, Service, Step, Told, Wishes, local_reply,
 };
 use std::cell::RefCell;
 use std::rc::{Rc, Weak};
@@ -26,9 +26,11 @@ pub(super) struct Gateway {
     /// What the client says about cached answers.
     control: Control,
     /// What tells kinds of request apart; none where they are not.
-    classifier: Option<Rc<Classifier>>,
+    pub(super) classifier: Option<Rc<Classifier>>,
     /// What the client wishes for by headers.
     wishes: Wishes,
+    /// What models have said that were asked on its behalf.
+    pub(super) told: Told,
     pub(super) request_id: Vec<u8>,
     /// The request among those under way, once it is planned.
     pub(super) ticket: Option<Ticket>,
@@ -47,6 +49,7 @@ pub(super) enum State {
     Calling(
         Rc<Consumer>,
         #[expect(dead_code, reason = "it is there for as long as the call is on its way")] Caller,
+        About,
     ),
     /// It is on its way to the targets.
     Forwarded,
@@ -80,7 +83,7 @@ impl Gateway {
         Rc::new_cyclic(|itself| {
             let itself = itself.clone();
             let request_id = Vec::new();
-            let (ticket, flight) = (None, None);
+            let (told, ticket, flight) = (Told::default(), None, None);
             let gateway = Self {
                 config,
                 context,
@@ -89,6 +92,7 @@ impl Gateway {
                 control,
                 classifier,
                 wishes,
+                told,
                 request_id,
                 ticket,
                 flight,
@@ -98,14 +102,13 @@ impl Gateway {
     }
 
     /// The whole body of this consumer's request is there, `size` bytes of it; `waits` if it may wait for an answer that is on
-    /// its way, and this is known of its question's vector.
+    /// its way.
     pub(super) fn plan(
         &mut self,
         consumer: &Rc<Consumer>,
         service: Service,
         size: usize,
         waits: bool,
-        embedding: Embedding<'_>,
     ) -> Action {
         let body = abi::buffer(Buffer::RequestBody, 0, size).unwrap_or_default();
         let step = books::with(|books| {
@@ -114,9 +117,8 @@ impl Gateway {
             let request_id = String::from_utf8_lossy(&self.request_id);
             let (request_id, control) = (&*request_id, self.control);
             let classifier = self.classifier.as_deref();
-            let (joins, wishes) = (&joins, &self.wishes);
-            let asking =
-                Asking { service, consumer, request_id, control, joins, embedding, classifier, wishes };
+            let (joins, wishes, told) = (&joins, &self.wishes, &self.told);
+            let asking = Asking { service, consumer, request_id, control, joins, told, classifier, wishes };
             exchange::on_body(&body, asking, &self.config, books)
         });
         match step {
@@ -132,7 +134,8 @@ impl Gateway {
                     Err(abi::Refused(status)) => {
                         let cluster = self.config.internal_cluster();
                         log::error!("Envoy refused a call to the cluster {cluster}: status {status}");
-                        self.plan(consumer, service, size, false, Embedding::Unmade)
+                        self.take(call.about, (503, b""));
+                        self.plan(consumer, service, size, false)
                     }
                 }
             }
@@ -277,6 +280,10 @@ impl Gateway {
             token: token.as_ref(),
             caller: caller.as_ref().map(|caller| caller.as_ref().ok_or(Denied::Unknown)),
         };
+        if caller.is_some() {
+            // What the gateway asks itself asks nobody, or there might be no end of it.
+            self.told = Told::all();
+        }
         let (consumer, step) = exchange::on_head(head, &self.config, books::now().seconds());
         if let Some(consumer) = consumer {
             tell(&consumer);
@@ -302,9 +309,7 @@ impl Gateway {
         match &self.state {
             // What is too long already is refused before the rest of it has come.
             State::Asked(..) if !ends && size <= self.config.bounds().request_bytes => Action::Pause,
-            State::Asked(consumer, service) => {
-                self.plan(&Rc::clone(consumer), *service, size, true, Embedding::Unasked)
-            }
+            State::Asked(consumer, service) => self.plan(&Rc::clone(consumer), *service, size, true),
             State::New | State::Waiting(_) | State::Calling(..) | State::Replied => Action::Pause,
             State::Forwarded | State::Replaced(_) => Action::Continue,
         }
@@ -315,9 +320,7 @@ impl Gateway {
             log::error!("Envoy refused to drop a request's trailers");
         }
         match &self.state {
-            State::Asked(consumer, service) => {
-                self.plan(&Rc::clone(consumer), *service, abi::ALL, true, Embedding::Unasked)
-            }
+            State::Asked(consumer, service) => self.plan(&Rc::clone(consumer), *service, abi::ALL, true),
             State::New | State::Waiting(_) | State::Calling(..) | State::Replied => Action::Pause,
             State::Forwarded | State::Replaced(_) => Action::Continue,
         }

@@ -3,11 +3,12 @@
 use super::abi::{self, Action, Buffer, Map};
 use super::callers::{self, Caller};
 use super::exports;
-use super::flights;
 use super::gateway::{Gateway, State};
+use super::{books, flights};
 use crate::cache::Key;
+use crate::classify::TASK_HEADER;
 use crate::config::Consumer;
-use crate::exchange::{Call, Embedding, Service, embedding};
+use crate::exchange::{About, Call, Service, Told};
 use crate::time::Timestamp;
 use std::rc::Rc;
 
@@ -15,27 +16,37 @@ impl Gateway {
     /// The answer that it has waited for is there, or will not come.
     pub fn go_on(&mut self) {
         if let State::Waiting(consumer) = &self.state {
-            self.go_on_with(&Rc::clone(consumer), Embedding::Unmade);
+            let consumer = Rc::clone(consumer);
+            // It has waited long enough.
+            self.told = Told::all();
+            self.go_on_with(&consumer);
         }
     }
 
     /// What the gateway has asked itself is answered.
     pub fn on_call_response(&mut self, is_answered: bool, size: usize) {
-        let State::Calling(consumer, _) = &self.state else { return };
+        let State::Calling(consumer, _, about) = &self.state else { return };
+        let (consumer, about) = (Rc::clone(consumer), *about);
         let status = abi::header(Map::CallResponseHeaders, ":status").ok().filter(|_| is_answered);
         let status = status.and_then(|status| std::str::from_utf8(&status).ok()?.parse().ok()).unwrap_or(503);
         let body = abi::buffer(Buffer::CallResponseBody, 0, size).unwrap_or_default();
-        let made = embedding(status, &body);
-        if let Err(found) = &made {
-            log::warn!("no vector of a question, so it is compared with no other: {found}");
+        self.take(about, (status, &body));
+        self.go_on_with(&consumer);
+    }
+
+    /// Takes what was answered, or what stands for it.
+    pub(super) fn take(&mut self, about: About, answer: (u16, &[u8])) {
+        let classifier = self.classifier.as_deref();
+        if let Err(why) = books::with(|books| self.told.take(about, answer, classifier, &self.config, books))
+        {
+            log::warn!("{}: {why}", about.lack());
         }
-        self.go_on_with(&Rc::clone(consumer), made.as_ref().map_or(Embedding::Unmade, Embedding::Made));
     }
 
     /// It was held, and goes on.
-    fn go_on_with(&mut self, consumer: &Rc<Consumer>, embedding: Embedding<'_>) {
+    fn go_on_with(&mut self, consumer: &Rc<Consumer>) {
         // Nothing else is ever held.
-        let action = self.plan(consumer, Service::Chat, abi::ALL, false, embedding);
+        let action = self.plan(consumer, Service::Chat, abi::ALL, false);
         if action == Action::Continue && abi::continue_request().is_err() {
             log::error!("Envoy refused to let a request go that was held");
         }
@@ -54,6 +65,10 @@ impl Gateway {
             ("content-length", &length),
             (callers::HEADER, caller.word()),
         ];
+        if let About::Task(_) = call.about {
+            // Which of a set a text belongs to, whatever it speaks of.
+            headers.push((TASK_HEADER, "classification"));
+        }
         let trace = abi::header(Map::RequestHeaders, "traceparent").unwrap_or_default();
         headers.extend(
             std::str::from_utf8(&trace)
@@ -64,7 +79,7 @@ impl Gateway {
         let cluster = self.config.internal_cluster();
         let number = abi::call(cluster.as_str(), &headers, &call.body, call.timeout_ms)?;
         exports::expect(number, self.context);
-        self.state = State::Calling(Rc::clone(consumer), caller);
+        self.state = State::Calling(Rc::clone(consumer), caller, call.about);
         Ok(())
     }
 

@@ -8,8 +8,8 @@
 use super::tenants::Tenant;
 use super::{Ask, Consumer};
 use crate::config::Dimension;
+use crate::digest::digest;
 use crate::names::ConsumerName;
-use sha2::{Digest, Sha256};
 use std::fmt::Write;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -64,7 +64,7 @@ pub(super) fn learned(subject: &str, model: &str) -> (String, u64) {
 
 /// Names of tokens are chosen by strangers: with a hash that is hard to collide nobody can choose another's.
 fn of_token(consumer: &ConsumerName) -> (u16, Tenant) {
-    let hash = Sha256::digest(consumer.as_str());
+    let hash = digest(&[consumer.as_str().as_bytes()]);
     let (set, own) = hash.split_first_chunk().unwrap_or((&[0; 2], &[]));
     let own = own.first_chunk().map_or(0, |own| u128::from_le_bytes(*own));
     (u16::from_le_bytes(*set) % SETS, Tenant::hashed(own))

@@ -1,5 +1,6 @@
 mod accuracy;
 mod golden;
+mod judge;
 mod requests;
 mod rules;
 mod sentences;

@@ -1,7 +1,7 @@
 //! The words of tasks: what is read from `tasks`, and what is said of each mistake.
 
 use super::{parse, problems};
-use crate::config::{BadPhrase, Phrase};
+use crate::config::{BadPhrase, Phrase, TaskModel};
 use serde_json::{Value, json};
 
 fn document(tasks: &Value) -> Value {
@@ -76,4 +76,53 @@ fn a_phrase_says_what_keeps_it_from_being_one() {
         assert!(Phrase::pattern(good).is_ok(), "{good}");
     }
     assert_eq!(Phrase::keyword("a|b"), Err(BadPhrase::NotPlain('|')));
+}
+
+fn asking(task_model: &Value) -> Value {
+    let mut document = document(&json!({}));
+    document["models"] = json!({"m": {"provider": "openai", "aliases": ["small"]}});
+    document["routes"] = json!({"r": {"targets": [{"model": "m"}]}});
+    document["task_model"] = task_model.clone();
+    document
+}
+
+#[test]
+fn a_model_that_tells_tasks_is_one_that_a_client_could_ask_for() {
+    for model in ["m", "small", "r", "openai/gpt-5-nano"] {
+        let config = parse(&asking(&json!({"model": model}))).unwrap();
+        let expected = TaskModel { model: model.into(), below: 500, timeout_ms: 2000, ttl: 3600 };
+        assert_eq!((config.task_model(), config.warnings().len()), (Some(&expected), 0));
+    }
+    let all = json!({"model": "m", "below": 0.625, "timeout_ms": 60000, "ttl": 1});
+    let expected = TaskModel { model: "m".into(), below: 625, timeout_ms: 60_000, ttl: 1 };
+    assert_eq!(parse(&asking(&all)).unwrap().task_model(), Some(&expected));
+    assert_eq!(parse(&document(&json!({}))).unwrap().task_model(), None);
+}
+
+#[test]
+fn what_a_model_that_tells_tasks_cannot_be_is_told() {
+    for (task_model, expected) in [
+        (json!({}), "task_model: missing key `model`"),
+        (
+            json!({"model": "n"}),
+            "task_model.model: unknown model \"n\": expected a model, an alias, a route or provider/model",
+        ),
+        (json!({"model": "m", "below": 1.1}), "task_model.below: 1.1: expected a number from 0 to 1"),
+        (
+            json!({"model": "m", "timeout_ms": 0}),
+            "task_model.timeout_ms: 0: expected a whole number from 1 to 60000",
+        ),
+        (json!({"model": "m", "ttl": 0}), "task_model.ttl: 0: expected a whole number from 1 to 31536000"),
+        (
+            json!({"model": "m", "above": 1}),
+            "task_model.above: unknown key `above`: expected one of `model`, `below`, `timeout_ms`, `ttl`",
+        ),
+    ] {
+        let told = problems(&asking(&task_model));
+        assert!(told.len() == 1 && told[0].starts_with(expected), "{task_model}: {told:?}");
+    }
+    let mut without_tasks = asking(&json!({"model": "m"}));
+    without_tasks.as_object_mut().unwrap().remove("tasks");
+    let expected = "task_model: there are no tasks: expected tasks, if need be an empty map";
+    assert_eq!(problems(&without_tasks), [expected]);
 }

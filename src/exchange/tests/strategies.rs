@@ -143,7 +143,7 @@ impl World {
                 request_id: "6d2f",
                 control: Control::default(),
                 joins: &|_| false,
-                embedding: Embedding::Unasked,
+                told: &Told::default(),
                 classifier: Some(&self.classifier),
                 wishes,
             };

@@ -14,7 +14,7 @@ mod write;
 
 pub use document::{Document, Error, Fault, Kind, MAX_DEPTH, Nodes, Surrogates};
 pub use shape::{Fit, Shape};
-pub use text::{Piece, Text, pieces, unescape};
+pub use text::{Piece, Text, decode, pieces, unescape};
 pub use value::Value;
 pub use write::{Array, Edit, Object, array, number, object, omissions, removals, splice, string};
 

@@ -137,8 +137,9 @@ pub(super) fn escape(out: &mut Vec<u8>, plain: &str) {
     }
 }
 
-/// Undoes the escapes of a checked string.
-fn decode(bytes: &[u8]) -> Cow<'_, str> {
+/// Undoes the escapes of a checked string, or of a part of one: what was cut within a character becomes U+FFFD.
+#[must_use]
+pub fn decode(bytes: &[u8]) -> Cow<'_, str> {
     if memchr::memchr(b'\\', bytes).is_none() {
         return String::from_utf8_lossy(bytes);
     }
