@@ -82,6 +82,21 @@ pub enum Language {
     Other,
 }
 
+impl Language {
+    /// Its code (ISO 639-1), of those that the configuration can name.
+    #[must_use]
+    pub const fn code(self) -> Option<&'static str> {
+        match self {
+            Self::English => Some("en"),
+            Self::Chinese => Some("zh"),
+            Self::Japanese => Some("ja"),
+            Self::Korean => Some("ko"),
+            Self::Russian => Some("ru"),
+            Self::OtherLatin | Self::Other => None,
+        }
+    }
+}
+
 /// In what form the answer has to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {

@@ -129,7 +129,11 @@ impl Classifier {
         }
         let (hard, easy) = (scores.hard, scores.easy);
         let (place, verdict) = scores.judge(&self.tasks);
-        Verdict { complexity: complexity::complexity(features, place, &marks, hard, easy), ..verdict }
+        Verdict {
+            complexity: complexity::complexity(features, place, &marks, hard, easy),
+            language: features.language,
+            ..verdict
+        }
     }
 
     /// The verdict on a request that says itself of which task it is.
@@ -150,7 +154,14 @@ impl Classifier {
         let place = self.tasks.iter().position(|one| one == task).unwrap_or(CHAT);
         let complexity = complexity::complexity(features, place, &marks, scores.hard, scores.easy);
         let (confidence, evidence) = by;
-        Verdict { task: task.clone(), confidence, runner_up: None, evidence, complexity }
+        Verdict {
+            task: task.clone(),
+            confidence,
+            runner_up: None,
+            evidence,
+            complexity,
+            language: features.language,
+        }
     }
 
     /// Reads a window, and adds what it speaks of, with this weight.

@@ -2,7 +2,7 @@
 
 use super::CHAT;
 use super::complexity::Complexity;
-use super::features::{Features, Format};
+use super::features::{Features, Format, Language};
 use super::keywords::{EASY, HARD};
 use crate::names::TaskName;
 use std::fmt;
@@ -39,6 +39,8 @@ pub struct Verdict {
     pub evidence: Evidence,
     /// How hard it is.
     pub complexity: Complexity,
+    /// Which language its last turn is in.
+    pub language: Language,
 }
 
 /// What speaks for a task.
@@ -209,7 +211,17 @@ impl<'c> Scores<'c> {
         let runner_up = second.and_then(|place| Some((name(place)?, share(place))));
         let task = name(best).unwrap_or_default();
         let complexity = Complexity::Standard;
-        (best, Verdict { task, confidence: share(best), runner_up, evidence, complexity })
+        (
+            best,
+            Verdict {
+                task,
+                confidence: share(best),
+                runner_up,
+                evidence,
+                complexity,
+                language: Language::Other,
+            },
+        )
     }
 }
 

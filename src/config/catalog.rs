@@ -30,6 +30,8 @@ pub struct Model {
     pub lacks: Abilities,
     /// Whether the catalog lists it; otherwise clients alone have named it.
     pub listed: bool,
+    /// Which languages it knows, by their codes (ISO 639-1); empty if nothing is said.
+    pub languages: Vec<&'static str>,
     /// How good it is.
     pub quality: Quality,
     /// What it costs, if that is said of it; see [`Config::price`](super::Config::price).
@@ -92,6 +94,7 @@ impl Offer {
             tags: Vec::new(),
             lacks: Abilities::NONE,
             listed: false,
+            languages: Vec::new(),
             quality: Quality::default(),
             price: None,
         }))

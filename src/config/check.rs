@@ -200,6 +200,7 @@ impl Check<'_> {
             tags,
             lacks,
             listed: true,
+            languages: raw.languages.iter().map(|language| language.0).collect(),
             quality,
             // A price that was refused is none; a problem says so.
             price: price.flatten(),

@@ -1,6 +1,7 @@
 //! How good a model is, as whoever configures it says: in all, and at kinds of request.
 
 use super::check::Check;
+use super::shape::words;
 use super::{BUILT_IN, Tasks, raw};
 use crate::names;
 use std::rc::Rc;
@@ -29,6 +30,19 @@ impl Quality {
     pub fn is_unknown(&self) -> bool {
         self.default.is_none() && self.tasks.is_empty()
     }
+}
+
+/// A language that can be told from others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Language(pub &'static str);
+
+words! {
+    Language:
+    "en" => Language("en"),
+    "zh" => Language("zh"),
+    "ja" => Language("ja"),
+    "ko" => Language("ko"),
+    "ru" => Language("ru"),
 }
 
 impl Check<'_> {

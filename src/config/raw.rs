@@ -10,6 +10,7 @@ use super::experiment::By;
 use super::limit::{Dimension, Mode, OnContention, OnExceed, Window};
 use super::problems::{Problem, Problems};
 use super::protobuf;
+use super::quality::Language;
 pub(super) use super::shape::{Entries, Listed};
 use super::shape::{Map, Node, Shape, choice, map};
 use super::strategy::Strategy;
@@ -76,6 +77,7 @@ map! {
         tags: Vec<String> = Default::default(),
         supports: Entries<bool> = Default::default(),
         price: Option<Price>,
+        languages: Vec<Language> = Default::default(),
         quality: Option<Quality>,
     }
 }

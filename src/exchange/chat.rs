@@ -52,6 +52,7 @@ pub(super) fn forward(
         asks: &asks,
         stream: request.stream,
         task,
+        language: verdict.as_ref().and_then(|verdict| verdict.language.code()),
         complexity,
         constraints,
         conversation,

@@ -37,6 +37,7 @@ pub(super) fn forward(
         asks: &asks,
         stream: false,
         task: None,
+        language: None,
         complexity: None,
         constraints,
         conversation,

@@ -58,6 +58,7 @@ pub(super) fn explain(
         asks: &asks,
         stream: request.stream,
         task,
+        language: verdict.as_ref().and_then(|verdict| verdict.language.code()),
         complexity,
         constraints,
         conversation,

@@ -47,6 +47,8 @@ pub(super) struct Terms<'r> {
     pub stream: bool,
     /// What kind of request it is, if that is known.
     pub task: Option<&'r str>,
+    /// Which language it is in, by its code, if that is known.
+    pub language: Option<&'static str>,
     /// How hard it looks, if that is known.
     pub complexity: Option<Complexity>,
     /// What the client wants whoever answers to keep to.
@@ -98,7 +100,9 @@ pub(super) fn arrange<'a>(
     let constraints = of_route.and(terms.constraints);
     let strategy = route.as_ref().map_or(Strategy::Priority, |route| route.strategy);
     let permit = Permit { probe: None, books };
-    if constraints.is_empty() && candidates.targets.len() < 2 && !looked {
+    let knows_some = |target: &Target| !target.model.languages.is_empty();
+    let is_alone = candidates.targets.len() < 2 && !candidates.targets.iter().any(knows_some);
+    if constraints.is_empty() && is_alone && !looked {
         return Ok(Decision { permit, lesson: None, bond: None, standings: Vec::new() });
     }
     let views = views(&candidates.targets, books);
@@ -107,7 +111,7 @@ pub(super) fn arrange<'a>(
     let prices = Prices { is_asked, usual: usual(views.iter().filter_map(|view| view.tokens)), config };
     let merits = |(target, view): (&Target, &View)| prices.merits(&target.model, view, terms, books);
     let merits: Vec<_> = candidates.targets.iter().zip(&views).map(merits).collect();
-    let keeps = exclude(candidates, &merits, constraints);
+    let keeps = exclude(candidates, &merits, constraints, terms.language);
     if keeps.is_empty() {
         return Err(Unresolved::nobody(asked, std::mem::take(&mut candidates.excluded)));
     }
@@ -178,15 +182,22 @@ fn views(targets: &[Target], books: Books<'_>) -> Vec<View> {
     targets.iter().map(|target| table.view(target.model.name.as_str(), books.now)).collect()
 }
 
-/// Leaves out who does not keep to the constraints; the positions of those who do.
-fn exclude(candidates: &mut Candidates, merits: &[Merits], constraints: Constraints) -> Vec<usize> {
+/// Leaves out who does not know the language, or does not keep to the constraints; the positions of those who do.
+fn exclude(
+    candidates: &mut Candidates,
+    merits: &[Merits],
+    constraints: Constraints,
+    language: Option<&'static str>,
+) -> Vec<usize> {
     let mut keeps = Vec::with_capacity(candidates.targets.len());
     for (at, (target, merits)) in candidates.targets.iter().zip(merits).enumerate() {
-        match merits.breaks(constraints) {
+        let knows = |code: &&str| target.model.languages.is_empty() || target.model.languages.contains(code);
+        let why = language.filter(|code| !knows(code)).map(Why::Language);
+        match why.or_else(|| merits.breaks(constraints).map(Why::Breaks)) {
             None => keeps.push(at),
-            Some(broken) => {
+            Some(why) => {
                 let (model, provider) = (target.model.name.clone(), target.model.provider.name.clone());
-                candidates.excluded.push(Excluded { model, provider, why: Why::Breaks(broken) });
+                candidates.excluded.push(Excluded { model, provider, why });
             }
         }
     }

@@ -68,6 +68,8 @@ pub enum Why {
     },
     /// It cannot do all that is asked for.
     Lacks(Abilities),
+    /// It does not know the language of the request.
+    Language(&'static str),
     /// It does not keep to what is wanted of whoever answers.
     Breaks(Broken),
     /// Prompt and answer have no room in it.
@@ -90,6 +92,7 @@ impl fmt::Display for Excluded {
                 let words: Vec<_> = abilities.each().map(|(word, _)| word).collect();
                 write!(f, "{model} does not support {}", words.join(", "))
             }
+            Why::Language(code) => write!(f, "{model} does not know the language of the request, {code}"),
             Why::Breaks(broken) => write!(f, "{model} {broken}"),
             Why::TooLong { needed, window } => {
                 write!(f, "{model} has room for {window} tokens, and about {needed} are needed")

@@ -83,7 +83,7 @@ impl Unresolved {
     #[must_use]
     pub fn nobody(asked: &str, excluded: Vec<Excluded>) -> Self {
         let asked = shown(asked);
-        let for_request = |why: &Why| matches!(why, Why::Lacks(_) | Why::TooLong { .. });
+        let for_request = |why: &Why| matches!(why, Why::Lacks(_) | Why::TooLong { .. } | Why::Language(_));
         let for_consumer = |why: &Why| matches!(why, Why::Region | Why::Tag(_));
         if excluded.iter().any(|excluded| matches!(excluded.why, Why::Breaks(_))) {
             return Self::Unfit { asked, excluded };
@@ -116,6 +116,7 @@ impl Unresolved {
         let Self::Incapable { excluded, .. } = self else { return None };
         excluded.iter().find_map(|excluded| match excluded.why {
             Why::Lacks(abilities) => abilities.each().next().map(|(_, member)| member),
+            Why::Language(_) => Some("messages"),
             _ => None,
         })
     }

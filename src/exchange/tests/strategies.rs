@@ -77,9 +77,11 @@ impl World {
             let price = json!({"input": dear, "output": dear * 4.0});
             (name, json!({"provider": "p", "price": price, "quality": quality}))
         });
+        let mut models: BTreeMap<_, _> = models.into_iter().collect();
+        models.insert("e", json!({"provider": "p", "languages": ["en"]}));
         let document = json!({
             "providers": {"p": {"vendor": "openai", "base_url": "http://p", "api_key": "none"}},
-            "models": models.into_iter().collect::<BTreeMap<_, _>>(),
+            "models": models,
             "routes": {"r": route},
             "tasks": {},
             "health": health,
@@ -665,4 +667,35 @@ fn the_cheapest_that_is_good_enough_for_how_hard_a_request_looks_is_asked() {
         let Step::Forward(forward) = world.plan(0, text, &Vec::new()) else { panic!("forwarded") };
         assert_eq!(&*forward.plan.targets[0].name, cheapest, "{text}");
     }
+}
+
+#[test]
+fn who_does_not_know_the_language_is_left_out() {
+    let mut world = World::new(&json!({"targets": targets(&["e", "a"])}));
+    for (text, plan) in [
+        ("How do I bake bread without an oven?", vec!["e", "a"]),
+        ("\u{5982}\u{4f55}\u{4e0d}\u{7528}\u{70e4}\u{7bb1}\u{70e4}\u{9762}\u{5305}\u{ff1f}", vec!["a"]),
+        ("Wie backe ich Brot ohne einen Ofen, und was ist mit dem Teig?", vec!["e", "a"]),
+    ] {
+        let Step::Forward(forward) = world.plan(0, text, &Vec::new()) else { panic!("forwarded") };
+        let names: Vec<_> = forward.plan.targets.iter().map(|target| &*target.name).collect();
+        assert_eq!(names, plan, "{text}");
+    }
+    let mut alone = World::new(&json!({"targets": targets(&["e"])}));
+    let Step::Reply(reply) = alone.plan(
+        0,
+        "\u{4f60}\u{597d}\u{ff0c}\u{4eca}\u{5929}\u{600e}\u{4e48}\u{6837}\u{ff1f}",
+        &Vec::new(),
+    ) else {
+        panic!()
+    };
+    let said: Value = serde_json::from_slice(&reply.body).unwrap();
+    assert_eq!((reply.status, &said["error"]["code"]), (400, &json!("unsupported_parameter")));
+    assert!(
+        said["error"]["message"]
+            .as_str()
+            .unwrap()
+            .contains("e does not know the language of the request, zh"),
+        "{said}"
+    );
 }
