@@ -20,6 +20,7 @@ mod meter;
 mod needs;
 mod order;
 mod prepare;
+mod prices;
 mod room;
 mod task;
 #[cfg(test)]
