@@ -6,6 +6,9 @@ use crate::config::{Adaptive, Route};
 use crate::health::Ended;
 use std::rc::Rc;
 
+/// What is left of the worth of an answer that was cut.
+const CUT: f32 = 0.5;
+
 /// How a bandit goes about it on a route.
 pub(super) fn rules(route: &Route) -> Rules {
     Rules { explore: share(route.explore), half_life: route.adaptive.half_life }
@@ -40,6 +43,8 @@ pub(super) struct Arm {
     pub prompt: f32,
     /// What a token of the answer costs.
     pub token: f32,
+    /// How many tokens the answer may have, if that is known.
+    pub most: Option<u64>,
 }
 
 impl Lesson {
@@ -54,7 +59,11 @@ impl Lesson {
         let amount = arm.map_or(0.0, |arm| arm.prompt + arm.token * tokens as f32);
         let cost = Toll { weight: share(self.weights.cost), amount, usual: self.usual_cost };
         let time = Toll { weight: share(self.weights.latency), amount: waited_ms, usual: self.usual_ms };
-        let reward = reward(is_success, cost, time);
+        let mut reward = reward(is_success, cost, time);
+        // It has as many tokens as it may, so it was most likely cut.
+        if arm.and_then(|arm| arm.most).is_some_and(|most| tokens >= most) {
+            reward *= CUT;
+        }
         books.memory.bandit.borrow_mut().learn((&self.route, &self.task), model, reward, &self.rules);
         if is_success {
             feedback::note(self, model, books.store);

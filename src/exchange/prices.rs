@@ -108,7 +108,12 @@ impl Prices<'_> {
             let of = |input, output| cost::expected(&price, input, output, 0).nanos() as f32;
             let prompt = of(terms.asks.prompt(model, books.store), 0);
             // A price is for a million tokens, so that of one may be a part of the smallest amount there is.
-            Arm { model: model.name.shared(), prompt, token: of(0, 1_000_000) / 1e6 }
+            Arm {
+                model: model.name.shared(),
+                prompt,
+                token: of(0, 1_000_000) / 1e6,
+                most: terms.asks.most_output(model),
+            }
         };
         let cost = |standing: &Standing| standing.merits.cost.map(|cost| cost.nanos() as f32);
         Lesson {

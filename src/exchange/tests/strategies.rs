@@ -699,3 +699,15 @@ fn who_does_not_know_the_language_is_left_out() {
         "{said}"
     );
 }
+
+#[test]
+fn an_answer_that_is_cut_is_worth_less_than_one_that_ends() {
+    let mut world = World::new(&json!({"strategy": "adaptive", "targets": targets(&["b", "d"])}));
+    // Requests ask for 400 tokens at most.
+    let mut model = |target: &str, _: u64, chance: &mut Chance| {
+        (chance.around(300.0), Ended::Answered { tokens: if target == "d" { 400 } else { 390 } })
+    };
+    world.serve(600, 100, &mut model);
+    let served = world.serve(300, 100, &mut model);
+    assert!(share(&served, "b") > 0.8, "though it is three times as dear: {}", share(&served, "b"));
+}
