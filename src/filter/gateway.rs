@@ -173,17 +173,8 @@ impl Gateway {
         self.lead(caching.as_ref().and_then(|caching| caching.keep.as_ref()?.awaited()));
         verdict.iter().for_each(|verdict| tell_task(verdict));
         let task = verdict.map(|verdict| verdict.task);
-        if let Some(route) = &route {
-            abi::set_property("route", route.as_bytes())?;
-        }
-        if let Some(arm) = &arm {
-            abi::set_property("arm", arm.as_str().as_bytes())?;
-        }
         let live = Live::new(plan, meter, caching, task, (route, arm, count), trials);
         let ticket = self.ticket.insert(Ticket::new(live));
-        if ticket.live().route.is_some() {
-            abi::set_property("planned", ticket.live().planned().as_bytes())?;
-        }
         let plan = &ticket.live().plan;
         if let Some(first) = plan.targets.first() {
             abi::set_property("next", first.cluster.as_bytes())?;
