@@ -1,7 +1,7 @@
 //! modelgate: a multi-model LLM gateway as one proxy-wasm filter for Envoy.
 //!
 //! The design is in `docs/architecture.md`. Modules look only downward: words (`base64`, `json`, `sse`,
-//! `chat`, `config`, `embeddings`, `error`, `money`, `names`, `plan`, `store`, `time`), policy (`affinity`, `auth`, `bandit`, `cache`, `classify`, `cost`, `estimate`, `health`,
+//! `chance`, `chat`, `config`, `embeddings`, `error`, `money`, `names`, `plan`, `store`, `time`), policy (`affinity`, `auth`, `bandit`, `cache`, `classify`, `cost`, `estimate`, `health`,
 //! `route`, `provider`, `quota`, `trim`), flow (`exchange`, `attempt`), host (`filter`); only `filter` knows Envoy.
 
 // A panic traps the VM under every request of a worker, so nothing outside of tests may be able to.
@@ -26,6 +26,7 @@ pub mod auth;
 pub mod bandit;
 pub mod base64;
 pub mod cache;
+pub mod chance;
 pub mod chat;
 pub mod classify;
 pub mod cost;

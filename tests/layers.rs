@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 /// The words everything speaks in. They may name each other, without a circle.
 const WORDS: &[&str] = &[
     "base64",
+    "chance",
     "chat",
     "config",
     "digest",

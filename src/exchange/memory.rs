@@ -1,6 +1,7 @@
 //! What a worker keeps in its own memory from one request to the next.
 
 use crate::bandit::Bandit;
+use crate::chance;
 use crate::classify::Labels;
 use crate::config::Config;
 use crate::health::Table;
@@ -47,13 +48,12 @@ impl Memory {
         self.labels.borrow_mut().forget();
     }
 
-    /// A number from 0 to 1 that looks like chance (SplitMix64).
+    /// A number from 0 up to 1 that looks like chance.
     pub(super) fn chance(&self) -> f64 {
-        let state = self.chance.get().wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut state = self.chance.get();
+        let number = chance::next(&mut state);
         self.chance.set(state);
-        let z = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ (z >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
+        chance::part(number)
     }
 
     /// A second has gone by: what waits to be written is, and workers tell each other what they have seen.

@@ -6,6 +6,7 @@
 
 use super::form::Walk;
 use super::{Circuit, Probe};
+use crate::chance::mixed;
 use crate::config::Health;
 use crate::time::Timestamp;
 
@@ -184,11 +185,4 @@ impl Breaker {
             by.time(lease);
         }
     }
-}
-
-/// A number that looks like no relation of `number` (the finalizer of SplitMix64).
-fn mixed(number: u64) -> u64 {
-    let number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let number = (number ^ (number >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    number ^ (number >> 31)
 }

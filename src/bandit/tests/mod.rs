@@ -5,6 +5,7 @@ mod reward;
 mod simulation;
 
 use super::*;
+use crate::chance;
 use proptest::prelude::*;
 
 /// Numbers that look like chance, the same every time.
@@ -13,10 +14,7 @@ pub(super) struct Chance(pub u64);
 impl Chance {
     /// From 0 up to 1.
     pub fn next(&mut self) -> f64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ (z >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
+        chance::part(chance::next(&mut self.0))
     }
 
     pub fn below(&mut self, end: usize) -> usize {

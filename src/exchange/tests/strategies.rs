@@ -3,6 +3,7 @@
 
 use super::super::Memory;
 use super::*;
+use crate::chance;
 use crate::chat::Usage;
 use crate::health::Ended;
 use crate::store::tests::Memory as Shared;
@@ -14,15 +15,12 @@ struct Chance(u64);
 
 impl Chance {
     fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
+        chance::next(&mut self.0)
     }
 
     /// From 0 to 1.
     fn part(&mut self) -> f64 {
-        (self.next() >> 11) as f64 / (1_u64 << 53) as f64
+        chance::part(self.next())
     }
 
     /// Around `mean`, as answers of models are: most a little faster, some much slower.

@@ -9,6 +9,7 @@ mod open;
 mod simulation;
 
 use super::*;
+use crate::chance;
 use crate::config::Config;
 use crate::store::Store;
 use crate::store::tests::Memory;
@@ -100,10 +101,7 @@ pub(super) struct Chance(pub u64);
 
 impl Chance {
     pub fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
+        chance::next(&mut self.0)
     }
 
     pub fn below(&mut self, end: u64) -> u64 {
