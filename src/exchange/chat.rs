@@ -4,6 +4,7 @@ use super::wishes::wish;
 use super::*;
 use crate::affinity::Key;
 use crate::config::{By, Route};
+use crate::route::Candidates;
 
 /// How a chat request is forwarded, or what is done instead.
 pub(super) fn forward(
@@ -17,13 +18,7 @@ pub(super) fn forward(
     let request = Request::read(root)?;
     let asked = request.model.decode();
     let asks = Asks::of(Asked::Chat(&request));
-    let conversation = |route: &Route| conversation(&request, route, asking);
-    let needs = Needs {
-        abilities: &|| asks.abilities(),
-        lot: &|route, by| lot(route, by, consumer, &conversation),
-        more_than: &|model, window| asks.more_than(model, window, books.store),
-    };
-    let mut candidates = match route::resolve(config, &asked, consumer, needs) {
+    let mut candidates = match resolve(&request, &asks, asking, config, books) {
         Ok(candidates) => candidates,
         Err(refusal) => {
             return match room::make(&request, body, &asks, (&asked, &refusal), config, books) {
@@ -45,20 +40,8 @@ pub(super) fn forward(
         let awaited = caching.as_ref().and_then(|caching| caching.keep.as_ref()?.awaited());
         return Err(Box::new(Step::Call(doubt.call(), awaited)));
     }
-    let task = verdict.as_ref().map(|verdict| verdict.task.as_str());
-    let conversation = &|route: &Route| Some(conversation(route));
-    let complexity = verdict.as_ref().map(|verdict| verdict.complexity);
-    let terms = Terms {
-        asks: &asks,
-        stream: request.stream,
-        task,
-        language: verdict.as_ref().and_then(|verdict| verdict.language.code()),
-        complexity,
-        constraints,
-        conversation,
-        consumer,
-        request_id,
-    };
+    let conversation = &|route: &Route| Some(conversation(&request, route, asking));
+    let terms = Terms { asks: &asks, asking, verdict: verdict.as_deref(), constraints, conversation };
     let decision = arrange(&asked, &mut candidates, &terms, (config, false), books).map_err(unresolved)?;
     let Prepared { targets, models, body: changed, headers, dropped, kept } =
         prepare(asks.asked(), &candidates.targets, body)?;
@@ -111,17 +94,36 @@ fn truncated(
     Ok(forwarded)
 }
 
+/// Who may answer a request.
+///
+/// # Errors
+/// If nobody may, or can.
+pub(super) fn resolve(
+    request: &Request<'_>,
+    asks: &Asks<'_>,
+    asking: Asking<'_>,
+    config: &Config,
+    books: Books<'_>,
+) -> Result<Candidates, Unresolved> {
+    let needs = Needs {
+        abilities: &|| asks.abilities(),
+        lot: &|route, by| match by {
+            By::Consumer => lot(route, asking.consumer),
+            By::Conversation => conversation(request, route, asking).number(),
+        },
+        more_than: &|model, window| asks.more_than(model, window, books.store),
+    };
+    route::resolve(config, &request.model.decode(), asking.consumer, needs)
+}
+
+/// The number by which a consumer is in an arm of a route's experiment.
+pub(super) fn lot(route: &Route, consumer: &Consumer) -> u64 {
+    Key::named(route.name.as_str(), consumer.name.as_str(), "").number()
+}
+
 /// The conversation that a request is a turn of: as the client says, or by how it begins.
 pub(super) fn conversation(request: &Request<'_>, route: &Route, asking: Asking<'_>) -> Key {
     let said = wish("conversation", asking.wishes, request.get("metadata")).map(|wish| wish.text);
     let said = said.or_else(|| Some(request.get("prompt_cache_key")?.text()?.decode().into_owned()));
     Key::of(request, route.name.as_str(), asking.consumer.name.as_str(), said.as_deref())
-}
-
-/// The number by which a request is in an arm of a route's experiment.
-pub(super) fn lot(route: &Route, by: By, consumer: &Consumer, conversation: &dyn Fn(&Route) -> Key) -> u64 {
-    match by {
-        By::Consumer => Key::named(route.name.as_str(), consumer.name.as_str(), "").number(),
-        By::Conversation => conversation(route).number(),
-    }
 }

@@ -1,11 +1,11 @@
 //! A request for embeddings, from its body to the plan it is forwarded with.
 
+use super::chat::lot;
 use super::meter::Meter;
 use super::needs::{Asked, Asks};
 use super::order::{Terms, arrange};
 use super::prepare::{Prepared, prepare};
 use super::{Asking, Books, Forward, Step, Trials, unresolved};
-use crate::affinity::Key;
 use crate::cache::not_cached;
 use crate::config::{Config, Constraints, Route};
 use crate::embeddings::{Request, Wanted};
@@ -25,25 +25,14 @@ pub(super) fn forward(
     let Asking { consumer, request_id, control, .. } = asking;
     let request = Request::read(root)?;
     let asked = request.model.decode();
-    let one = |route: &Route| Key::named(route.name.as_str(), consumer.name.as_str(), "");
-    let needs = Needs { lot: &|route, _| one(route).number(), ..Needs::NOTHING };
+    let needs = Needs { lot: &|route, _| lot(route, consumer), ..Needs::NOTHING };
     let mut candidates = route::resolve(config, &asked, consumer, needs).map_err(unresolved)?;
     if control.only_if_cached {
         return Err(not_cached().into());
     }
     let asks = Asks::of(Asked::Embeddings(&request));
     let (constraints, conversation) = (Constraints::default(), &|_: &Route| None);
-    let terms = Terms {
-        asks: &asks,
-        stream: false,
-        task: None,
-        language: None,
-        complexity: None,
-        constraints,
-        conversation,
-        consumer,
-        request_id,
-    };
+    let terms = Terms { asks: &asks, asking, verdict: None, constraints, conversation };
     let decision = arrange(&asked, &mut candidates, &terms, (config, false), books).map_err(unresolved)?;
     let Prepared { targets, models, body: changed, headers, dropped, kept } =
         prepare(asks.asked(), &candidates.targets, body)?;

@@ -1,7 +1,7 @@
 //! Who would answer a chat, and why: `POST /v1/route/explain`. It is decided as for the chat itself, but nobody is asked, nobody's
 //! turn is over, and nothing stays reserved.
 
-use super::chat::{conversation, lot};
+use super::chat::{conversation, resolve};
 use super::meter::Meter;
 use super::needs::{Asked, Asks};
 use super::order::{Standing, Terms, arrange};
@@ -9,11 +9,11 @@ use super::prepare::fits;
 use super::{Asking, Books, Reply, not_json, room, task, unresolved, wishes};
 use crate::chat::Request;
 use crate::classify::Verdict;
-use crate::config::{Config, Route, Score, Target};
+use crate::config::{Config, Route, Target};
 use crate::error::ApiError;
 use crate::health::Circuit;
 use crate::json::{self, Document, Object, Surrogates, Value};
-use crate::route::{self, Candidates, Needs};
+use crate::route::{Candidates, thousandths};
 use crate::trim::Trimmed;
 use std::rc::Rc;
 
@@ -29,17 +29,10 @@ pub(super) fn explain(
     config: &Config,
     books: Books<'_>,
 ) -> Result<Reply, ApiError> {
-    let Asking { consumer, request_id, .. } = asking;
     let request = Request::read(root)?;
     let asked = request.model.decode();
     let asks = Asks::of(Asked::Chat(&request));
-    let conversation = |route: &Route| conversation(&request, route, asking);
-    let needs = Needs {
-        abilities: &|| asks.abilities(),
-        lot: &|route, by| lot(route, by, consumer, &conversation),
-        more_than: &|model, window| asks.more_than(model, window, books.store),
-    };
-    let mut candidates = match route::resolve(config, &asked, consumer, needs) {
+    let mut candidates = match resolve(&request, &asks, asking, config, books) {
         Ok(candidates) => candidates,
         Err(refusal) => {
             let trimmed = room::make(&request, body, &asks, (&asked, &refusal), config, books);
@@ -51,20 +44,8 @@ pub(super) fn explain(
     let tell = |classifier| task::verdict(classifier, &request, asking, config, books);
     let verdict = asking.classifier.map(tell).transpose()?.map(|(verdict, _)| verdict);
     let constraints = wishes::constraints(asking.wishes, &request)?;
-    let task = verdict.as_ref().map(|verdict| verdict.task.as_str());
-    let conversation = &|route: &Route| Some(conversation(route));
-    let complexity = verdict.as_ref().map(|verdict| verdict.complexity);
-    let terms = Terms {
-        asks: &asks,
-        stream: request.stream,
-        task,
-        language: verdict.as_ref().and_then(|verdict| verdict.language.code()),
-        complexity,
-        constraints,
-        conversation,
-        consumer,
-        request_id,
-    };
+    let conversation = &|route: &Route| Some(conversation(&request, route, asking));
+    let terms = Terms { asks: &asks, asking, verdict: verdict.as_deref(), constraints, conversation };
     let decision = arrange(&asked, &mut candidates, &terms, (config, true), books).map_err(unresolved)?;
     let refusals: Vec<_> =
         candidates.targets.iter().map(|target| fits(Asked::Chat(&request), target).err()).collect();
@@ -160,7 +141,7 @@ fn explain_target(
     if let Some(latency) = merits.latency_ms {
         it.number("latency_ms", latency as u64);
     }
-    it.number("prompt_tokens", terms.asks.prompt(model, books.store));
+    it.number("prompt_tokens", merits.prompt);
     if let Some(tokens) = view.tokens {
         it.number("usual_completion_tokens", tokens as u64);
     }
@@ -171,7 +152,7 @@ fn explain_target(
         it.raw("quality", thousandths(quality).as_bytes());
     }
     if let Some(route) = &candidates.route {
-        let subject = (route.name.as_str(), terms.task.unwrap_or_default());
+        let subject = (route.name.as_str(), terms.task());
         if let Some((reward, _)) = books.memory.bandit.borrow().view(subject, model.name.as_str()) {
             it.raw("reward", thousandths((reward * 1_000.0) as u16).as_bytes());
         }
@@ -207,9 +188,4 @@ fn explain_limits(
             });
         }
     }
-}
-
-/// A number of thousandths, as JSON.
-fn thousandths(score: Score) -> String {
-    format!("{}.{:03}", score / 1_000, score % 1_000)
 }

@@ -41,6 +41,11 @@ impl<'r> Asks<'r> {
         self.asked
     }
 
+    /// Whether it asks for a stream.
+    pub fn stream(&self) -> bool {
+        matches!(self.asked, Asked::Chat(request) if request.stream)
+    }
+
     /// What it asks for besides an answer to a text.
     pub fn abilities(&self) -> Abilities {
         *self.abilities.get_or_init(|| match self.asked {

@@ -1,14 +1,14 @@
 //! In which order those who may answer are tried: by what the route says, by what speaks for each of them, and by how they are
 //! doing.
 
-use super::Books;
 use super::lesson::{self, Lesson};
 use super::needs::Asks;
 use super::prices::{Prices, usual};
 use super::trials::give_back;
+use super::{Asking, Books};
 use crate::affinity::{self, Key};
-use crate::classify::Complexity;
-use crate::config::{Affinity, Config, Constraints, Consumer, Route, Strategy, Target};
+use crate::classify::Verdict;
+use crate::config::{Affinity, Config, Constraints, Route, Strategy, Target};
 use crate::health::{Circuit, Probe, View};
 use crate::route::{Candidates, Excluded, Merits, Unresolved, Why, by_priority};
 use std::rc::Rc;
@@ -36,22 +36,20 @@ impl Drop for Permit<'_> {
 /// By what targets are put in order for a request.
 pub(super) struct Terms<'r> {
     pub asks: &'r Asks<'r>,
-    /// Whether it asks for a stream.
-    pub stream: bool,
+    pub asking: Asking<'r>,
     /// What kind of request it is, if that is known.
-    pub task: Option<&'r str>,
-    /// Which language it is in, by its code, if that is known.
-    pub language: Option<&'static str>,
-    /// How hard it looks, if that is known.
-    pub complexity: Option<Complexity>,
+    pub verdict: Option<&'r Verdict>,
     /// What the client wants whoever answers to keep to.
     pub constraints: Constraints,
     /// The conversation that it is a turn of.
     pub conversation: &'r dyn Fn(&Route) -> Option<Key>,
-    /// Who asks.
-    pub consumer: &'r Consumer,
-    /// `x-request-id`.
-    pub request_id: &'r str,
+}
+
+impl Terms<'_> {
+    /// The task; empty where tasks are not told apart.
+    pub fn task(&self) -> &str {
+        self.verdict.map_or("", |verdict| verdict.task.as_str())
+    }
 }
 
 /// Who is tried in which order, and why.
@@ -86,7 +84,7 @@ pub(super) fn arrange<'a>(
 ) -> Result<Decision<'a>, Unresolved> {
     let route = candidates.route.clone();
     let of_route = route.as_ref().map(|route| {
-        let min_quality = terms.complexity.and_then(|hard| *route.bars.get(hard as usize)?);
+        let min_quality = terms.verdict.and_then(|verdict| *route.bars.get(verdict.complexity as usize)?);
         route.constraints.and(Constraints { min_quality, ..Constraints::default() })
     });
     let of_route = of_route.unwrap_or_default();
@@ -104,7 +102,8 @@ pub(super) fn arrange<'a>(
     let prices = Prices { is_asked, usual: usual(views.iter().filter_map(|view| view.tokens)), config };
     let merits = |(target, view): (&Target, &View)| prices.merits(&target.model, view, terms, books);
     let merits: Vec<_> = candidates.targets.iter().zip(&views).map(merits).collect();
-    let keeps = exclude(candidates, &merits, constraints, terms.language);
+    let language = terms.verdict.and_then(|verdict| verdict.language.code());
+    let keeps = exclude(candidates, &merits, constraints, language);
     if keeps.is_empty() {
         return Err(Unresolved::nobody(asked, std::mem::take(&mut candidates.excluded)));
     }
@@ -131,7 +130,7 @@ pub(super) fn arrange<'a>(
         && let Some(bond) = affinity::find(books.store, *key, rules, books.now)
     {
         let merits = |at: usize| merits.get(at).copied().unwrap_or(Merits::UNKNOWN);
-        prices.stay(&bond, rules, in_money, &mut order, &candidates.targets, &merits, terms, books);
+        prices.stay(&bond, rules, in_money, &mut order, &candidates.targets, &merits);
     }
     order.extend(rest);
     let name = |at: &usize| candidates.targets.get(*at).map(|target| target.model.name.as_str());
@@ -147,7 +146,7 @@ pub(super) fn arrange<'a>(
     let first = candidates.targets.first().map(|target| target.model.name.shared());
     let permit = Permit { probe: first.zip(arranged.probe), books };
     let lesson = route.filter(|_| strategy == Strategy::Adaptive && !looked);
-    let lesson = lesson.map(|route| prices.lesson(&route, candidates, &standings, terms, books));
+    let lesson = lesson.map(|route| prices.lesson(&route, candidates, &standings, terms));
     Ok(Decision { permit, lesson, bond, standings })
 }
 
@@ -160,7 +159,7 @@ fn bond(route: &Route, terms: &Terms<'_>) -> Option<(Key, affinity::Rules)> {
 
 /// The order that a bandit gives, by what it has learned.
 fn draw(route: &Route, terms: &Terms<'_>, targets: &[&Target], looked: bool, books: Books<'_>) -> Vec<usize> {
-    let subject = (route.name.as_str(), terms.task.unwrap_or_default());
+    let subject = (route.name.as_str(), terms.task());
     let names: Vec<_> = targets.iter().map(|target| target.model.name.as_str()).collect();
     let bandit = books.memory.bandit.borrow();
     let mut rules = lesson::rules(route);

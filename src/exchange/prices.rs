@@ -37,7 +37,8 @@ pub(super) struct Prices<'c> {
 
 impl Prices<'_> {
     pub fn merits(&self, model: &Model, view: &View, terms: &Terms<'_>, books: Books<'_>) -> Merits {
-        let latency = if terms.stream { view.first_token } else { view.total };
+        let prompt = if self.is_asked { terms.asks.prompt(model, books.store) } else { 0 };
+        let latency = if terms.asks.stream() { view.first_token } else { view.total };
         Merits {
             latency_ms: latency.map(|latency| latency.mean_ms),
             peak_ms: latency.map_or(0.0, |latency| latency.peak_ms),
@@ -45,21 +46,21 @@ impl Prices<'_> {
             success: (view.success * view.samples + BELIEVED) / (view.samples + BELIEVED),
             in_flight: view.in_flight,
             begun: view.begun,
-            cost: if self.is_asked { self.cost(model, view, terms.asks, books) } else { None },
-            quality: model.quality.at(terms.task),
+            prompt,
+            cost: if self.is_asked { self.cost(model, view, terms.asks, prompt) } else { None },
+            quality: model.quality.at(terms.verdict.map(|verdict| verdict.task.as_str())),
         }
     }
 
     /// What a model is expected to take for the request.
-    fn cost(&self, model: &Model, view: &View, asks: &Asks<'_>, books: Books<'_>) -> Option<NanoUsd> {
+    fn cost(&self, model: &Model, view: &View, asks: &Asks<'_>, prompt: u64) -> Option<NanoUsd> {
         let price = self.config.price(model)?;
         let expected = view.tokens.unwrap_or(self.usual) as u64;
         let output = expected.saturating_mul(asks.choices()).min(asks.most_output(model).unwrap_or(u64::MAX));
-        Some(cost::expected(&price, asks.prompt(model, books.store), output, asks.images()))
+        Some(cost::expected(&price, prompt, output, asks.images()))
     }
 
     /// Puts the target first that a conversation is bonded to, where that pays. It has to be of the same priority as the first.
-    #[expect(clippy::too_many_arguments, reason = "all that a decision is made of")]
     pub fn stay(
         &self,
         bond: &Bond,
@@ -68,8 +69,6 @@ impl Prices<'_> {
         order: &mut [usize],
         targets: &[Target],
         merits: &dyn Fn(usize) -> Merits,
-        terms: &Terms<'_>,
-        books: Books<'_>,
     ) {
         let target = |at: usize| targets.get(at);
         let is_bonded = |at: &usize| target(*at).is_some_and(|target| target.model.name == *bond.target);
@@ -79,11 +78,10 @@ impl Prices<'_> {
         if favourite.priority != target.priority {
             return;
         }
-        let prompt = || terms.asks.prompt(&target.model, books.store);
-        let saves = || self.config.price(&target.model).map(|price| bond.saves(&price, prompt()));
         let expenses = in_money.then(|| {
             let mut bonded = merits(bonded);
-            bonded.cost = bonded.cost.map(|cost| cost.saturating_sub(saves().unwrap_or_default()));
+            let saves = self.config.price(&target.model).map(|price| bond.saves(&price, bonded.prompt));
+            bonded.cost = bonded.cost.map(|cost| cost.saturating_sub(saves.unwrap_or_default()));
             Expenses { bonded: bonded.expense(), first: merits(first).expense() }
         });
         if affinity::stays(bond, expenses, rules)
@@ -100,13 +98,12 @@ impl Prices<'_> {
         candidates: &Candidates,
         standings: &[Standing],
         terms: &Terms<'_>,
-        books: Books<'_>,
     ) -> Lesson {
-        let arm = |target: &Target| {
+        let arm = |(target, standing): (&Target, &Standing)| {
             let model = &target.model;
             let price = self.config.price(model).unwrap_or_default();
             let of = |input, output| cost::expected(&price, input, output, 0).nanos() as f32;
-            let prompt = of(terms.asks.prompt(model, books.store), 0);
+            let prompt = of(standing.merits.prompt, 0);
             // A price is for a million tokens, so that of one may be a part of the smallest amount there is.
             Arm {
                 model: model.name.shared(),
@@ -118,14 +115,14 @@ impl Prices<'_> {
         let cost = |standing: &Standing| standing.merits.cost.map(|cost| cost.nanos() as f32);
         Lesson {
             route: route.name.shared(),
-            task: terms.task.unwrap_or_default().to_owned(),
+            task: terms.task().to_owned(),
             rules: lesson::rules(route),
             weights: route.adaptive,
-            consumer: terms.consumer.name.shared(),
-            request_id: terms.request_id.to_owned(),
+            consumer: terms.asking.consumer.name.shared(),
+            request_id: terms.asking.request_id.to_owned(),
             usual_cost: mean(standings.iter().filter_map(cost)).unwrap_or(0.0),
             usual_ms: mean(standings.iter().filter_map(|it| it.merits.latency_ms)).unwrap_or(0.0),
-            arms: candidates.targets.iter().map(arm).collect(),
+            arms: candidates.targets.iter().zip(standings).map(arm).collect(),
         }
     }
 }

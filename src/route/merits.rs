@@ -24,6 +24,8 @@ pub struct Merits {
     pub in_flight: u32,
     /// How many this worker has begun.
     pub begun: u32,
+    /// How many tokens its prompt is expected to have for it; 0 where nobody asks.
+    pub prompt: u64,
     /// What the request is expected to cost; none if it has no price.
     pub cost: Option<NanoUsd>,
     /// How good it is at this kind of request, if anybody has said.
@@ -39,6 +41,7 @@ impl Merits {
         success: 1.0,
         in_flight: 0,
         begun: 0,
+        prompt: 0,
         cost: None,
         quality: None,
     };
@@ -135,7 +138,6 @@ impl Broken {
 
 impl fmt::Display for Broken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let share = |score: Score| format!("{}.{:03}", score / 1_000, score % 1_000);
         match self {
             Self::Cost { expected: Some(expected), most } => {
                 write!(f, "is expected to cost {expected} USD, and max_cost_usd is {most}")
@@ -145,11 +147,22 @@ impl fmt::Display for Broken {
                 write!(f, "takes about {expected} ms, and max_latency_ms is {most}")
             }
             Self::Quality { known: Some(known), least } => {
-                write!(f, "has the quality {}, and min_quality is {}", share(*known), share(*least))
+                write!(
+                    f,
+                    "has the quality {}, and min_quality is {}",
+                    thousandths(*known),
+                    thousandths(*least)
+                )
             }
             Self::Quality { known: None, least } => {
-                write!(f, "has no quality, and min_quality is {}", share(*least))
+                write!(f, "has no quality, and min_quality is {}", thousandths(*least))
             }
         }
     }
+}
+
+/// A number of thousandths, as a decimal fraction.
+#[must_use]
+pub fn thousandths(score: Score) -> String {
+    format!("{}.{:03}", score / 1_000, score % 1_000)
 }

@@ -10,7 +10,7 @@ mod turns;
 mod unresolved;
 
 pub use list::{Listed, listed, models};
-pub use merits::{Broken, Merits};
+pub use merits::{Broken, Merits, thousandths};
 pub use turns::{Turns, by_priority};
 pub use unresolved::Unresolved;
 
