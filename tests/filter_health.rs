@@ -5,7 +5,7 @@ mod support;
 
 use serde_json::{Value, json};
 use support::{
-    CONFIG, DONE, End, Envoy, Request, Response, Sent, chat, completion, opening, says, stream, world,
+    CONFIG, DONE, End, Envoy, Request, Response, Sent, chat, completion, opening, pass, says, stream,
 };
 
 const STREAM: &str = r#","stream":true"#;
@@ -37,10 +37,6 @@ fn tried(envoy: &mut Envoy, more: &str) -> Vec<String> {
     let before = envoy.sent.len();
     envoy.ask(Request::chat(chat("smart", more)));
     envoy.sent.iter().skip(before).map(|sent| sent.cluster.clone()).collect()
-}
-
-fn pass(seconds: u64) {
-    world(|world| world.now += seconds * 1_000_000_000);
 }
 
 #[test]

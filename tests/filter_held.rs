@@ -3,10 +3,7 @@
 mod support;
 
 use serde_json::json;
-use std::collections::BTreeMap;
-use support::{
-    Call, Filter, FilterState, Headers, LocalReply, Part, Plugin, Request, Way, chat, header, world,
-};
+use support::{Call, Headers, Held, Now, Plugin, Request, chat, header, pass, worker, world};
 
 const EMBEDDER: &str = r#"{"model": "embedder", "dimensions": 2, "timeout_ms": 700}"#;
 
@@ -27,8 +24,7 @@ struct Worker(Plugin);
 
 impl Worker {
     fn new(configuration: &str) -> Self {
-        world(|world| world.begin_anew());
-        Self(Plugin::configure("gateway", configuration.as_bytes()).unwrap())
+        Self(worker(configuration))
     }
 
     /// A request of which all has come.
@@ -37,63 +33,8 @@ impl Worker {
     }
 
     fn send(&self, request: Request) -> Held {
-        let filter_state = FilterState::default();
-        let mut filter = Filter::create(&self.0, &filter_state, BTreeMap::new());
-        let mut gone = Vec::new();
-        let mut reply = None;
-        let body = request.pieces.concat();
-        for part in
-            [Part::Headers(request.headers, false), Part::Data(body, false), Part::Data(Vec::new(), true)]
-        {
-            match filter.take(Way::Request, part, 1 << 20) {
-                Ok(parts) => gone.extend(parts),
-                Err(refused) => reply = Some(refused),
-            }
-        }
-        filter.expose();
-        Held { filter, filter_state, gone, reply }
+        Held::send(&self.0, request)
     }
-}
-
-struct Held {
-    filter: Filter,
-    filter_state: FilterState,
-    gone: Vec<Part>,
-    reply: Option<LocalReply>,
-}
-
-/// What became of a request.
-#[derive(Debug, PartialEq)]
-enum Now {
-    Held,
-    Sent,
-    Answered(u16),
-}
-
-impl Held {
-    fn now(&mut self) -> Now {
-        match self.filter.conclude() {
-            Some(Ok(parts)) => self.gone.extend(parts),
-            Some(Err(reply)) => self.reply = Some(reply),
-            None => {}
-        }
-        match &self.reply {
-            Some(reply) => Now::Answered(reply.status),
-            None if self.gone.is_empty() => Now::Held,
-            None => {
-                assert!(self.filter_state.borrow().contains_key("plan"), "it has no plan");
-                Now::Sent
-            }
-        }
-    }
-
-    fn end(self) {
-        self.filter.finish(true);
-    }
-}
-
-fn pass(seconds: u64) {
-    world(|world| world.now += seconds * 1_000_000_000);
 }
 
 fn one_call() -> Call {

@@ -4,8 +4,7 @@ mod support;
 
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use std::collections::BTreeMap;
-use support::{Call, Filter, FilterState, LocalReply, Part, Plugin, Request, Way, header, world};
+use support::{Call, Held, Plugin, Request, header, pass, worker, world};
 
 /// Of this, words do not say clearly what it is; of the other one they do.
 const DOUBT: &str = "the old thing again";
@@ -29,34 +28,20 @@ struct Worker(Plugin);
 
 impl Worker {
     fn new(more: &Value) -> Self {
-        world(|world| world.begin_anew());
-        Self(Plugin::configure("gateway", configuration(more).as_bytes()).unwrap())
+        Self(worker(&configuration(more)))
     }
 
-    fn ask(&self, model: &str, text: &str) -> Held {
+    fn ask(&self, model: &str, text: &str) -> Asked {
         self.send(says(model, text))
     }
 
     /// A request of which all has come.
-    fn send(&self, request: Request) -> Held {
-        let filter_state = FilterState::default();
-        let mut filter = Filter::create(&self.0, &filter_state, BTreeMap::new());
-        let (mut gone, mut reply) = (Vec::new(), None);
-        let body = request.pieces.concat();
-        for part in
-            [Part::Headers(request.headers, false), Part::Data(body, false), Part::Data(Vec::new(), true)]
-        {
-            match filter.take(Way::Request, part, 1 << 20) {
-                Ok(parts) => gone.extend(parts),
-                Err(refused) => reply = Some(refused),
-            }
-        }
-        filter.expose();
-        Held { filter, filter_state, gone, reply }
+    fn send(&self, request: Request) -> Asked {
+        Asked(Held::send(&self.0, request))
     }
 
     /// The call, as the internal listener brings it.
-    fn bring(&self, call: &Call) -> Held {
+    fn bring(&self, call: &Call) -> Asked {
         let mut request = Request::new("POST", "/v1/chat/completions").without("authorization");
         for name in ["content-type", "x-modelgate-caller", "x-modelgate-task"] {
             request = request.with(name, text(call, name));
@@ -68,7 +53,7 @@ impl Worker {
     fn explain(&self, words: &str) -> Value {
         let request = Request::new("POST", "/v1/route/explain").with("content-type", "application/json");
         let held = self.send(Request { pieces: says("small", words).pieces, ..request });
-        serde_json::from_slice::<Value>(&held.reply.unwrap().body).unwrap()["task"].clone()
+        serde_json::from_slice::<Value>(&held.0.reply.unwrap().body).unwrap()["task"].clone()
     }
 }
 
@@ -81,12 +66,8 @@ fn text(call: &Call, name: &str) -> String {
     String::from_utf8(header(&call.headers, name).unwrap_or_default().to_vec()).unwrap()
 }
 
-struct Held {
-    filter: Filter,
-    filter_state: FilterState,
-    gone: Vec<Part>,
-    reply: Option<LocalReply>,
-}
+/// A request, which is told apart by its task.
+struct Asked(Held);
 
 /// What became of a request.
 #[derive(Debug, PartialEq)]
@@ -101,40 +82,29 @@ fn sent(task: &str) -> Now {
     Now::Sent(task.to_owned())
 }
 
-impl Held {
+impl Asked {
     fn now(&mut self) -> Now {
-        match self.filter.conclude() {
-            Some(Ok(parts)) => self.gone.extend(parts),
-            Some(Err(reply)) => self.reply = Some(reply),
-            None => {}
-        }
-        let state = self.filter_state.borrow();
-        match &self.reply {
-            Some(reply) => Now::Answered(reply.status),
-            None if self.gone.is_empty() => Now::Held,
-            None => {
-                assert!(state.contains_key("plan"), "it has no plan");
+        match self.0.now() {
+            support::Now::Held => Now::Held,
+            support::Now::Answered(status) => Now::Answered(status),
+            support::Now::Sent => {
+                let state = self.0.filter_state.borrow();
                 Now::Sent(String::from_utf8(state["task"].clone()).unwrap())
             }
         }
     }
 
     fn answer(&mut self, call: &Call, status: &str, body: &str) {
-        let headers = vec![(":status".to_owned(), status.as_bytes().to_vec())];
-        self.filter.answer(call.token, Some((headers, body.as_bytes().to_vec())));
+        self.0.answer(call, status, body);
     }
 
     fn end(self) {
-        self.filter.finish(true);
+        self.0.end();
     }
 }
 
 fn completion(said: &str) -> String {
     json!({"choices": [{"index": 0, "message": {"role": "assistant", "content": said}}]}).to_string()
-}
-
-fn pass(seconds: u64) {
-    world(|world| world.now += seconds * 1_000_000_000);
 }
 
 /// The calls that nobody has answered yet.
@@ -205,7 +175,7 @@ fn nobody_is_asked_where_there_is_no_doubt() {
     assert_eq!((unknown.now(), calls().len()), (Now::Answered(404), 0));
     let mut bad = worker.send(says("small", DOUBT).with("x-modelgate-max-cost-usd", "much"));
     assert_eq!((bad.now(), calls().len()), (Now::Answered(400), 0));
-    [unknown, bad].into_iter().for_each(Held::end);
+    [unknown, bad].into_iter().for_each(Asked::end);
     no_errors();
 }
 
@@ -262,7 +232,7 @@ fn who_does_not_say_it_is_not_asked_again_for_a_minute() {
 fn a_call_that_runs_out_of_time_leaves_the_words() {
     let worker = Worker::new(&json!({}));
     let mut held = worker.ask("small", DOUBT);
-    held.filter.answer(one_call().token, None);
+    held.0.filter.answer(one_call().token, None);
     assert_eq!(held.now(), sent("chat"));
     held.end();
     let mut again = worker.ask("small", DOUBT);

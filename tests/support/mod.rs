@@ -15,12 +15,14 @@ mod abi;
 mod chain;
 mod client;
 mod envoy;
+mod held;
 mod provider;
 mod world;
 
 pub use chain::{Filter, Part, Plugin, Way};
 pub use client::{Answer, Ending, Request};
 pub use envoy::{Envoy, Sent};
+pub use held::{Held, Now, pass, worker};
 pub use provider::{End, Response};
 pub use world::{Call, FilterState, Headers, LocalReply, Status, header, world};
 
