@@ -8,7 +8,7 @@ use super::identity::Sections;
 use super::problems::Problems;
 use super::quality;
 use super::strategy::Known;
-use super::{Abilities, Ability, Bounds, Config, Timeouts, raw};
+use super::{Abilities, Ability, Bounds, Config, Tasks, Timeouts, raw};
 use crate::names::{self, BadName, ClusterName, ModelName, RegionName, TagName};
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
@@ -57,6 +57,8 @@ pub(super) fn check(
     let known =
         Known { health: health.is_some(), default_price: default_price.is_some(), tasks: tasks.is_some() };
     check.routes(&mut catalog, document.routes, known, (&cache, &document.cache));
+    let all_tasks = tasks.as_ref().map(Tasks::names);
+    check.orchestrations_are_known(&catalog, all_tasks.as_deref());
     check.cache_is_used(&catalog, &document.cache);
     let default = document.default_provider.and_then(|name| check.default_provider(&catalog, &name));
     let asked = [
@@ -238,7 +240,7 @@ impl Check<'_> {
     }
 
     /// Whether a client could ask for the model that the gateway asks itself.
-    fn is_known(&mut self, catalog: &Catalog, default: Option<&Offer>, path: &str, model: &str) {
+    pub(super) fn is_known(&mut self, catalog: &Catalog, default: Option<&Offer>, path: &str, model: &str) {
         let is_known = catalog.names.contains_key(model)
             || catalog.model(model).is_some()
             || default.is_some_and(|default| default.model(model).is_some());

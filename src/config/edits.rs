@@ -64,12 +64,12 @@ words! {
 impl Check<'_> {
     pub(super) fn edits(&mut self, path: &str, raw: &raw::Edits) -> Edits {
         if let Some(temperature) = raw.temperature.filter(|number| !(0.0..=2.0).contains(number)) {
-            let path = format!("{path}.as_fallback.temperature");
+            let path = format!("{path}.temperature");
             self.problems.add(path, temperature.to_string(), "a number from 0 to 2");
         }
         if raw.max_tokens == Some(0) {
             self.problems.add(
-                format!("{path}.as_fallback.max_tokens"),
+                format!("{path}.max_tokens"),
                 "0",
                 "a number of tokens, at least 1",
             );
@@ -83,7 +83,7 @@ impl Check<'_> {
         };
         if edits == Edits::default() {
             let expected = "something of system, temperature, max_tokens, reasoning_effort and tools: strip";
-            self.problems.add(format!("{path}.as_fallback"), "it changes nothing", expected);
+            self.problems.add(path, "it changes nothing", expected);
         }
         edits
     }

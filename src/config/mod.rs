@@ -36,6 +36,7 @@ mod health;
 mod identity;
 mod limit;
 mod limits;
+mod orchestration;
 mod price;
 mod problems;
 mod protobuf;
@@ -63,6 +64,7 @@ pub use health::Health;
 pub use limit::{
     Counted, Dimension, Group, Kind, Limit, Limits, Mode, OnContention, OnExceed, Pace, Period, Span, Window,
 };
+pub use orchestration::{Ballot, Combine, Ensemble, How, Judge, Member, Orchestration, Trigger};
 pub use price::Price;
 pub use problems::{Problem, Problems};
 pub use provider::Provider;

@@ -7,6 +7,7 @@ use super::cache::When;
 use super::consumer::CacheScope;
 use super::edits::{Effort, Tools};
 use super::experiment::By;
+use super::orchestration::{Rule, VoteBy};
 use super::limit::{Dimension, Mode, OnContention, OnExceed, Window};
 use super::problems::{Problem, Problems};
 use super::protobuf;
@@ -127,7 +128,65 @@ map! {
         truncate: bool = Default::default(),
         affinity: Option<Affinity>,
         experiment: Option<Experiment>,
+        orchestration: Option<Orchestration>,
         cache: Option<RouteCache>,
+    }
+}
+
+map! {
+    Orchestration: "a map with the keys ensemble, when, …" {
+        when: Trigger = Default::default(),
+        timeout_ms: Option<u64>,
+        call_timeout_ms: Option<u64>,
+        max_cost_usd: Option<f64>,
+        report: bool = true,
+        ensemble: Option<Ensemble>,
+    }
+}
+
+map! {
+    #[derive(Default)]
+    Trigger: "a map with the keys tasks, tiers, min_prompt_tokens, max_cost_usd and share" {
+        tasks: Option<Vec<String>>,
+        tiers: Option<Vec<String>>,
+        min_prompt_tokens: Option<u64>,
+        max_cost_usd: Option<f64>,
+        share: Option<f64>,
+    }
+}
+
+map! {
+    Ensemble: "an ensemble: a map with the keys members, combine, …" {
+        members: Vec<Member>,
+        combine: Rule,
+        judge: Option<Judge>,
+        vote: Vote = Default::default(),
+        model: Option<String>,
+        quorum: Option<u64>,
+        min_responses: Option<u64>,
+    }
+}
+
+map! {
+    Member: "a map with the keys model, request and weight" {
+        model: String,
+        request: Option<Edits>,
+        weight: Option<u64>,
+    }
+}
+
+map! {
+    Judge: "a map with the keys model and rubric" {
+        model: String,
+        rubric: Option<String>,
+    }
+}
+
+map! {
+    #[derive(Default)]
+    Vote: "a map with the keys by and field" {
+        by: VoteBy = Default::default(),
+        field: Option<String>,
     }
 }
 

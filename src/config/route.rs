@@ -3,7 +3,9 @@
 use super::catalog::{Catalog, Model, Named};
 use super::check::{Check, within};
 use super::strategy::{Known, PRIORITIES, WEIGHTS};
-use super::{Adaptive, Affinity, Cache, CachePolicy, Constraints, Edits, Experiment, Score, Strategy, raw};
+use super::{
+    Adaptive, Affinity, Cache, CachePolicy, Constraints, Edits, Experiment, Orchestration, Score, Strategy, raw,
+};
 use crate::names::{self, RouteName};
 use std::ops::RangeInclusive;
 use std::rc::Rc;
@@ -34,6 +36,8 @@ pub struct Route {
     pub experiment: Option<Experiment>,
     /// Whether the oldest turns of conversations are left out that are too long for every target.
     pub truncate: bool,
+    /// How several calls answer, where they do.
+    pub orchestration: Option<Rc<Orchestration>>,
     /// Which of its answers are given again.
     pub cache: CachePolicy,
 }
@@ -102,6 +106,7 @@ impl Check<'_> {
             let adaptive = self.adaptive(&path, &raw.adaptive);
             let affinity = self.affinity(&path, raw.affinity.as_ref());
             let experiment = raw.experiment.as_ref().map(|raw| self.experiment(catalog, &path, raw));
+            let orchestration = raw.orchestration.as_ref().and_then(|raw| self.orchestration(&path, raw));
             self.strategy_is_of_use(&path, raw.strategy, &targets, &raw, known);
             let route = Rc::new(Route {
                 name,
@@ -114,6 +119,7 @@ impl Check<'_> {
                 truncate: raw.truncate,
                 affinity,
                 experiment,
+                orchestration,
                 cache,
             });
             self.claim(catalog, route.name.as_str(), &path, &Named::Route(Rc::clone(&route)));
@@ -136,7 +142,7 @@ impl Check<'_> {
         if model.is_none() {
             self.unknown_target(catalog, format!("{path}.model"), &raw.model);
         }
-        let as_fallback = raw.as_fallback.as_ref().map(|raw| Rc::new(self.edits(path, raw)));
+        let as_fallback = raw.as_fallback.as_ref().map(|raw| Rc::new(self.edits(&format!("{path}.as_fallback"), raw)));
         Some(Target { model: model?, tries, weight, priority, as_fallback })
     }
 

@@ -185,13 +185,7 @@ impl Check<'_> {
 
     pub(super) fn constraints(&mut self, path: &str, raw: &raw::Constraints) -> Constraints {
         let path = |key: &str| format!("{path}.constraints.{key}");
-        let max_cost = raw.max_cost_usd.and_then(|usd| {
-            let cost = NanoUsd::from_usd(usd).ok().filter(|cost| *cost > NanoUsd::ZERO);
-            if cost.is_none() {
-                self.problems.add(path("max_cost_usd"), usd.to_string(), "an amount in USD, more than 0");
-            }
-            cost
-        });
+        let max_cost = self.usd(&path("max_cost_usd"), raw.max_cost_usd);
         if let Some(ms) = raw.max_latency_ms.filter(|ms| !MILLISECONDS.contains(ms)) {
             self.problems.add(path("max_latency_ms"), ms.to_string(), within(&MILLISECONDS));
         }

@@ -109,6 +109,14 @@ impl fmt::Display for BadPhrase {
     }
 }
 
+impl Tasks {
+    /// All kinds of request there are, with these.
+    pub(super) fn names(&self) -> Vec<TaskName> {
+        let built_in = BUILT_IN.iter().filter_map(|name| TaskName::parse(name).ok());
+        built_in.chain(self.0.iter().map(|task| task.name.clone())).collect()
+    }
+}
+
 impl Phrase {
     /// The words of a keyword, one after another.
     ///
