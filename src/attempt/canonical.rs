@@ -323,6 +323,11 @@ impl Seen {
         let costs = self.costs.as_ref()?;
         // Data of several lines is not where it is looked at; it goes without.
         let Some(Cow::Borrowed(data)) = &frame.data else { return None };
+        if costs.adds() {
+            let chunk = Document::parse(data, Surrogates::Lone).ok()?;
+            let with = costs.told_in(data, chunk.root(), Some(usage));
+            return Some(Edit { span: 0..data.len(), with }.moved(frame.data_at));
+        }
         let end = data.iter().rposition(|byte| *byte == b'}')?;
         let mut with = Vec::new();
         costs.write(&mut with, &usage);

@@ -13,7 +13,7 @@ mod stream;
 mod translated;
 
 use crate::cache::Origin;
-use crate::chat::{Request, degraded};
+use crate::chat::{Before, Request, degraded};
 use crate::config::{Bounds, Config, Key, Price, Provider};
 use crate::embeddings;
 use crate::error::ApiError;
@@ -54,6 +54,8 @@ pub struct Attempt {
     spent: Rc<Spent>,
     /// Of its tokens, where what they cost is counted.
     price: Option<Price>,
+    /// What was used before, by calls that the answer is made of.
+    before: Option<Rc<Before>>,
 }
 
 impl Attempt {
@@ -72,6 +74,7 @@ impl Attempt {
         let model = plan.metered.and_then(|_| config.model_of(&target.provider, &target.name));
         Ok(Self {
             price: model.and_then(|model| config.price(&model)),
+            before: None,
             spent: Rc::default(),
             number,
             next: targets.next().map(|next| Rc::clone(&next.cluster)),
@@ -86,6 +89,12 @@ impl Attempt {
             degraded: String::new(),
             reception: Reception::Pending,
         })
+    }
+
+    /// The same after so much was used by calls that its answer is made of.
+    #[must_use]
+    pub fn after(self, before: Option<Rc<Before>>) -> Self {
+        Self { before, ..self }
     }
 
     /// The cluster of the attempt after this one.

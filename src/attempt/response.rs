@@ -244,15 +244,20 @@ impl Attempt {
         match self.answer(body) {
             Ok(piece) => {
                 self.spent.end(self.answered());
+                let (costs, usage) = (self.costs(), self.reception.report().usage());
+                let piece = match costs.as_ref().filter(|costs| costs.adds() && !self.plan.stream) {
+                    Some(costs) => told(costs, piece, body, usage),
+                    None => piece,
+                };
                 let length = match &piece {
                     Piece::Write(body) => body.len(),
                     _ => body.len(),
                 };
                 let content_type = if self.plan.stream { EVENT_STREAM } else { JSON };
                 let mut headers = self.head(200, content_type, Some(length), whole.headers);
-                let usage = self.reception.report().usage().or_else(|| self.expected_usage());
-                if let (Some(costs), Some(usage)) = (self.costs(), usage) {
-                    headers.push(header("x-modelgate-cost-usd", costs.of(&usage).to_string()));
+                let usage = usage.or_else(|| self.expected_usage());
+                if let Some(cost) = costs.zip(usage).and_then(|(costs, usage)| costs.of(&usage)) {
+                    headers.push(header("x-modelgate-cost-usd", cost.to_string()));
                 }
                 (Some(Release { headers, outcome: Outcome::Answer, failure: None }), piece)
             }
@@ -401,10 +406,14 @@ impl Attempt {
         Ended::Answered { tokens: usage.map_or(0, |usage| usage.completion) }
     }
 
-    /// What the answer costs, where that is counted.
+    /// What the answer costs, where that is counted, and what was used before it was asked for.
     fn costs(&self) -> Option<Costs> {
-        let (price, images) = (self.price?, self.plan.metered.unwrap_or(0));
-        Some(Costs::new(move |usage| cost::cost(&price, usage, images)))
+        let images = self.plan.metered.unwrap_or(0);
+        let rule = self.price.map(|price| Costs::new(move |usage| cost::cost(&price, usage, images)));
+        match &self.before {
+            None => rule,
+            before => Some(rule.unwrap_or_default().after(before.clone())),
+        }
     }
 
     /// What an answer is taken to have used whose provider does not say, where that is known beforehand.
@@ -423,6 +432,18 @@ impl Attempt {
         ChunkWriter::new(&self.answer_id(), &self.target.model, self.now, self.plan.include_usage)
             .with_functions(self.plan.functions)
             .with_costs(self.costs())
+    }
+}
+
+/// A whole answer, which came as `body` and goes out as `piece`, with what was used in all.
+fn told(costs: &Costs, piece: Piece, body: &[u8], usage: Option<Usage>) -> Piece {
+    let text = match &piece {
+        Piece::Write(text) => text,
+        _ => body,
+    };
+    match Document::parse(text, Surrogates::Lone) {
+        Ok(answer) => Piece::Write(costs.told_in(text, answer.root(), usage)),
+        Err(_) => piece,
     }
 }
 

@@ -321,11 +321,13 @@ impl ChunkWriter {
                 self.finish_choice(index, FinishReason::Stop, out);
             }
         }
-        if let Some(usage) = self.usage.filter(|_| self.include_usage) {
-            let costs = self.costs.take();
+        let costs = self.costs.take();
+        let usage = self.usage.or_else(|| costs.as_ref().filter(|costs| costs.adds()).map(|_| Usage::default()));
+        if let Some(usage) = usage.filter(|_| self.include_usage) {
             self.envelope(out, |chunk| {
                 chunk.extend_from_slice(br#""choices":[],"usage":"#);
-                usage.write(chunk);
+                let all = costs.as_ref().map_or(usage, |costs| costs.usage(&usage));
+                all.write(chunk);
                 if let Some(costs) = costs {
                     costs.write(chunk, &usage);
                 }

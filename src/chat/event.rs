@@ -220,6 +220,31 @@ impl Usage {
         });
     }
 
+    /// The sum of this and other tokens.
+    #[must_use]
+    pub fn plus(&self, other: &Self) -> Self {
+        let sum = |one: Option<u64>, other: Option<u64>| match (one, other) {
+            (Some(one), Some(other)) => Some(one.saturating_add(other)),
+            (one, other) => one.or(other),
+        };
+        Self {
+            prompt: self.prompt.saturating_add(other.prompt),
+            completion: self.completion.saturating_add(other.completion),
+            total: Some(self.total().saturating_add(other.total())),
+            cached: sum(self.cached, other.cached),
+            cache_write: sum(self.cache_write, other.cache_write),
+            prompt_audio: sum(self.prompt_audio, other.prompt_audio),
+            reasoning: sum(self.reasoning, other.reasoning),
+            completion_audio: sum(self.completion_audio, other.completion_audio),
+            prediction: match (self.prediction, other.prediction) {
+                (Some((accepted, rejected)), Some((more, others))) => {
+                    Some((accepted.saturating_add(more), rejected.saturating_add(others)))
+                }
+                (one, other) => one.or(other),
+            },
+        }
+    }
+
     /// All tokens.
     #[must_use]
     pub fn total(&self) -> u64 {

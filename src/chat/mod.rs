@@ -21,7 +21,7 @@ mod said;
 
 pub use chunks::ChunkWriter;
 pub use completion::CompletionWriter;
-pub use costs::Costs;
+pub use costs::{Before, Costs};
 pub use degraded::degraded;
 pub use event::{Delta, Event, FinishReason, Thinking, Usage};
 pub use glance::{Glance, Glancer};
