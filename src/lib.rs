@@ -37,6 +37,7 @@ pub mod estimate;
 pub mod exchange;
 pub mod filter;
 pub mod health;
+pub mod orchestrate;
 pub mod plan;
 pub mod provider;
 pub mod quota;

@@ -322,7 +322,8 @@ impl ChunkWriter {
             }
         }
         let costs = self.costs.take();
-        let usage = self.usage.or_else(|| costs.as_ref().filter(|costs| costs.adds()).map(|_| Usage::default()));
+        let usage =
+            self.usage.or_else(|| costs.as_ref().filter(|costs| costs.adds()).map(|_| Usage::default()));
         if let Some(usage) = usage.filter(|_| self.include_usage) {
             self.envelope(out, |chunk| {
                 chunk.extend_from_slice(br#""choices":[],"usage":"#);

@@ -68,11 +68,7 @@ impl Check<'_> {
             self.problems.add(path, temperature.to_string(), "a number from 0 to 2");
         }
         if raw.max_tokens == Some(0) {
-            self.problems.add(
-                format!("{path}.max_tokens"),
-                "0",
-                "a number of tokens, at least 1",
-            );
+            self.problems.add(format!("{path}.max_tokens"), "0", "a number of tokens, at least 1");
         }
         let edits = Edits {
             system: raw.system.as_deref().filter(|text| !text.trim().is_empty()).map(Rc::from),

@@ -146,6 +146,14 @@ pub(super) enum VoteBy {
 words! { VoteBy: "text" => VoteBy::Text, "number" => VoteBy::Number, "json" => VoteBy::Json }
 
 impl How {
+    /// Who is asked first, at once, as a client would ask for them.
+    #[must_use]
+    pub fn first(&self) -> Vec<&str> {
+        match self {
+            Self::Ensemble(ensemble) => ensemble.members.iter().map(|member| &*member.model).collect(),
+        }
+    }
+
     /// The models that are named, with where: as a client would ask for them.
     pub(super) fn models(&self) -> Vec<(String, &str)> {
         match self {
@@ -166,7 +174,11 @@ impl How {
 }
 
 impl Check<'_> {
-    pub(super) fn orchestration(&mut self, path: &str, raw: &raw::Orchestration) -> Option<Rc<Orchestration>> {
+    pub(super) fn orchestration(
+        &mut self,
+        path: &str,
+        raw: &raw::Orchestration,
+    ) -> Option<Rc<Orchestration>> {
         let path = format!("{path}.orchestration");
         let mut ms = |key: &str, raw: Option<u64>, default: u64| {
             let number = self.limited(&format!("{path}.{key}"), raw, default, &TIMES);

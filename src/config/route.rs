@@ -4,7 +4,8 @@ use super::catalog::{Catalog, Model, Named};
 use super::check::{Check, within};
 use super::strategy::{Known, PRIORITIES, WEIGHTS};
 use super::{
-    Adaptive, Affinity, Cache, CachePolicy, Constraints, Edits, Experiment, Orchestration, Score, Strategy, raw,
+    Adaptive, Affinity, Cache, CachePolicy, Constraints, Edits, Experiment, Orchestration, Score, Strategy,
+    raw,
 };
 use crate::names::{self, RouteName};
 use std::ops::RangeInclusive;
@@ -142,7 +143,8 @@ impl Check<'_> {
         if model.is_none() {
             self.unknown_target(catalog, format!("{path}.model"), &raw.model);
         }
-        let as_fallback = raw.as_fallback.as_ref().map(|raw| Rc::new(self.edits(&format!("{path}.as_fallback"), raw)));
+        let as_fallback =
+            raw.as_fallback.as_ref().map(|raw| Rc::new(self.edits(&format!("{path}.as_fallback"), raw)));
         Some(Target { model: model?, tries, weight, priority, as_fallback })
     }
 

@@ -40,6 +40,13 @@ pub(super) fn forward(
         let awaited = caching.as_ref().and_then(|caching| caching.keep.as_ref()?.awaited());
         return Err(Box::new(Step::Call(doubt.call(), awaited)));
     }
+    if let Some(route) = candidates.route.clone()
+        && let Some(rules) =
+            several::rules(&request, &route, verdict.as_deref(), &asks, asking, config, books)
+    {
+        let several = Several::new(rules, &request, body, &route, verdict, caching);
+        return Err(Box::new(Step::Orchestrate(Box::new(several))));
+    }
     let conversation = &|route: &Route| Some(conversation(&request, route, asking));
     let terms = Terms { asks: &asks, asking, verdict: verdict.as_deref(), constraints, conversation };
     let decision = arrange(&asked, &mut candidates, &terms, (config, false), books).map_err(unresolved)?;
@@ -54,6 +61,7 @@ pub(super) fn forward(
     let timeouts = config.timeouts();
     let attempt_ms = if stream { timeouts.first_token_ms } else { Some(timeouts.answer_ms) };
     Ok(Forward {
+        before: None,
         trials: Trials::new(stream, attempt_ms, decision.permit.take(), decision.lesson, decision.bond),
         attempt_ms,
         plan: Plan {
@@ -91,6 +99,23 @@ fn truncated(
     drop(document);
     forwarded.body.get_or_insert_with(|| trimmed.body.clone());
     forwarded.truncated = Some(trimmed);
+    Ok(forwarded)
+}
+
+/// How a request of the gateway's own making is forwarded, in the place of the client's. Its answer is looked for in no cache.
+pub(super) fn resumed(
+    body: Vec<u8>,
+    asking: Asking<'_>,
+    config: &Config,
+    books: Books<'_>,
+) -> Result<Forward, Box<Step>> {
+    let told = Told::plain();
+    let control = Control { no_store: true, ..Control::default() };
+    let document = Document::parse(&body, Surrogates::Paired).map_err(not_json)?;
+    let mut forwarded =
+        forward(&body, document.root(), Asking { told: &told, control, ..asking }, config, books)?;
+    drop(document);
+    forwarded.body.get_or_insert(body);
     Ok(forwarded)
 }
 

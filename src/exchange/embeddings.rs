@@ -42,6 +42,7 @@ pub(super) fn forward(
     let tokens = tokens.unwrap_or_else(|| Makeup::of_input(&request.input).tokens());
     let attempt_ms = Some(config.timeouts().answer_ms);
     Ok(Forward {
+        before: None,
         trials: Trials::new(false, attempt_ms, decision.permit.take(), decision.lesson, None),
         attempt_ms,
         plan: Plan {

@@ -22,6 +22,7 @@ mod order;
 mod prepare;
 mod prices;
 mod room;
+mod several;
 mod task;
 #[cfg(test)]
 mod tests;
@@ -35,13 +36,14 @@ pub use kept::{Caching, Keep};
 pub use local::{is_unsent, local_reply};
 pub use memory::Memory;
 pub use meter::{Books, Item, Meter, Statement, Used};
+pub use several::{Findings, Several};
 pub use told::{About, Told};
 pub use trials::Trials;
 pub use wishes::{PREFIX, Wishes};
 
 use crate::auth::{self, Credentials, Denied, Token};
 use crate::cache::{Control, Key};
-use crate::chat::Request;
+use crate::chat::{Before, Request};
 use crate::classify::{Classifier, Verdict};
 use crate::config::{Config, Consumer};
 use crate::error::ApiError;
@@ -111,6 +113,8 @@ pub enum Step {
     /// Hold it until the gateway has been answered what it asks itself; then look again. Meanwhile the same request may wait for
     /// the answer under this key, until then.
     Call(Call, Option<(Key, Timestamp)>),
+    /// Hold it while several calls make its answer.
+    Orchestrate(Box<Several>),
     /// Let it go to the plan's first target.
     Forward(Box<Forward>),
     /// Answer from here.
@@ -151,6 +155,8 @@ pub struct Forward {
     pub truncated: Option<Trimmed>,
     /// How its targets' health hears of its attempts.
     pub trials: Trials,
+    /// What calls have used that its answer is made of.
+    pub before: Option<Rc<Before>>,
     /// How long an attempt may take until its answer is let go, in milliseconds; none where that is
     /// left to Envoy's configuration.
     pub attempt_ms: Option<u64>,

@@ -22,6 +22,8 @@ pub struct Told {
     pub(super) embedding: Embedding,
     /// Whether nobody is to be asked any more of which task it is. What was said is in the worker's memory.
     pub(super) task: bool,
+    /// Whether the route's own targets are to answer, whatever else the route says.
+    pub(super) plain: bool,
 }
 
 impl Told {
@@ -29,7 +31,13 @@ impl Told {
     /// one that has waited long enough.
     #[must_use]
     pub fn all() -> Self {
-        Self { embedding: Embedding::Unmade, task: true }
+        Self { embedding: Embedding::Unmade, task: true, plain: false }
+    }
+
+    /// The same, and the targets of the route that is asked for are to answer.
+    #[must_use]
+    pub fn plain() -> Self {
+        Self { plain: true, ..Self::all() }
     }
 
     /// Takes an answer, of this status and with this body.

@@ -1,11 +1,12 @@
 //! Who is behind what the gateway asks itself.
 //!
 //! It asks by way of an internal listener of this Envoy, which stays on this worker and so in this VM, and is served like any
-//! client: planned, limited, charged. Whom it asks for is told by a word that is in this VM's memory for as long as the call
+//! client: planned, limited, charged. On whose behalf it asks is told by a word that is in this VM's memory for as long as the call
 //! is on its way, and that nobody could guess.
 
 use super::roster::Roster;
 use crate::config::Consumer;
+use crate::exchange::Told;
 use std::cell::RefCell;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::rc::Rc;
@@ -13,18 +14,40 @@ use std::rc::Rc;
 /// The header that has the word.
 pub(super) const HEADER: &str = "x-modelgate-caller";
 
+/// Calls of calls of calls: what is asked there is answered by models alone.
+const DEEPEST: u8 = 3;
+
+/// On whose behalf something is asked.
+pub(super) struct Errand {
+    /// It may ask for any model: what the gateway asks is the configuration's choice.
+    pub consumer: Rc<Consumer>,
+    /// The id of the request that it is asked for.
+    pub request_id: Vec<u8>,
+    /// How many calls within calls this is.
+    pub depth: u8,
+    /// Whether several calls may answer it in their turn.
+    pub is_plain: bool,
+}
+
+impl Errand {
+    /// What may be asked on behalf of what is asked on this one: nothing about it, or there might be no end of it.
+    pub fn told(&self) -> Told {
+        if self.is_plain || self.depth >= DEEPEST { Told::plain() } else { Told::all() }
+    }
+}
+
 /// A call on its way.
 pub(super) struct Caller(String);
 
-thread_local! { static CALLERS: RefCell<Roster<String, Rc<Consumer>>> = const { RefCell::new(Roster::new()) }; }
+thread_local! { static CALLERS: RefCell<Roster<String, Rc<Errand>>> = const { RefCell::new(Roster::new()) }; }
 
 impl Caller {
-    /// A call on behalf of this consumer. What the gateway asks is the configuration's choice, so any model may be asked.
-    pub fn new(consumer: &Consumer) -> Self {
+    /// A call on this errand.
+    pub fn new(errand: Errand) -> Self {
         // Both are keyed hashes, of which nobody has the key.
         let random = || RandomState::new().build_hasher().finish();
         let word = format!("{:016x}{:016x}", random(), random());
-        CALLERS.with_borrow_mut(|all| all.add(word.clone(), Rc::new(consumer.asking_for_any())));
+        CALLERS.with_borrow_mut(|all| all.add(word.clone(), Rc::new(errand)));
         Self(word)
     }
 
@@ -40,7 +63,7 @@ impl Drop for Caller {
     }
 }
 
-/// The consumer behind the call with this word, if there is one.
-pub(super) fn find(word: &[u8]) -> Option<Rc<Consumer>> {
+/// The errand of the call with this word, if there is one.
+pub(super) fn find(word: &[u8]) -> Option<Rc<Errand>> {
     CALLERS.with_borrow(|all| all.find(&String::from_utf8(word.to_vec()).ok()?).cloned())
 }

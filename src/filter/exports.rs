@@ -132,7 +132,7 @@ extern "C" fn proxy_on_http_call_response(_: u32, call: u32, headers: usize, siz
             if let Ok(mut gateway) = stream.try_borrow_mut()
                 && abi::act_for(number).is_ok()
             {
-                gateway.on_call_response(headers > 0, size);
+                gateway.on_call_response(call, headers > 0, size);
             }
         }
         Context::Root(_) => watcher::on_answer(headers > 0, size),

@@ -2,6 +2,7 @@
 
 use super::abi::{self, Action, Buffer, Map};
 use super::callers::{self, Caller};
+use super::conduct::Conducted;
 use super::live::{Live, Ticket};
 use super::token;
 use super::{books, flights};
@@ -24,14 +25,16 @@ pub(super) struct Gateway {
     pub(super) itself: Weak<RefCell<Self>>,
     pub(super) state: State,
     /// What the client says about cached answers.
-    control: Control,
+    pub(super) control: Control,
     /// What tells kinds of request apart; none where they are not.
     pub(super) classifier: Option<Rc<Classifier>>,
     /// What the client wishes for by headers.
-    wishes: Wishes,
+    pub(super) wishes: Wishes,
     /// What models have said that were asked on its behalf.
     pub(super) told: Told,
     pub(super) request_id: Vec<u8>,
+    /// How many calls within calls it is: 0 for what a client has asked.
+    pub(super) depth: u8,
     /// The request among those under way, once it is planned.
     pub(super) ticket: Option<Ticket>,
     /// The key under which its answer is waited for by others, or it waits for another one's.
@@ -51,6 +54,8 @@ pub(super) enum State {
         #[expect(dead_code, reason = "it is there for as long as the call is on its way")] Caller,
         About,
     ),
+    /// Calls are making its answer.
+    Orchestrating(Box<Conducted>),
     /// It is on its way to the targets.
     Forwarded,
     /// It was answered from here.
@@ -82,7 +87,7 @@ impl Gateway {
         let (state, control, wishes) = (State::New, Control::default(), Wishes::new());
         Rc::new_cyclic(|itself| {
             let itself = itself.clone();
-            let request_id = Vec::new();
+            let (request_id, depth) = (Vec::new(), 0);
             let (told, ticket, flight) = (Told::default(), None, None);
             let gateway = Self {
                 config,
@@ -94,6 +99,7 @@ impl Gateway {
                 wishes,
                 told,
                 request_id,
+                depth,
                 ticket,
                 flight,
             };
@@ -139,13 +145,14 @@ impl Gateway {
                     }
                 }
             }
+            Step::Orchestrate(several) => self.orchestrate(*several, consumer),
             step => self.perform(step, &body),
         }
     }
 
-    fn perform(&mut self, step: Step, body: &[u8]) -> Action {
+    pub(super) fn perform(&mut self, step: Step, body: &[u8]) -> Action {
         match step {
-            Step::Hold(_) | Step::Wait(_) | Step::Call(..) => Action::Pause,
+            Step::Hold(_) | Step::Wait(_) | Step::Call(..) | Step::Orchestrate(_) => Action::Pause,
             Step::Reply(reply) => self.reply(&reply),
             Step::Forward(forward) => match self.forward(*forward, body) {
                 Ok(()) => {
@@ -166,14 +173,25 @@ impl Gateway {
 
     /// Leaves the plan where the provider role and the router find it.
     fn forward(&mut self, forward: Forward, asked: &[u8]) -> Result<(), abi::Refused> {
-        let Forward { plan, body, meter, caching, verdict, route, arm, truncated, trials, attempt_ms } =
-            forward;
+        let Forward {
+            plan,
+            body,
+            meter,
+            caching,
+            verdict,
+            route,
+            arm,
+            truncated,
+            trials,
+            before,
+            attempt_ms,
+        } = forward;
         let count = truncated.as_ref().map_or(0, |truncated| truncated.messages);
         let asked = truncated.as_ref().map_or(asked, |truncated| &truncated.body);
         self.lead(caching.as_ref().and_then(|caching| caching.keep.as_ref()?.awaited()));
         verdict.iter().for_each(|verdict| tell_task(verdict));
         let task = verdict.map(|verdict| verdict.task);
-        let live = Live::new(plan, meter, caching, task, (route, arm, count), trials);
+        let live = Live { before, ..Live::new(plan, meter, caching, task, (route, arm, count), trials) };
         let ticket = self.ticket.insert(Ticket::new(live));
         let plan = &ticket.live().plan;
         if let Some(first) = plan.targets.first() {
@@ -212,7 +230,7 @@ impl Gateway {
         Some(("x-request-id", id.clone()))
     }
 
-    fn reply(&mut self, reply: &Reply) -> Action {
+    pub(super) fn reply(&mut self, reply: &Reply) -> Action {
         self.state = State::Replied;
         let mut headers = vec![("content-type", reply.content_type.as_bytes().to_vec())];
         headers.extend(reply.headers.iter().map(|(name, value)| (*name, value.clone().into_bytes())));
@@ -239,6 +257,13 @@ fn tell(consumer: &Consumer) {
         .and_then(|()| abi::set_property("tier", consumer.tier.name.as_str().as_bytes()));
     if told.is_err() {
         log::error!("Envoy refused to note who asks");
+    }
+}
+
+/// Tells the access log for which request something is asked.
+fn tell_parent(request_id: &[u8]) {
+    if abi::set_property("asked_for", request_id).is_err() {
+        log::error!("Envoy refused to note for which request something is asked");
     }
 }
 
@@ -269,11 +294,13 @@ impl Gateway {
             ends,
             credentials,
             token: token.as_ref(),
-            caller: caller.as_ref().map(|caller| caller.as_ref().ok_or(Denied::Unknown)),
+            caller: caller
+                .as_ref()
+                .map(|errand| errand.as_ref().map(|errand| &errand.consumer).ok_or(Denied::Unknown)),
         };
-        if caller.is_some() {
-            // What the gateway asks itself asks nobody, or there might be no end of it.
-            self.told = Told::all();
+        if let Some(errand) = caller.as_ref().and_then(Option::as_ref) {
+            (self.told, self.depth) = (errand.told(), errand.depth);
+            tell_parent(&errand.request_id);
         }
         let (consumer, step) = exchange::on_head(head, &self.config, books::now().seconds());
         if let Some(consumer) = consumer {
@@ -301,7 +328,11 @@ impl Gateway {
             // What is too long already is refused before the rest of it has come.
             State::Asked(..) if !ends && size <= self.config.bounds().request_bytes => Action::Pause,
             State::Asked(consumer, service) => self.plan(&Rc::clone(consumer), *service, size, true),
-            State::New | State::Waiting(_) | State::Calling(..) | State::Replied => Action::Pause,
+            State::New
+            | State::Waiting(_)
+            | State::Calling(..)
+            | State::Orchestrating(_)
+            | State::Replied => Action::Pause,
             State::Forwarded | State::Replaced(_) => Action::Continue,
         }
     }
@@ -312,7 +343,11 @@ impl Gateway {
         }
         match &self.state {
             State::Asked(consumer, service) => self.plan(&Rc::clone(consumer), *service, abi::ALL, true),
-            State::New | State::Waiting(_) | State::Calling(..) | State::Replied => Action::Pause,
+            State::New
+            | State::Waiting(_)
+            | State::Calling(..)
+            | State::Orchestrating(_)
+            | State::Replied => Action::Pause,
             State::Forwarded | State::Replaced(_) => Action::Continue,
         }
     }

@@ -1,7 +1,7 @@
 //! Requests that are held until something else is known, and how they go on.
 
 use super::abi::{self, Action, Buffer, Map};
-use super::callers::{self, Caller};
+use super::callers::{self, Caller, Errand};
 use super::exports;
 use super::gateway::{Gateway, State};
 use super::{books, flights};
@@ -11,6 +11,17 @@ use crate::config::Consumer;
 use crate::exchange::{About, Call, Service, Told};
 use crate::time::Timestamp;
 use std::rc::Rc;
+
+/// A call to the gateway itself.
+pub(super) struct Outgoing<'o> {
+    pub path: &'o str,
+    pub body: &'o [u8],
+    pub timeout_ms: u32,
+    /// What kind of request it is, where that is known.
+    pub task: Option<&'o str>,
+    /// Whether nothing more may be asked for it.
+    pub is_plain: bool,
+}
 
 impl Gateway {
     /// The answer that it has waited for is there, or will not come.
@@ -23,9 +34,11 @@ impl Gateway {
         }
     }
 
-    /// What the gateway has asked itself is answered.
-    pub fn on_call_response(&mut self, is_answered: bool, size: usize) {
-        let State::Calling(consumer, _, about) = &self.state else { return };
+    /// What the gateway has asked itself is answered, by the call of this number.
+    pub fn on_call_response(&mut self, call: u32, is_answered: bool, size: usize) {
+        let State::Calling(consumer, _, about) = &self.state else {
+            return self.on_part_answered(call, is_answered, size);
+        };
         let (consumer, about) = (Rc::clone(consumer), *about);
         let status = abi::header(Map::CallResponseHeaders, ":status").ok().filter(|_| is_answered);
         let status = status.and_then(|status| std::str::from_utf8(&status).ok()?.parse().ok()).unwrap_or(503);
@@ -54,21 +67,34 @@ impl Gateway {
 
     /// Asks the gateway itself something on the request's behalf.
     pub(super) fn call(&mut self, call: &Call, consumer: &Rc<Consumer>) -> Result<(), abi::Refused> {
-        let caller = Caller::new(consumer);
-        let length = call.body.len().to_string();
+        // Which of a set a text belongs to, whatever it speaks of.
+        let task = matches!(call.about, About::Task(_)).then_some("classification");
+        let (path, body, timeout_ms) = (call.path, &*call.body, call.timeout_ms);
+        let (_, caller) = self.send(&Outgoing { path, body, timeout_ms, task, is_plain: true }, consumer)?;
+        self.state = State::Calling(Rc::clone(consumer), caller, call.about);
+        Ok(())
+    }
+
+    /// Makes a call to the gateway itself, and gives the host's number of it.
+    pub(super) fn send(
+        &self,
+        outgoing: &Outgoing<'_>,
+        consumer: &Consumer,
+    ) -> Result<(u32, Caller), abi::Refused> {
+        let consumer = Rc::new(consumer.asking_for_any());
+        let (request_id, depth) = (self.request_id.clone(), self.depth.saturating_add(1));
+        let caller = Caller::new(Errand { consumer, request_id, depth, is_plain: outgoing.is_plain });
+        let length = outgoing.body.len().to_string();
         let mut headers = vec![
             (":method", "POST"),
-            (":path", call.path),
+            (":path", outgoing.path),
             (":scheme", "http"),
             (":authority", "modelgate.internal"),
             ("content-type", "application/json"),
             ("content-length", &length),
             (callers::HEADER, caller.word()),
         ];
-        if let About::Task(_) = call.about {
-            // Which of a set a text belongs to, whatever it speaks of.
-            headers.push((TASK_HEADER, "classification"));
-        }
+        headers.extend(outgoing.task.map(|task| (TASK_HEADER, task)));
         let trace = abi::header(Map::RequestHeaders, "traceparent").unwrap_or_default();
         headers.extend(
             std::str::from_utf8(&trace)
@@ -77,10 +103,9 @@ impl Gateway {
                 .map(|trace| ("traceparent", trace)),
         );
         let cluster = self.config.internal_cluster();
-        let number = abi::call(cluster.as_str(), &headers, &call.body, call.timeout_ms)?;
+        let number = abi::call(cluster.as_str(), &headers, outgoing.body, outgoing.timeout_ms)?;
         exports::expect(number, self.context);
-        self.state = State::Calling(Rc::clone(consumer), caller, call.about);
-        Ok(())
+        Ok((number, caller))
     }
 
     /// Others may wait for its answer.

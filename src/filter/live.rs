@@ -7,6 +7,7 @@
 use super::abi;
 use super::roster::Roster;
 use crate::attempt::Spent;
+use crate::chat::Before;
 use crate::classify::TASK_HEADER;
 use crate::exchange::{Caching, Keep, Meter, Trials};
 use crate::names::{ArmName, TaskName};
@@ -33,6 +34,8 @@ pub(super) struct Live {
     pub truncated: usize,
     /// How its targets' health hears of its attempts.
     pub trials: Trials,
+    /// What calls have used that its answer is made of.
+    pub before: Option<Rc<Before>>,
     /// What each attempt has used.
     pub spent: RefCell<Vec<Rc<Spent>>>,
 }
@@ -92,6 +95,7 @@ impl Live {
             arm,
             truncated,
             trials,
+            before: None,
             spent: RefCell::default(),
         }
     }

@@ -7,6 +7,7 @@
 mod abi;
 mod books;
 mod callers;
+mod conduct;
 mod exports;
 mod flights;
 mod gateway;

@@ -38,7 +38,9 @@ impl Provider {
             None => Rc::new(Plan::from_bytes(&bytes).ok_or_else(|| broken("its plan cannot be read"))?),
         };
         let now = books::now();
-        let attempt = Attempt::begin(Rc::clone(&plan), turn.attempt, now.seconds(), &self.config)?;
+        let before = self.live.as_ref().and_then(|live| live.before.clone());
+        let attempt =
+            Attempt::begin(Rc::clone(&plan), turn.attempt, now.seconds(), &self.config)?.after(before);
         if let Some(live) = &self.live {
             let target = plan.targets.get((turn.attempt as usize).saturating_sub(1));
             if let Some(target) = target {

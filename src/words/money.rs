@@ -76,6 +76,17 @@ impl NanoUsd {
         nanos.parse().map(Self).map_err(|_| BadAmount::TooLarge)
     }
 
+    /// The amount that a decimal of dollars says, as one is written.
+    #[must_use]
+    pub fn read(decimal: &str) -> Option<Self> {
+        let (whole, fraction) = decimal.split_once('.').unwrap_or((decimal, ""));
+        let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+        if whole.is_empty() || !digits(whole) || !digits(fraction) || fraction.len() > DECIMALS {
+            return None;
+        }
+        format!("{whole}{fraction:0<DECIMALS$}").parse().ok().map(Self)
+    }
+
     /// The sum.
     #[must_use]
     pub const fn saturating_add(self, other: Self) -> Self {

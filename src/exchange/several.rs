@@ -1,0 +1,170 @@
+//! Requests that several calls answer: which those are, and how what they come to is forwarded or replied.
+
+use super::chat::resumed;
+use super::needs::Asks;
+use super::{Asking, Books, Caching, Reply, Step};
+use crate::affinity::Key;
+use crate::cache::Origin;
+use crate::chat::{Before, Request};
+use crate::classify::Verdict;
+use crate::config::{Config, Model, Named, Orchestration, Route};
+use crate::cost;
+use crate::money::NanoUsd;
+use std::rc::Rc;
+
+/// A request that several calls answer.
+#[derive(Debug)]
+pub struct Several {
+    /// What the configuration says of that.
+    pub rules: Rc<Orchestration>,
+    /// The request.
+    pub body: Vec<u8>,
+    /// Whether it asks for a stream.
+    pub stream: bool,
+    /// Whether it asks for usage in the stream.
+    pub include_usage: bool,
+    /// Whether it offers the legacy `functions`.
+    pub functions: bool,
+    /// What is kept for its answer.
+    pub findings: Findings,
+}
+
+/// What was found out about such a request before its answer was made.
+#[derive(Debug)]
+pub struct Findings {
+    /// The route that was asked for.
+    route: Rc<str>,
+    /// What kind of request it is, where that is told.
+    verdict: Option<Box<Verdict>>,
+    /// What the cache does for it.
+    caching: Option<Caching>,
+}
+
+/// The orchestration that answers this request, if one does.
+pub(super) fn rules(
+    request: &Request<'_>,
+    route: &Route,
+    task: Option<&Verdict>,
+    asks: &Asks<'_>,
+    asking: Asking<'_>,
+    config: &Config,
+    books: Books<'_>,
+) -> Option<Rc<Orchestration>> {
+    let rules = route.orchestration.as_ref().filter(|_| !asking.told.plain && request.n == 1)?;
+    let when = &rules.when;
+    let is_task = |task: &Verdict| when.tasks.as_ref().is_none_or(|tasks| tasks.contains(&task.task));
+    if !task.map_or(when.tasks.is_none(), is_task) {
+        return None;
+    }
+    if when.tiers.as_ref().is_some_and(|tiers| !tiers.contains(&asking.consumer.tier.name)) {
+        return None;
+    }
+    if !when.takes(Key::named(route.name.as_str(), asking.request_id, "").number()) {
+        return None;
+    }
+    if when.min_prompt_tokens > 0
+        && let Some(first) = route.targets.first()
+        && asks.prompt(&first.model, books.store) < when.min_prompt_tokens
+    {
+        return None;
+    }
+    let is_affordable = |most: NanoUsd| {
+        let costs = rules.how.first().into_iter().map(|name| {
+            let model = model(config, name)?;
+            let price = config.price(&model)?;
+            let output = asks.expected_output(&model, asking.consumer, books.store).tokens;
+            Some(cost::expected(&price, asks.prompt(&model, books.store), output, asks.images()))
+        });
+        // What nobody knows the price of may cost anything.
+        let sum = costs.sum::<Option<NanoUsd>>();
+        sum.is_some_and(|sum| sum <= most)
+    };
+    when.max_cost.is_none_or(is_affordable).then(|| Rc::clone(rules))
+}
+
+/// The model that a name stands for; of a route, its first target's.
+fn model(config: &Config, name: &str) -> Option<Rc<Model>> {
+    match config.named(name) {
+        Some(Named::Model(model)) => Some(Rc::clone(model)),
+        Some(Named::Route(route)) => Some(Rc::clone(&route.targets.first()?.model)),
+        None => {
+            let (provider, model) = config.qualified(name)?;
+            config.model_of(provider.name.as_str(), model)
+        }
+    }
+}
+
+impl Several {
+    pub(super) fn new(
+        rules: Rc<Orchestration>,
+        request: &Request<'_>,
+        body: &[u8],
+        route: &Route,
+        verdict: Option<Box<Verdict>>,
+        caching: Option<Caching>,
+    ) -> Self {
+        Self {
+            rules,
+            body: body.to_vec(),
+            stream: request.stream,
+            include_usage: request.include_usage,
+            functions: request.functions,
+            findings: Findings { route: route.name.shared(), verdict, caching },
+        }
+    }
+}
+
+impl Findings {
+    /// What the cache does for it.
+    #[must_use]
+    pub fn caching(&self) -> Option<&Caching> {
+        self.caching.as_ref()
+    }
+
+    /// The reply with an answer that calls have made, of this type and with this body. `completion` is that answer as one JSON text.
+    #[must_use]
+    pub fn reply(
+        self,
+        content_type: &'static str,
+        headers: Vec<(&'static str, String)>,
+        body: Vec<u8>,
+        (completion, origin): (&[u8], Origin<'_>),
+        books: Books<'_>,
+    ) -> Reply {
+        let Self { route, verdict, caching } = self;
+        let mut reply = Reply { headers, content_type, verdict, ..Reply::json(body) };
+        reply.headers.push(("x-modelgate-route", route.to_string()));
+        if let Some(caching) = caching {
+            reply.headers.push(("x-modelgate-cache", caching.status.as_str().to_owned()));
+            if let Some(keep) = caching.keep {
+                let mut recorder = keep.recorder();
+                recorder.answer(completion);
+                keep.keep(recorder, origin, None, books);
+            }
+        }
+        reply
+    }
+
+    /// What to do with a request whose answer is the client's, after calls have used so much.
+    #[must_use]
+    pub fn forward(
+        self,
+        body: Vec<u8>,
+        before: Before,
+        asking: Asking<'_>,
+        config: &Config,
+        books: Books<'_>,
+    ) -> Step {
+        let Self { route, verdict, caching } = self;
+        match resumed(body, asking, config, books) {
+            Err(instead) => *instead,
+            Ok(mut forward) => {
+                forward.before = Some(Rc::new(before));
+                forward.route = Some(route);
+                forward.verdict = verdict.or(forward.verdict);
+                forward.caching = caching;
+                Step::Forward(Box::new(forward))
+            }
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! Requests that several calls answer: the calls are made, their answers handed on, and what comes of them is done.
+
+use super::abi::{self, Action, Buffer, Map};
+use super::books;
+use super::callers::Caller;
+use super::gateway::{Gateway, State};
+use super::held::Outgoing;
+use crate::cache::Origin;
+use crate::chat::Before;
+use crate::config::Consumer;
+use crate::error::ApiError;
+use crate::exchange::{Asking, Findings, Service, Several, Step, Told};
+use crate::money::NanoUsd;
+use crate::orchestrate::{Act, Commission, Finished, Orchestration, Received, To};
+use std::rc::Rc;
+
+/// A request whose answer calls are making.
+pub(super) struct Conducted {
+    consumer: Rc<Consumer>,
+    orchestration: Orchestration,
+    findings: Findings,
+    /// The calls on their way.
+    calls: Vec<Pending>,
+}
+
+struct Pending {
+    /// The host's number of the call.
+    number: u32,
+    tag: u32,
+    #[expect(dead_code, reason = "it is there for as long as the call is on its way")]
+    caller: Caller,
+}
+
+impl Gateway {
+    /// Has calls make the answer to a request.
+    pub(super) fn orchestrate(&mut self, several: Several, consumer: &Rc<Consumer>) -> Action {
+        let Several { rules, body, stream, include_usage, functions, findings } = several;
+        self.lead(findings.caching().and_then(|caching| caching.keep.as_ref()?.awaited()));
+        let request_id = String::from_utf8_lossy(&self.request_id).into_owned();
+        let held_bytes = self.config.bounds().response_bytes;
+        let commission = Commission { rules, body, request_id, stream, include_usage, functions, held_bytes };
+        let (orchestration, act) = Orchestration::begin(commission, books::now());
+        let consumer = Rc::clone(consumer);
+        let conducted = Conducted { consumer, orchestration, findings, calls: Vec::new() };
+        self.conduct(Box::new(conducted), Some(act))
+    }
+
+    /// One of the calls was answered; none if it is not one of them.
+    pub(super) fn on_part_answered(&mut self, call: u32, is_answered: bool, size: usize) {
+        let state = std::mem::replace(&mut self.state, State::Replied);
+        let State::Orchestrating(mut conducted) = state else {
+            self.state = state;
+            return;
+        };
+        let Some(at) = conducted.calls.iter().position(|pending| pending.number == call) else {
+            self.state = State::Orchestrating(conducted);
+            return;
+        };
+        let Pending { tag, .. } = conducted.calls.swap_remove(at);
+        let act =
+            received(is_answered, size, |received| conducted.orchestration.take(tag, received, books::now()));
+        let action = self.conduct(conducted, act);
+        if action == Action::Continue && abi::continue_request().is_err() {
+            log::error!("Envoy refused to let a request go that was held");
+        }
+    }
+
+    /// Does what is to be done next.
+    fn conduct(&mut self, mut conducted: Box<Conducted>, mut act: Option<Act>) -> Action {
+        loop {
+            match act {
+                None => {
+                    self.state = State::Orchestrating(conducted);
+                    return Action::Pause;
+                }
+                Some(Act::Call(asks)) => {
+                    let mut refused = Vec::new();
+                    for (ask, timeout_ms) in asks {
+                        let To::Models(body) = ask.to;
+                        let outgoing = Outgoing {
+                            path: "/v1/chat/completions",
+                            body: &body,
+                            timeout_ms,
+                            task: None,
+                            is_plain: false,
+                        };
+                        match self.send(&outgoing, &conducted.consumer) {
+                            Ok((number, caller)) => {
+                                conducted.calls.push(Pending { number, tag: ask.tag, caller });
+                            }
+                            Err(abi::Refused(status)) => {
+                                log::error!("Envoy refused a call to the gateway itself: status {status}");
+                                refused.push(ask.tag);
+                            }
+                        }
+                    }
+                    act = None;
+                    for tag in refused {
+                        let received = Received { status: 503, ..Received::default() };
+                        if let Some(next) = conducted.orchestration.take(tag, &received, books::now()) {
+                            act = Some(next);
+                        }
+                    }
+                }
+                Some(Act::Reply(finished)) => {
+                    tell(&conducted.orchestration);
+                    let Finished { content_type, headers, body, completion, provider, model } = *finished;
+                    let origin = Origin { provider: &provider, model: &model, dropped: "" };
+                    let kept = (&*completion, origin);
+                    let reply = books::with(|books| {
+                        conducted.findings.reply(content_type, headers, body, kept, books)
+                    });
+                    return self.reply(&reply);
+                }
+                Some(Act::Forward(body, before)) => {
+                    tell(&conducted.orchestration);
+                    let Conducted { consumer, findings, .. } = *conducted;
+                    return self.forward_instead(body, before, &consumer, findings);
+                }
+            }
+        }
+    }
+
+    fn forward_instead(
+        &mut self,
+        body: Vec<u8>,
+        before: Before,
+        consumer: &Rc<Consumer>,
+        findings: Findings,
+    ) -> Action {
+        let asked = body.clone();
+        let step = books::with(|books| {
+            let request_id = String::from_utf8_lossy(&self.request_id);
+            let asking = Asking {
+                service: Service::Chat,
+                consumer,
+                request_id: &request_id,
+                control: self.control,
+                joins: &|_| false,
+                told: &Told::plain(),
+                classifier: self.classifier.as_deref(),
+                wishes: &self.wishes,
+            };
+            findings.forward(body, before, asking, &self.config, books)
+        });
+        match step {
+            Step::Forward(_) | Step::Reply(_) => self.perform(step, &asked),
+            // Nothing else is asked for a request that has been answered in part.
+            _ => {
+                let message = "the gateway could not forward the request";
+                self.reply(&ApiError::new(500, "server_error", message).into())
+            }
+        }
+    }
+}
+
+/// Has something done with what was answered to a call.
+fn received<T>(is_answered: bool, size: usize, take: impl FnOnce(&Received<'_>) -> T) -> T {
+    let header = |name| {
+        let value = abi::header(Map::CallResponseHeaders, name).ok().filter(|_| is_answered);
+        value.and_then(|value| String::from_utf8(value).ok()).unwrap_or_default()
+    };
+    let body = abi::buffer(Buffer::CallResponseBody, 0, size).unwrap_or_default();
+    take(&Received {
+        status: header(":status").parse().unwrap_or(503),
+        body: &body,
+        provider: &header("x-modelgate-provider"),
+        model: &header("x-modelgate-model"),
+        cost: NanoUsd::read(&header("x-modelgate-cost-usd")),
+    })
+}
+
+/// Tells the access log how the answer was made.
+fn tell(orchestration: &Orchestration) {
+    let told = abi::set_property("orchestration", orchestration.name().as_bytes())
+        .and_then(|()| abi::set_property("calls", &orchestration.report()));
+    if told.is_err() {
+        log::error!("Envoy refused to note how an answer was made");
+    }
+}

@@ -1,0 +1,115 @@
+//! What was answered to a call.
+
+use crate::chat::{FinishReason, Usage};
+use crate::json::{Document, Surrogates, Value};
+use crate::money::NanoUsd;
+
+/// An answer as it came.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Received<'r> {
+    /// The HTTP status.
+    pub status: u16,
+    /// The body.
+    pub body: &'r [u8],
+    /// `x-modelgate-provider`.
+    pub provider: &'r str,
+    /// `x-modelgate-model`.
+    pub model: &'r str,
+    /// `x-modelgate-cost-usd`.
+    pub cost: Option<NanoUsd>,
+}
+
+/// An answer, read.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// What was said; if nothing was, why, in a word.
+    pub said: Result<Said, String>,
+    /// Tokens it has used.
+    pub usage: Usage,
+    /// What they cost, if that is known.
+    pub cost: Option<NanoUsd>,
+    /// The model that has answered; empty if none has.
+    pub model: String,
+}
+
+/// What a model has said, of the first choice.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Said {
+    /// The whole `chat.completion`.
+    pub completion: Vec<u8>,
+    /// Its text.
+    pub text: String,
+    /// The tools that it calls, a JSON list.
+    pub calls: Option<Vec<u8>>,
+    /// Why it ended.
+    pub finish: Option<FinishReason>,
+    /// Whether it declines.
+    pub refuses: bool,
+    /// The provider's name.
+    pub provider: String,
+    /// The model's name.
+    pub model: String,
+}
+
+impl Answer {
+    /// Reads an answer.
+    #[must_use]
+    pub fn read(received: &Received<'_>) -> Self {
+        let said = match Document::parse(received.body, Surrogates::Lone) {
+            Ok(document) if received.status == 200 => {
+                let usage = document.root().get("usage").map(Usage::read).unwrap_or_default();
+                (Said::read(document.root(), received).ok_or("no_answer".to_owned()), usage)
+            }
+            Ok(document) => (Err(failure(received.status, document.root())), Usage::default()),
+            Err(_) => (Err(format!("{}:not_json", received.status)), Usage::default()),
+        };
+        let ((said, usage), cost, model) = (said, received.cost, received.model.to_owned());
+        Self { said, usage, cost, model }
+    }
+}
+
+/// Why there is no answer: `503:no_provider`.
+fn failure(status: u16, body: Value<'_>) -> String {
+    let text = |key| body.get("error").and_then(|error| error.get(key)?.text());
+    let word = text("code").or_else(|| text("type")).map(|word| word.decode().into_owned());
+    format!("{status}:{}", word.as_deref().unwrap_or("error"))
+}
+
+impl Said {
+    fn read(answer: Value<'_>, received: &Received<'_>) -> Option<Self> {
+        let choice = answer.get("choices")?.items().next()?;
+        let message = choice.get("message")?;
+        let text = |key| message.get(key).and_then(Value::text).map(|text| text.decode().into_owned());
+        let calls = message.get("tool_calls").or_else(|| message.get("function_call"));
+        let calls = calls.filter(|calls| !calls.is_null()).map(|calls| calls.raw().to_vec());
+        let reason = choice.get("finish_reason").and_then(Value::text);
+        let refusal = text("refusal").filter(|refusal| !refusal.is_empty());
+        let said = Self {
+            completion: received.body.to_vec(),
+            refuses: refusal.is_some(),
+            text: text("content").filter(|text| !text.is_empty()).or(refusal).unwrap_or_default(),
+            calls,
+            finish: reason.and_then(|reason| FinishReason::named(&reason.decode())),
+            provider: received.provider.to_owned(),
+            model: received.model.to_owned(),
+        };
+        (!said.text.is_empty() || said.calls.is_some()).then_some(said)
+    }
+
+    /// All that it says, for someone who compares it with others.
+    #[must_use]
+    pub fn shown(&self) -> String {
+        match &self.calls {
+            Some(calls) => {
+                format!("{}\n{}", self.text, String::from_utf8_lossy(calls)).trim_start().to_owned()
+            }
+            None => self.text.clone(),
+        }
+    }
+
+    /// Whether nothing about it tells that it is no good answer: it neither declines nor was cut.
+    #[must_use]
+    pub fn is_good(&self) -> bool {
+        !self.refuses && !matches!(self.finish, Some(FinishReason::Length | FinishReason::ContentFilter))
+    }
+}

@@ -1,0 +1,61 @@
+//! The client's answer, of one that was given to a call: with what all calls have used, in the form that the client asked for.
+
+use super::{Commission, Said};
+use crate::chat::{Before, ChunkWriter, Costs, Event, Usage, reread};
+use crate::json::{Document, Surrogates};
+use std::rc::Rc;
+
+const JSON: &str = "application/json";
+const EVENT_STREAM: &str = "text/event-stream; charset=utf-8";
+
+/// The client's answer.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Finished {
+    /// `content-type`.
+    pub content_type: &'static str,
+    /// Other headers.
+    pub headers: Vec<(&'static str, String)>,
+    /// The body.
+    pub body: Vec<u8>,
+    /// The answer as one JSON text, as it was given.
+    pub completion: Vec<u8>,
+    /// The provider that gave it.
+    pub provider: String,
+    /// The model that gave it.
+    pub model: String,
+}
+
+/// Makes the client's answer of what was said; none if that cannot be put into the client's form.
+pub(super) fn finish(said: Said, commission: &Commission, before: Before) -> Option<Finished> {
+    let (content_type, headers, body) = form(&said, commission, before)?;
+    let Said { completion, provider, model, .. } = said;
+    Some(Finished { content_type, headers, body, completion, provider, model })
+}
+
+/// The content type, other headers and the body.
+type Form = (&'static str, Vec<(&'static str, String)>, Vec<u8>);
+
+fn form(said: &Said, commission: &Commission, before: Before) -> Option<Form> {
+    let document = Document::parse(&said.completion, Surrogates::Lone).ok()?;
+    let mut headers =
+        vec![("x-modelgate-provider", said.provider.clone()), ("x-modelgate-model", said.model.clone())];
+    let cost = before.cost.map(|cost| cost.to_string());
+    let costs = Costs::default().after(Some(Rc::new(before)));
+    if !commission.stream {
+        headers.extend(cost.map(|cost| ("x-modelgate-cost-usd", cost)));
+        let body = costs.told_in(&said.completion, document.root(), None);
+        return Some((JSON, headers, body));
+    }
+    headers.push(("cache-control", "no-cache".to_owned()));
+    let mut body = Vec::with_capacity(said.completion.len().saturating_add(1024));
+    let mut writer = ChunkWriter::new("", &said.model, 0, commission.include_usage)
+        .with_functions(commission.functions)
+        .with_costs(Some(costs));
+    reread(document.root(), &mut |event| match event {
+        // All of it is told after all calls.
+        Event::Usage(_) => writer.write(Event::Usage(Usage::default()), &mut body),
+        event => writer.write(event, &mut body),
+    });
+    writer.write(Event::End, &mut body);
+    (!writer.failed()).then_some((EVENT_STREAM, headers, body))
+}

@@ -1,0 +1,92 @@
+//! Requests for calls: the client's own with something changed, and questions about what was said.
+
+use crate::chat::{Content, Message, Part, Request, Role, degraded};
+use crate::config::Edits;
+use crate::json::{self, Document, Edit, Surrogates, removals, splice};
+use std::fmt::Write;
+
+/// Of a conversation someone who compares answers is shown its end, so many bytes.
+const MOST_SHOWN: usize = 64 * 1024;
+
+/// The client's request to another model, with what `edits` change; `body` is a request that was checked.
+pub(super) fn put_to(body: &[u8], model: &str, edits: Option<&Edits>, streams: bool) -> Option<Vec<u8>> {
+    let edited = match edits {
+        Some(edits) => {
+            let document = Document::parse(body, Surrogates::Paired).ok()?;
+            degraded(&Request::read(document.root()).ok()?, body, edits)
+        }
+        None => body.to_vec(),
+    };
+    let document = Document::parse(&edited, Surrogates::Paired).ok()?;
+    let root = document.root();
+    let mut name = Vec::new();
+    json::string(&mut name, model);
+    let mut changes = vec![Edit::set(root, "model", &name)];
+    if !streams {
+        changes.extend(removals(root, |key| *key == *"stream" || *key == *"stream_options"));
+    }
+    Some(splice(&edited, changes))
+}
+
+/// A question to a model, by a system prompt and what a user says.
+pub(super) fn question(model: &str, instruction: &str, text: &str) -> Vec<u8> {
+    let mut body = Vec::with_capacity(text.len().saturating_add(instruction.len()).saturating_add(256));
+    json::object(&mut body, |body| {
+        body.string("model", model);
+        body.array("messages", |messages| {
+            for (role, content) in [("system", instruction), ("user", text)] {
+                messages.object(|message| {
+                    message.string("role", role);
+                    message.string("content", content);
+                });
+            }
+        });
+    });
+    body
+}
+
+/// The conversation of a request, for someone who is to judge what was said in it.
+pub(super) fn conversation(body: &[u8]) -> String {
+    let mut shown = String::new();
+    let Ok(document) = Document::parse(body, Surrogates::Paired) else { return shown };
+    let Ok(request) = Request::read(document.root()) else { return shown };
+    for message in &request.messages {
+        // Writing to a String cannot fail.
+        let _ = writeln!(shown, "{}: {}", role(message.role), text(message));
+    }
+    let mut from = shown.len().saturating_sub(MOST_SHOWN);
+    while !shown.is_char_boundary(from) {
+        from = from.saturating_add(1);
+    }
+    shown.split_off(from)
+}
+
+fn role(role: Role) -> &'static str {
+    match role {
+        Role::System | Role::Developer => "system",
+        Role::User => "user",
+        Role::Assistant => "assistant",
+        Role::Tool | Role::Function => "tool",
+    }
+}
+
+fn text(message: &Message<'_>) -> String {
+    let mut text = match &message.content {
+        Content::None => String::new(),
+        Content::Text(text) => text.decode().into_owned(),
+        Content::Parts(parts) => {
+            let part = |part: &Part<'_>| match part {
+                Part::Text(text) | Part::Refusal(text) => text.decode().into_owned(),
+                Part::Image { .. } => "[image]".to_owned(),
+                Part::Audio { .. } => "[audio]".to_owned(),
+                Part::File { .. } => "[file]".to_owned(),
+                Part::Other(kind) => format!("[{}]", kind.decode()),
+            };
+            parts.iter().map(|(it, _)| part(it)).collect::<Vec<_>>().join("\n")
+        }
+    };
+    for call in &message.tool_calls {
+        let _ = write!(text, "\n[calls {} with {}]", call.name.decode(), call.arguments.decode());
+    }
+    text
+}
