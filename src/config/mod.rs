@@ -31,6 +31,7 @@ mod catalog;
 mod check;
 mod consumer;
 mod edits;
+mod ensemble;
 mod experiment;
 mod health;
 mod identity;
@@ -59,12 +60,13 @@ pub use cache::{Cache, CachePolicy, CacheStore, Embedder, Exact, Semantic, Simil
 pub use catalog::{Model, Named};
 pub use consumer::{Allowed, ApiKey, Auth, CacheScope, Consumer, Jwt, KeyHash, Keys, Tier};
 pub use edits::Edits;
+pub use ensemble::{Ballot, Combine, Ensemble, Judge, Member};
 pub use experiment::{Arm, By, Experiment};
 pub use health::Health;
 pub use limit::{
     Counted, Dimension, Group, Kind, Limit, Limits, Mode, OnContention, OnExceed, Pace, Period, Span, Window,
 };
-pub use orchestration::{Ballot, Combine, Ensemble, How, Judge, Member, Orchestration, Trigger};
+pub use orchestration::{How, Orchestration, Trigger};
 pub use price::Price;
 pub use problems::{Problem, Problems};
 pub use provider::Provider;

@@ -6,9 +6,9 @@
 use super::cache::When;
 use super::consumer::CacheScope;
 use super::edits::{Effort, Tools};
+use super::ensemble::{Rule, VoteBy};
 use super::experiment::By;
 use super::limit::{Dimension, Mode, OnContention, OnExceed, Window};
-use super::orchestration::{Rule, VoteBy};
 use super::problems::{Problem, Problems};
 use super::protobuf;
 use super::quality::Language;

@@ -23,10 +23,11 @@ pub(super) fn ask(judge: &Judge, conversation: &str, answer: &str) -> Vec<u8> {
 
 /// The points that it has given, in thousandths: by a JSON object, or by the first number from 0 to 10 that it says, also as `8/10`.
 pub(super) fn points(said: &str) -> Option<u32> {
-    object(said).and_then(|text| field(text, "score")).or_else(|| {
-        let ends = |c: char| !(c.is_ascii_digit() || c == '.');
-        said.split(ends).find_map(thousandths)
-    })
+    if let Some(text) = object(said) {
+        return field(text, "score");
+    }
+    let ends = |c: char| !(c.is_ascii_digit() || c == '.');
+    said.split(ends).find_map(thousandths)
 }
 
 /// The JSON object in a text that may have more around it.
@@ -67,6 +68,7 @@ mod tests {
             ("```json\n{\"score\": \"9/10\"}\n```", Some(9_000)),
             (r#"Here: {"reason": "{}", "score": 0}"#, Some(0)),
             ("10", Some(10_000)),
+            ("I give it 7. Well.", Some(7_000)),
             ("Score: 6.5", Some(6_500)),
             ("I give it 8/10.", Some(8_000)),
             ("2024 was a good year: 7", Some(7_000)),
