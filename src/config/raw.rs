@@ -12,7 +12,7 @@ use super::limit::{Dimension, Mode, OnContention, OnExceed, Window};
 use super::problems::{Problem, Problems};
 use super::protobuf;
 use super::quality::Language;
-pub(super) use super::shape::{Entries, Listed};
+pub(super) use super::shape::Entries;
 use super::shape::{Map, Node, Shape, choice, map};
 use super::strategy::Strategy;
 use crate::json::{Document as Json, Surrogates};
@@ -30,7 +30,7 @@ map! {
         consumers: Option<Entries<Consumer>>,
         limits: Vec<Limit> = Default::default(),
         cache: Cache = Default::default(),
-        tasks: Option<Listed<Task>>,
+        tasks: Option<Entries<Task>>,
         task_model: Option<TaskModel>,
         health: Option<Health>,
         bounds: Bounds = Default::default(),
@@ -86,13 +86,13 @@ map! {
 /// A number, or one for each of several.
 pub(super) enum Quality {
     All(f64),
-    By(Listed<f64>),
+    By(Entries<f64>),
 }
 
 impl Shape for Quality {
     fn read(node: Node<'_>, problems: &mut Problems) -> Option<Self> {
         match node.is_object() {
-            true => Listed::read(node, problems).map(Self::By),
+            true => Entries::read(node, problems).map(Self::By),
             false => f64::read(node, problems).map(Self::All),
         }
     }
@@ -214,7 +214,7 @@ map! {
 map! {
     Experiment: "a map with the keys by and arms" {
         by: By = Default::default(),
-        arms: Listed<Arm>,
+        arms: Entries<Arm>,
     }
 }
 

@@ -82,7 +82,7 @@ impl Check<'_> {
         known: Known,
         (cache, cache_of_all): (&Cache, &raw::Cache),
     ) {
-        self.route_names = raw.0.keys().cloned().collect();
+        self.route_names.extend(raw.0.iter().map(|(name, _)| name.clone()));
         for (name, raw) in raw.0 {
             let path = format!("routes.{name}");
             if raw.targets.is_empty() {

@@ -178,7 +178,7 @@ fn alternative(word: &str) -> Result<Alternative, BadPhrase> {
 }
 
 impl Check<'_> {
-    pub(super) fn tasks(&mut self, raw: raw::Listed<raw::Task>) -> Tasks {
+    pub(super) fn tasks(&mut self, raw: raw::Entries<raw::Task>) -> Tasks {
         let mut tasks = Vec::new();
         if raw.0.len() > MOST_TASKS {
             self.problems.add("tasks", format!("there are {}", raw.0.len()), "at most 64");

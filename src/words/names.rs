@@ -244,22 +244,24 @@ fn nearest_of<'a>(wanted: &str, candidates: &mut dyn Iterator<Item = &'a str>) -
     }
     let wanted = wanted.to_lowercase();
     let limit = (wanted.chars().count() / 2).clamp(1, MAX_DISTANCE);
-    let mut near: Vec<(usize, &str)> = candidates
-        .filter_map(|candidate| {
-            let lower = candidate.to_lowercase();
-            let distance =
-                if lower.len().abs_diff(wanted.len()) <= limit { edits(&wanted, &lower) } else { usize::MAX };
-            let is_beginning = wanted.len().min(lower.len()) > MAX_DISTANCE
-                && (lower.starts_with(&wanted) || wanted.starts_with(&lower));
-            match distance <= limit {
-                true => Some((distance, candidate)),
-                false => is_beginning.then_some((MAX_DISTANCE + 1, candidate)),
-            }
-        })
-        .collect();
-    near.sort_unstable();
-    near.dedup();
-    near.into_iter().take(SUGGESTIONS).map(|(_, name)| name).collect()
+    let mut nearest = Vec::new();
+    for candidate in candidates {
+        let lower = candidate.to_lowercase();
+        let distance =
+            if lower.len().abs_diff(wanted.len()) <= limit { edits(&wanted, &lower) } else { usize::MAX };
+        let is_beginning = wanted.len().min(lower.len()) > MAX_DISTANCE
+            && (lower.starts_with(&wanted) || wanted.starts_with(&lower));
+        let near = match distance <= limit {
+            true => (distance, candidate),
+            false if is_beginning => (MAX_DISTANCE + 1, candidate),
+            false => continue,
+        };
+        if let Err(place) = nearest.binary_search(&near) {
+            nearest.insert(place, near);
+            nearest.truncate(SUGGESTIONS);
+        }
+    }
+    nearest.into_iter().map(|(_, name)| name).collect()
 }
 
 /// Levenshtein's distance: how many characters must be inserted, removed or replaced to make `b` of `a`.
