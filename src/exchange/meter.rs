@@ -362,6 +362,7 @@ pub(super) fn family(model: &Model) -> Family {
 }
 
 /// What is known of how a model counts.
+#[inline(never)]
 pub(super) fn calibration(model: &Model, family: Family, books: Books<'_>) -> Calibration {
     let known = books.recent().get(&calibration_key(model, family));
     Calibration::read(known.as_ref().map_or(&[], |(bytes, _)| bytes), family)

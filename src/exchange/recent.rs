@@ -32,6 +32,7 @@ impl Recent {
     }
 
     /// The store, as it was a moment ago.
+    #[inline(never)]
     pub fn of<'a>(&'a self, store: &'a dyn Store, now: Timestamp) -> Remembered<'a> {
         let since = self.since.get();
         if now < since || now.since(since) >= FRESH {
@@ -52,7 +53,7 @@ pub(super) struct Remembered<'a> {
 impl Store for Remembered<'_> {
     fn get(&self, key: &str) -> Value {
         let mut values = self.recent.values.borrow_mut();
-        let at = match values.binary_search_by(|(other, _)| (**other).cmp(key)) {
+        let at = match find(&values, key) {
             Ok(at) => return values.get(at).and_then(|(_, value)| value.clone()),
             Err(at) => at,
         };
@@ -67,9 +68,17 @@ impl Store for Remembered<'_> {
 
     fn set(&self, key: &str, value: &[u8], expected: Expected) -> Result<(), Conflict> {
         // Which version it has then is only known to the store.
-        self.recent.values.borrow_mut().retain(|(other, _)| **other != *key);
+        let mut values = self.recent.values.borrow_mut();
+        if let Ok(at) = find(&values, key) {
+            values.remove(at);
+        }
         self.store.set(key, value, expected)
     }
+}
+
+#[inline(never)]
+fn find(values: &[(Box<str>, Value)], key: &str) -> Result<usize, usize> {
+    values.binary_search_by(|(other, _)| (**other).cmp(key))
 }
 
 #[cfg(test)]
