@@ -404,3 +404,24 @@ fn what_nobody_in_this_vm_has_seen_is_settled_as_it_was_expected() {
     ask(&mut envoy, "dear", r#","max_tokens":50"#);
     assert_eq!(envoy.logged("usage"), "");
 }
+
+#[test]
+fn a_request_reads_and_writes_nothing_that_is_shared_but_its_counters() {
+    let limits = json!([
+        {"name": "tokens", "per": ["consumer"], "tokens": 10_000_000, "window": "minute"},
+        {"name": "requests", "per": ["consumer"], "requests": 1_000, "window": "minute"},
+    ]);
+    let mut envoy = envoy(&limits);
+    // Until enough is known of the model and of how long its answers are, each answer is a lesson.
+    for _ in 0..300 {
+        ask(&mut envoy, "cheap", "");
+    }
+    // Later it is learned from one in some, by the millisecond; and what was read is read again after a second.
+    world(|world| world.now += 1_001_000_000);
+    ask(&mut envoy, "cheap", "");
+    world(|world| world.touched.clear());
+    ask(&mut envoy, "cheap", "");
+    let counters = "quota consumer acme";
+    let once = [format!("read {counters}"), format!("write {counters}")];
+    assert_eq!(world(|world| world.touched.clone()), [once.clone(), once].concat());
+}

@@ -20,9 +20,9 @@ const TOOL: f32 = 8.0;
 const FRAME: f32 = 4.0;
 
 /// So much of a request's text is looked at, in bytes.
-const LOOKED_AT: usize = 32 * 1024;
+const LOOKED_AT: usize = 12 * 1024;
 /// Where that is not all of it, it is looked at in pieces of so many bytes, evenly spread.
-const WINDOW: usize = 256;
+const WINDOW: usize = 128;
 
 impl Makeup {
     /// What `request` is made of, whoever will serve it; [`served_by`](Self::served_by) says the rest.

@@ -136,7 +136,7 @@ pub(super) fn resolve(
             By::Consumer => lot(route, asking.consumer),
             By::Conversation => conversation(request, route, asking).number(),
         },
-        more_than: &|model, window| asks.more_than(model, window, books.store),
+        more_than: &|model, window| asks.more_than(model, window, books),
     };
     route::resolve(config, &request.model.decode(), asking.consumer, needs)
 }

@@ -1,5 +1,6 @@
 //! What a worker keeps in its own memory from one request to the next.
 
+use super::recent::Recent;
 use crate::bandit::Bandit;
 use crate::chance;
 use crate::classify::Labels;
@@ -16,6 +17,8 @@ use std::cell::{Cell, RefCell};
 pub struct Memory {
     /// What could not be written yet; it is tried again every second.
     pub(super) unsettled: RefCell<Vec<Unsettled>>,
+    /// What was read of what only estimates hang on.
+    pub(super) recent: Recent,
     /// How the targets are doing.
     pub(super) targets: RefCell<Table>,
     /// Who has done well at what.
@@ -33,6 +36,7 @@ impl Memory {
     pub const fn new(chance: u64) -> Self {
         Self {
             unsettled: RefCell::new(Vec::new()),
+            recent: Recent::new(),
             targets: RefCell::new(Table::new(chance)),
             turns: RefCell::new(Turns::new()),
             bandit: RefCell::new(Bandit::new()),
@@ -46,6 +50,7 @@ impl Memory {
         self.targets.borrow_mut().adopt(config);
         self.turns.borrow_mut().adopt(config);
         self.labels.borrow_mut().forget();
+        self.recent.forget();
     }
 
     /// A number from 0 up to 1 that looks like chance.

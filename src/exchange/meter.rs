@@ -5,6 +5,7 @@
 //! the stream was cut or the client left, is counted by what was delivered, and labelled as estimated.
 
 use super::needs::{Asked, Asks};
+use super::recent::Remembered;
 use super::{Memory, Reply};
 use crate::chat::Usage;
 use crate::config::{Config, Consumer, Model};
@@ -37,6 +38,13 @@ pub struct Books<'a> {
     pub holder: &'a dyn Fn() -> HolderId,
     /// What this worker remembers.
     pub memory: &'a Memory,
+}
+
+impl<'a> Books<'a> {
+    /// What all workers share as it was a moment ago, for what only estimates hang on.
+    pub(super) fn recent(self) -> Remembered<'a> {
+        self.memory.recent.of(self.store, self.now)
+    }
 }
 
 /// What a request has reserved.
@@ -154,8 +162,8 @@ impl Meter {
         };
         let mut learns = Learns::default();
         if config.has_limits() {
-            let counts = calibration(first, family, books.store);
-            let expected = asks.expected_output(first, consumer, books.store);
+            let counts = calibration(first, family, books);
+            let expected = asks.expected_output(first, consumer, books);
             (ask.input, ask.output) = (counts.tokens(&makeup).max(1), expected.tokens);
             // Who knows enough learns from one answer in some.
             let now_and_then = books.now.millis().is_multiple_of(RARELY);
@@ -175,7 +183,7 @@ impl Meter {
                 return Err(ApiError::new(503, "server_error", message).coded("price_unknown").into());
             }
         } else if matches!(asks.asked(), Asked::Embeddings(_)) {
-            ask.input = calibration(first, family, books.store).tokens(&makeup).max(1);
+            ask.input = calibration(first, family, books).tokens(&makeup).max(1);
         }
         let (input, output) = (ask.input, ask.output);
         match quota::admit(books.store, config.limits(), &ask) {
@@ -242,7 +250,7 @@ impl Meter {
         let (Some(watch), Some(model)) = (&mut self.watch, model) else { return None };
         let counts = match watch.counts.take() {
             Some((of, counts)) if of == attempt => counts,
-            _ => calibration(model, family(model), books.store),
+            _ => calibration(model, family(model), books),
         };
         let completion = counts.tokens(said);
         watch.counts = Some((attempt, counts));
@@ -276,7 +284,7 @@ impl Meter {
     pub fn settle(self, used: &[Used], config: &Config, books: Books<'_>) -> Statement {
         let mut statement = Statement { cost: Some(NanoUsd::ZERO), ..Statement::default() };
         for (attempt, (used, model)) in used.iter().zip(&self.models).enumerate() {
-            let Some((usage, provenance)) = self.usage(used, model, books.store) else { continue };
+            let Some((usage, provenance)) = self.usage(used, model, books) else { continue };
             if let Used::Reported(usage) = used {
                 self.learn(model, usage, books);
             }
@@ -294,8 +302,8 @@ impl Meter {
     }
 
     /// What an attempt at a model has used, and who says so.
-    fn usage(&self, used: &Used, model: &Model, store: &dyn Store) -> Option<(Usage, Provenance)> {
-        let counts = || calibration(model, family(model), store);
+    fn usage(&self, used: &Used, model: &Model, books: Books<'_>) -> Option<(Usage, Provenance)> {
+        let counts = || calibration(model, family(model), books);
         let prompt = || if self.input > 0 { self.input } else { counts().tokens(&self.makeup) };
         let estimated = |completion| Usage { prompt: prompt(), completion, ..Usage::default() };
         Some(match used {
@@ -314,7 +322,7 @@ impl Meter {
 
     /// What a provider reports is how the next estimates get better.
     fn learn(&self, model: &Model, usage: &Usage, books: Books<'_>) {
-        let (Books { store, now, .. }, family) = (books, family(model));
+        let (store, now, family) = (&books.recent(), books.now, family(model));
         let consumer = self.consumer.name.as_str();
         // A lesson that could not be written is one of many.
         if self.learns.output {
@@ -354,8 +362,9 @@ pub(super) fn family(model: &Model) -> Family {
 }
 
 /// What is known of how a model counts.
-pub(super) fn calibration(model: &Model, family: Family, store: &dyn Store) -> Calibration {
-    let known = store.get(&calibration_key(model, family));
+#[inline(never)]
+pub(super) fn calibration(model: &Model, family: Family, books: Books<'_>) -> Calibration {
+    let known = books.recent().get(&calibration_key(model, family));
     Calibration::read(known.as_ref().map_or(&[], |(bytes, _)| bytes), family)
 }
 

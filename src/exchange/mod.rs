@@ -21,6 +21,7 @@ mod needs;
 mod order;
 mod prepare;
 mod prices;
+mod recent;
 mod room;
 mod several;
 mod task;

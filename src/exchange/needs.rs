@@ -1,6 +1,7 @@
 //! What a request needs of a model, and how much of it: what it asks for besides an answer to a text, and how many tokens. It is
 //! read off the request once, and only if the catalog, a limit or a strategy has use for it.
 
+use super::Books;
 use super::meter::{calibration, family};
 use crate::chat::{Content, Effort, Part, Request, ResponseFormat, ToolKind};
 use crate::config::{Abilities, Ability, Consumer, Model};
@@ -8,7 +9,6 @@ use crate::embeddings;
 use crate::estimate::{Calibration, Makeup};
 use crate::quota;
 use crate::quota::learn::Expected;
-use crate::store::Store;
 use std::cell::OnceCell;
 
 /// No image is more tokens, and nothing that a provider adds to a request is.
@@ -75,13 +75,13 @@ impl<'r> Asks<'r> {
     }
 
     /// How many tokens the prompt has for this model, about.
-    pub fn prompt(&self, model: &Model, store: &dyn Store) -> u64 {
-        self.counts(model, store).tokens(&self.makeup(model))
+    pub fn prompt(&self, model: &Model, books: Books<'_>) -> u64 {
+        self.counts(model, books).tokens(&self.makeup(model))
     }
 
     /// How this model counts.
-    pub fn counts(&self, model: &Model, store: &dyn Store) -> Calibration {
-        calibration(model, family(model), store)
+    pub fn counts(&self, model: &Model, books: Books<'_>) -> Calibration {
+        calibration(model, family(model), books)
     }
 
     /// How many tokens the answers of this model may have at most, all choices together, where that is known.
@@ -100,18 +100,18 @@ impl<'r> Asks<'r> {
     }
 
     /// How long the answers will be, all choices together.
-    pub fn expected_output(&self, model: &Model, consumer: &Consumer, store: &dyn Store) -> Expected {
+    pub fn expected_output(&self, model: &Model, consumer: &Consumer, books: Books<'_>) -> Expected {
         if let Asked::Embeddings(_) = self.asked {
             return Expected { tokens: 0, is_known: true };
         }
         let prior = quota::learn::prior(model.max_output_tokens);
         let (consumer, model, most) = (consumer.name.as_str(), model.name.as_str(), self.most_output(model));
-        quota::learn::expected(store, consumer, model, SURE, prior, most)
+        quota::learn::expected(&books.recent(), consumer, model, SURE, prior, most)
     }
 
     /// How many tokens prompt and answer need of this model, where that is more than `window`. The prompt is estimated, and an
     /// estimate may be a tenth too high: what may have room is tried.
-    pub fn more_than(&self, model: &Model, window: u64, store: &dyn Store) -> Option<u64> {
+    pub fn more_than(&self, model: &Model, window: u64, books: Books<'_>) -> Option<u64> {
         let Asked::Chat(request) = self.asked else { return None };
         let answer = request.max_tokens.unwrap_or(1);
         // No text has more tokens than bytes.
@@ -120,7 +120,7 @@ impl<'r> Asks<'r> {
         if most <= window {
             return None;
         }
-        let prompt = self.prompt(model, store);
+        let prompt = self.prompt(model, books);
         let least = prompt.saturating_sub(prompt / 10).saturating_add(answer);
         (least > window).then(|| prompt.saturating_add(answer))
     }

@@ -37,7 +37,7 @@ pub(super) struct Prices<'c> {
 
 impl Prices<'_> {
     pub fn merits(&self, model: &Model, view: &View, terms: &Terms<'_>, books: Books<'_>) -> Merits {
-        let prompt = if self.is_asked { terms.asks.prompt(model, books.store) } else { 0 };
+        let prompt = if self.is_asked { terms.asks.prompt(model, books) } else { 0 };
         let latency = if terms.asks.stream() { view.first_token } else { view.total };
         Merits {
             latency_ms: latency.map(|latency| latency.mean_ms),

@@ -30,7 +30,7 @@ pub(super) fn make(
     let (model, window) = largest(asked, refusal, config)?;
     let kept = asks.most_output(&model).filter(|_| request.max_tokens.is_some());
     let answer = kept.unwrap_or_else(|| ANSWER.min(window / PART));
-    let counts = asks.counts(&model, books.store);
+    let counts = asks.counts(&model, books);
     let tokens = |message: &Message<'_>| {
         counts.tokens(&Makeup::of_message(message, super::meter::family(&model), model.upstream.as_str()))
     };

@@ -270,12 +270,15 @@ unsafe extern "C" fn proxy_get_shared_data(
     cas: *mut u32,
 ) -> Status {
     let key = unsafe { text(key, key_size) };
-    world(|world| match world.shared(&key) {
-        Some((value, version)) => unsafe {
-            *cas = version;
-            give(value, data, size)
-        },
-        None => Status::NotFound,
+    world(|world| {
+        world.touched.push(format!("read {key}"));
+        match world.shared(&key) {
+            Some((value, version)) => unsafe {
+                *cas = version;
+                give(value, data, size)
+            },
+            None => Status::NotFound,
+        }
     })
 }
 
@@ -288,7 +291,10 @@ unsafe extern "C" fn proxy_set_shared_data(
     cas: u32,
 ) -> Status {
     let (key, value) = unsafe { (text(key, key_size), bytes(value, value_size)) };
-    world(|world| world.share(&key, value, cas))
+    world(|world| {
+        world.touched.push(format!("write {key}"));
+        world.share(&key, value, cas)
+    })
 }
 
 /// Acts when the callback is over, as in Envoy.

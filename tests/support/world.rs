@@ -84,6 +84,8 @@ pub struct World {
     last_call: u32,
     /// Before so many of the next writes to shared data another worker writes the same value first.
     pub contention: u32,
+    /// What was read of shared data and written to it, by key, since a test has looked.
+    pub touched: Vec<String>,
     shared: HashMap<String, (Vec<u8>, u32)>,
     last_cas: u32,
     contexts: HashMap<u32, Context>,
