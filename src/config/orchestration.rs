@@ -38,7 +38,7 @@ pub struct Orchestration {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum How {
     /// Several answer, and one answer is made of theirs.
-    Ensemble(Ensemble),
+    Ensemble(Rc<Ensemble>),
 }
 
 /// Which requests several calls answer: those of which all of this holds.
@@ -89,7 +89,7 @@ impl Check<'_> {
         let max_cost = self.usd(&format!("{path}.max_cost_usd"), raw.max_cost_usd);
         let when = self.when(&format!("{path}.when"), &raw.when);
         let how = match &raw.ensemble {
-            Some(raw) => How::Ensemble(self.ensemble(&format!("{path}.ensemble"), raw)?),
+            Some(raw) => How::Ensemble(Rc::new(self.ensemble(&format!("{path}.ensemble"), raw)?)),
             None => {
                 self.problems.add(path, "nothing is said of what is done", "one of `ensemble`");
                 return None;

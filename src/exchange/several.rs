@@ -64,7 +64,7 @@ pub(super) fn rules(
     }
     if when.min_prompt_tokens > 0
         && let Some(first) = route.targets.first()
-        && asks.prompt(&first.model, books.store) < when.min_prompt_tokens
+        && asks.prompt(&first.model, books) < when.min_prompt_tokens
     {
         return None;
     }
@@ -72,8 +72,8 @@ pub(super) fn rules(
         let costs = rules.how.first().into_iter().map(|name| {
             let model = model(config, name)?;
             let price = config.price(&model)?;
-            let output = asks.expected_output(&model, asking.consumer, books.store).tokens;
-            Some(cost::expected(&price, asks.prompt(&model, books.store), output, asks.images()))
+            let output = asks.expected_output(&model, asking.consumer, books).tokens;
+            Some(cost::expected(&price, asks.prompt(&model, books), output, asks.images()))
         });
         // What nobody knows the price of may cost anything.
         let sum = costs.sum::<Option<NanoUsd>>();

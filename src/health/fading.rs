@@ -8,6 +8,10 @@ use super::form::Walk;
 const MOST: f32 = 32.0;
 /// What is left of a peak's distance from the average after a sample that is no peak.
 const EASED: f32 = 0.875;
+/// So many of all are not late,
+const LATE: f32 = 0.95;
+/// and what is late moves by this part of the average at a step.
+const STEP: f32 = 0.2;
 /// Less than this part of a sample says nothing.
 const FORGOTTEN: f32 = 0.001;
 
@@ -53,6 +57,8 @@ impl Mean {
 pub(super) struct Speed {
     mean: Mean,
     peak: f32,
+    /// Nineteen of twenty are faster: moved a little by each that is not, and a nineteenth of that by each that is.
+    late: f32,
 }
 
 impl Speed {
@@ -65,6 +71,12 @@ impl Speed {
         self.mean.add(ms, weight);
         let mean = self.mean.value().unwrap_or(ms);
         self.peak = ms.max(mean + (self.peak - mean) * EASED);
+        let step = mean * STEP * weight;
+        self.late = match self.late {
+            0.0 => ms,
+            late if ms > late => late + step * LATE,
+            late => late - step * (1.0 - LATE),
+        };
     }
 
     #[inline(never)]
@@ -82,12 +94,18 @@ impl Speed {
     #[inline(never)]
     pub fn latency(&self, left: f32) -> Option<Latency> {
         let mean_ms = self.mean.value()?;
-        Some(Latency { mean_ms, peak_ms: self.peak_after(left), samples: self.mean.weight * left })
+        Some(Latency {
+            mean_ms,
+            peak_ms: self.peak_after(left),
+            late_ms: self.late.max(mean_ms),
+            samples: self.mean.weight * left,
+        })
     }
 
     pub fn walk(&mut self, by: &mut dyn Walk) {
         self.mean.walk(by);
         by.amount(&mut self.peak);
+        by.amount(&mut self.late);
     }
 }
 
@@ -133,6 +151,19 @@ mod tests {
             speed.add(100.0, 1.0);
         }
         assert!(last < 125.0, "{last}");
+    }
+
+    #[test]
+    fn one_of_twenty_is_late() {
+        let mut speed = Speed::default();
+        // From 100 to 199, each as often as the others.
+        let mut late = 0;
+        for n in 0..20_000_u32 {
+            let ms = (100 + n * 37 % 100) as f32;
+            late += u32::from(n >= 10_000 && speed.latency(1.0).is_some_and(|seen| ms > seen.late_ms));
+            speed.add(ms, 1.0);
+        }
+        assert!((400..=600).contains(&late), "{late} of 10,000");
     }
 
     #[test]

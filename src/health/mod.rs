@@ -105,6 +105,8 @@ pub struct Latency {
     /// As long as the slowest lately, in milliseconds: a slower one counts at once, and as time passes and faster ones come
     /// it nears the average.
     pub peak_ms: f32,
+    /// Nineteen of twenty take no longer, in milliseconds.
+    pub late_ms: f32,
     /// How many that is of, where old ones are parts of one.
     pub samples: f32,
 }

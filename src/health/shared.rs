@@ -9,7 +9,7 @@ use crate::time::{HOUR, Timestamp};
 /// Where it is.
 pub(super) const KEY: &str = "health";
 /// The form of the value, its first byte.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 /// Of a target of which nothing was seen for so long, and which need not be left alone, nothing is kept; in milliseconds.
 const FORGOTTEN: u64 = HOUR;
 /// Workers read their clocks before they exchange anything, so one may be late by this much without the clock having gone

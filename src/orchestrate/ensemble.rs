@@ -2,7 +2,7 @@
 
 use super::ballot::{agreement, vote};
 use super::{Answer, Ask, Commission, Mode, Next, Said, To, judge, prompt};
-use crate::config::{self, Ballot, Combine, Edits, How, Judge, Member};
+use crate::config::{self, Ballot, Combine, Edits, Judge, Member};
 use crate::json;
 use std::rc::Rc;
 
@@ -12,7 +12,7 @@ const JUDGED: u32 = 1_000;
 const TRIES: u8 = 2;
 
 pub(super) struct Ensemble {
-    rules: Rc<config::Orchestration>,
+    rules: Rc<config::Ensemble>,
     seats: Vec<Seat>,
     /// What one answer is made by, once it is being made.
     combining: bool,
@@ -40,17 +40,12 @@ impl Seat {
 }
 
 impl Ensemble {
-    pub fn new(rules: Rc<config::Orchestration>) -> Self {
+    pub fn new(rules: Rc<config::Ensemble>) -> Self {
         Self { rules, seats: Vec::new(), combining: false, chosen: None, by_agreement: false }
     }
 
-    fn ensemble(&self) -> &config::Ensemble {
-        let How::Ensemble(ensemble) = &self.rules.how;
-        ensemble
-    }
-
     fn member(&self, at: usize) -> Option<&Member> {
-        self.ensemble().members.get(at)
+        self.rules.members.get(at)
     }
 
     /// Those who have answered, in their order: good answers, or if there is none, any.
@@ -74,12 +69,12 @@ impl Ensemble {
         if self.seats.iter().all(|seat| seat.answer.is_some()) {
             return true;
         }
-        let quorum = match (&self.ensemble().combine, self.ensemble().quorum) {
+        let quorum = match (&self.rules.combine, self.rules.quorum) {
             (Combine::FirstValid, _) => return good().next().is_some(),
             (_, None) => return false,
             (_, Some(quorum)) => quorum as usize,
         };
-        match &self.ensemble().combine {
+        match &self.rules.combine {
             Combine::Vote(ballot) => {
                 let votes: Vec<_> = good().filter_map(|said| vote(ballot, &said.text)).collect();
                 votes.iter().any(|voted| votes.iter().filter(|other| *other == voted).count() >= quorum)
@@ -92,12 +87,11 @@ impl Ensemble {
     fn combine(&mut self, commission: &Commission, asks: bool) -> Next {
         self.combining = true;
         let answered = self.answered();
-        if answered.is_empty() || (answered.len() as u64) < u64::from(self.ensemble().min_responses) {
+        if answered.is_empty() || (answered.len() as u64) < u64::from(self.rules.min_responses) {
             return Next::Plain;
         }
         let rules = Rc::clone(&self.rules);
-        let How::Ensemble(ensemble) = &rules.how;
-        match (&ensemble.combine, answered.as_slice()) {
+        match (&rules.combine, answered.as_slice()) {
             (_, [alone]) => self.choose(*alone),
             (Combine::FirstValid, [first, ..]) => self.choose(*first),
             (Combine::Longest, _) => self.best(&answered, |it, at| {
@@ -194,9 +188,7 @@ impl Ensemble {
         seat.points = answer.said.as_ref().ok().and_then(|said| judge::points(&said.text));
         if seat.points.is_none() && seat.asked < TRIES {
             let rules = Rc::clone(&self.rules);
-            let How::Ensemble(config::Ensemble { combine: Combine::BestOfN(judge), .. }) = &rules.how else {
-                return Next::Ask(Vec::new());
-            };
+            let Combine::BestOfN(judge) = &rules.combine else { return Next::Ask(Vec::new()) };
             let conversation = prompt::conversation(&commission.body);
             return Next::Ask(vec![self.judgement(at, judge, &conversation)]);
         }
@@ -238,9 +230,8 @@ impl Mode for Ensemble {
 
     fn begin(&mut self, commission: &Commission) -> Next {
         let rules = Rc::clone(&self.rules);
-        let How::Ensemble(ensemble) = &rules.how;
-        let mut asks = Vec::with_capacity(ensemble.members.len());
-        for (tag, member) in (0..).zip(&ensemble.members) {
+        let mut asks = Vec::with_capacity(rules.members.len());
+        for (tag, member) in (0..).zip(&rules.members) {
             self.seats.push(Seat::default());
             let body = prompt::put_to(&commission.body, &member.model, member.edits.as_deref(), false);
             asks.extend(body.map(|body| Ask { tag, to: To::Models(body), timeout_ms: None }));
@@ -269,7 +260,7 @@ impl Mode for Ensemble {
         json::object(out, |report| {
             report.string(
                 "combine",
-                match (&self.ensemble().combine, self.by_agreement) {
+                match (&self.rules.combine, self.by_agreement) {
                     (_, true) => "agreement",
                     (Combine::BestOfN(_), _) => "best_of_n",
                     (Combine::Vote(_), _) => "vote",

@@ -120,8 +120,8 @@ impl Orchestration {
     /// The orchestration of a request, and what is done first.
     #[must_use]
     pub fn begin(commission: Commission, now: Timestamp) -> (Self, Act) {
-        let mode = match &commission.rules.how {
-            How::Ensemble(_) => Box::new(Ensemble::new(Rc::clone(&commission.rules))),
+        let mode: Box<dyn Mode> = match &commission.rules.how {
+            How::Ensemble(rules) => Box::new(Ensemble::new(Rc::clone(rules))),
         };
         let ends = now.after(commission.rules.timeout_ms.into());
         let (calls, open, held, usage, cost) = Default::default();
