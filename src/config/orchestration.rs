@@ -3,7 +3,7 @@
 
 use super::catalog::Catalog;
 use super::check::Check;
-use super::{Ensemble, raw};
+use super::{Cascade, Ensemble, Race, raw};
 use crate::money::NanoUsd;
 use crate::names::{self, TaskName, TierName};
 use std::ops::RangeInclusive;
@@ -39,6 +39,10 @@ pub struct Orchestration {
 pub enum How {
     /// Several answer, and one answer is made of theirs.
     Ensemble(Rc<Ensemble>),
+    /// One answers after another, until one is believed.
+    Cascade(Rc<Cascade>),
+    /// Several answer, and the first good answer counts.
+    Race(Rc<Race>),
 }
 
 /// Which requests several calls answer: those of which all of this holds.
@@ -57,18 +61,27 @@ pub struct Trigger {
 }
 
 impl How {
-    /// Who is asked first, at once, as a client would ask for them.
+    /// All who may be asked before anything is known, as a client would ask for them.
     #[must_use]
     pub fn first(&self) -> Vec<&str> {
         match self {
             Self::Ensemble(ensemble) => ensemble.members.iter().map(|member| &*member.model).collect(),
+            Self::Cascade(cascade) => cascade.stages.iter().take(1).map(|stage| &*stage.model).collect(),
+            Self::Race(race) => race.targets.iter().map(|target| &*target.model).collect(),
         }
+    }
+
+    /// All models that are named, as a client would ask for them.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.models().into_iter().map(|(_, name)| name)
     }
 
     /// The models that are named, with where: as a client would ask for them.
     pub(super) fn models(&self) -> Vec<(String, &str)> {
         match self {
             Self::Ensemble(ensemble) => ensemble.models(),
+            Self::Cascade(cascade) => cascade.models(),
+            Self::Race(race) => race.models(),
         }
     }
 }
@@ -88,10 +101,16 @@ impl Check<'_> {
         let call_timeout_ms = ms("call_timeout_ms", raw.call_timeout_ms, CALL_TIMEOUT_MS);
         let max_cost = self.usd(&format!("{path}.max_cost_usd"), raw.max_cost_usd);
         let when = self.when(&format!("{path}.when"), &raw.when);
-        let how = match &raw.ensemble {
-            Some(raw) => How::Ensemble(Rc::new(self.ensemble(&format!("{path}.ensemble"), raw)?)),
-            None => {
-                self.problems.add(path, "nothing is said of what is done", "one of `ensemble`");
+        let how = match (&raw.ensemble, &raw.cascade, &raw.race) {
+            (Some(raw), None, None) => {
+                How::Ensemble(Rc::new(self.ensemble(&format!("{path}.ensemble"), raw)?))
+            }
+            (None, Some(raw), None) => How::Cascade(Rc::new(self.cascade(&format!("{path}.cascade"), raw)?)),
+            (None, None, Some(raw)) => How::Race(Rc::new(self.race(&format!("{path}.race"), raw))),
+            (ensemble, ..) => {
+                let is_several = ensemble.is_some() || raw.cascade.is_some();
+                let found = if is_several { "more than one way is said" } else { "no way is said" };
+                self.problems.add(path, found, "one of `ensemble`, `cascade` and `race`");
                 return None;
             }
         };

@@ -4,6 +4,7 @@
 //! is [`shape`](super::shape)'s affair.
 
 use super::cache::When;
+use super::cascade::By as MeasuredBy;
 use super::consumer::CacheScope;
 use super::edits::{Effort, Tools};
 use super::ensemble::{Rule, VoteBy};
@@ -134,13 +135,40 @@ map! {
 }
 
 map! {
-    Orchestration: "a map with the keys ensemble, when, …" {
+    Orchestration: "a map with one of the keys ensemble, cascade and race, and when, timeout_ms, …" {
         when: Trigger = Default::default(),
         timeout_ms: Option<u64>,
         call_timeout_ms: Option<u64>,
         max_cost_usd: Option<f64>,
         report: bool = true,
         ensemble: Option<Ensemble>,
+        cascade: Option<Cascade>,
+        race: Option<Race>,
+    }
+}
+
+map! {
+    Cascade: "a cascade: a map with the keys stages and accept" {
+        stages: Vec<Member>,
+        accept: Accept = Default::default(),
+    }
+}
+
+map! {
+    #[derive(Default)]
+    Accept: "a map with the keys min_length, by, threshold, samples and judge" {
+        min_length: Option<u64>,
+        by: Option<MeasuredBy>,
+        threshold: Option<f64>,
+        samples: Option<u64>,
+        judge: Option<Judge>,
+    }
+}
+
+map! {
+    Race: "a race: a map with the keys targets and stagger_ms" {
+        targets: Vec<Member>,
+        stagger_ms: Option<u64>,
     }
 }
 

@@ -44,7 +44,7 @@ pub(super) fn forward(
         && let Some(rules) =
             several::rules(&request, &route, verdict.as_deref(), &asks, asking, config, books)
     {
-        let several = Several::new(rules, &request, body, &route, verdict, caching);
+        let several = Several::new(rules, &request, body, &route, verdict, caching, (config, books));
         return Err(Box::new(Step::Orchestrate(Box::new(several))));
     }
     let conversation = &|route: &Route| Some(conversation(&request, route, asking));

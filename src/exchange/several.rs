@@ -7,7 +7,7 @@ use crate::affinity::Key;
 use crate::cache::Origin;
 use crate::chat::{Before, Request};
 use crate::classify::Verdict;
-use crate::config::{Config, Model, Named, Orchestration, Route};
+use crate::config::{Config, Model, Named, Orchestration, Price, Route};
 use crate::cost;
 use crate::money::NanoUsd;
 use std::rc::Rc;
@@ -25,6 +25,8 @@ pub struct Several {
     pub include_usage: bool,
     /// Whether it offers the legacy `functions`.
     pub functions: bool,
+    /// The models that may be asked, each with what it costs and after how many milliseconds nineteen of twenty of its answers are there.
+    pub models: Vec<(Rc<str>, Option<Price>, Option<u32>)>,
     /// What is kept for its answer.
     pub findings: Findings,
 }
@@ -102,8 +104,17 @@ impl Several {
         route: &Route,
         verdict: Option<Box<Verdict>>,
         caching: Option<Caching>,
+        (config, books): (&Config, Books<'_>),
     ) -> Self {
+        let known = |name: &str| {
+            let model = model(config, name);
+            let view =
+                model.as_ref().map(|it| books.memory.targets.borrow().view(it.name.as_str(), books.now));
+            let late = view.and_then(|view| view.total).map(|total| total.late_ms.ceil() as u32);
+            (name.into(), model.and_then(|model| config.price(&model)), late)
+        };
         Self {
+            models: rules.how.names().map(known).collect(),
             rules,
             body: body.to_vec(),
             stream: request.stream,

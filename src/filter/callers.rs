@@ -25,14 +25,25 @@ pub(super) struct Errand {
     pub request_id: Vec<u8>,
     /// How many calls within calls this is.
     pub depth: u8,
-    /// Whether several calls may answer it in their turn.
-    pub is_plain: bool,
+    /// What is done with it.
+    pub kind: Kind,
+}
+
+/// What is done with a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// It is answered like any request, if need be by calls in their turn.
+    Chat,
+    /// Models alone answer it.
+    Plain,
+    /// Nobody answers it: it is over when its time is.
+    Wait,
 }
 
 impl Errand {
     /// What may be asked on behalf of what is asked on this one: nothing about it, or there might be no end of it.
     pub fn told(&self) -> Told {
-        if self.is_plain || self.depth >= DEEPEST { Told::plain() } else { Told::all() }
+        if self.kind == Kind::Plain || self.depth >= DEEPEST { Told::plain() } else { Told::all() }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::abi::{self, Action, Buffer, Map};
 use super::books;
-use super::callers::Caller;
+use super::callers::{Caller, Kind};
 use super::gateway::{Gateway, State};
 use super::held::Outgoing;
 use crate::cache::Origin;
@@ -11,7 +11,7 @@ use crate::config::Consumer;
 use crate::error::ApiError;
 use crate::exchange::{Asking, Findings, Service, Several, Step, Told};
 use crate::money::NanoUsd;
-use crate::orchestrate::{Act, Commission, Finished, Orchestration, Received, To};
+use crate::orchestrate::{Act, Commission, Finished, Known, Orchestration, Received, To};
 use std::rc::Rc;
 
 /// A request whose answer calls are making.
@@ -34,11 +34,14 @@ struct Pending {
 impl Gateway {
     /// Has calls make the answer to a request.
     pub(super) fn orchestrate(&mut self, several: Several, consumer: &Rc<Consumer>) -> Action {
-        let Several { rules, body, stream, include_usage, functions, findings } = several;
+        let Several { rules, body, stream, include_usage, functions, models, findings } = several;
         self.lead(findings.caching().and_then(|caching| caching.keep.as_ref()?.awaited()));
         let request_id = String::from_utf8_lossy(&self.request_id).into_owned();
         let held_bytes = self.config.bounds().response_bytes;
-        let commission = Commission { rules, body, request_id, stream, include_usage, functions, held_bytes };
+        let models =
+            models.into_iter().map(|(name, price, late_ms)| Known { name, price, late_ms }).collect();
+        let commission =
+            Commission { rules, body, request_id, stream, include_usage, functions, held_bytes, models };
         let (orchestration, act) = Orchestration::begin(commission, books::now());
         let consumer = Rc::clone(consumer);
         let conducted = Conducted { consumer, orchestration, findings, calls: Vec::new() };
@@ -76,14 +79,12 @@ impl Gateway {
                 Some(Act::Call(asks)) => {
                     let mut refused = Vec::new();
                     for (ask, timeout_ms) in asks {
-                        let To::Models(body) = ask.to;
-                        let outgoing = Outgoing {
-                            path: "/v1/chat/completions",
-                            body: &body,
-                            timeout_ms,
-                            task: None,
-                            is_plain: false,
+                        let (body, kind) = match ask.to {
+                            To::Models(body) => (body, Kind::Chat),
+                            To::Nobody => (b"{}".to_vec(), Kind::Wait),
                         };
+                        let path = "/v1/chat/completions";
+                        let outgoing = Outgoing { path, body: &body, timeout_ms, task: None, kind };
                         match self.send(&outgoing, &conducted.consumer) {
                             Ok((number, caller)) => {
                                 conducted.calls.push(Pending { number, tag: ask.tag, caller });

@@ -1,7 +1,7 @@
 //! The gateway role: holds a client's request until its body is there, plans it, lets it go.
 
 use super::abi::{self, Action, Buffer, Map};
-use super::callers::{self, Caller};
+use super::callers::{self, Caller, Kind};
 use super::conduct::Conducted;
 use super::live::{Live, Ticket};
 use super::token;
@@ -301,6 +301,10 @@ impl Gateway {
         if let Some(errand) = caller.as_ref().and_then(Option::as_ref) {
             (self.told, self.depth) = (errand.told(), errand.depth);
             tell_parent(&errand.request_id);
+            if errand.kind == Kind::Wait {
+                self.state = State::Replied;
+                return Action::Pause;
+            }
         }
         let (consumer, step) = exchange::on_head(head, &self.config, books::now().seconds());
         if let Some(consumer) = consumer {

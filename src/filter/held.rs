@@ -1,7 +1,7 @@
 //! Requests that are held until something else is known, and how they go on.
 
 use super::abi::{self, Action, Buffer, Map};
-use super::callers::{self, Caller, Errand};
+use super::callers::{self, Caller, Errand, Kind};
 use super::exports;
 use super::gateway::{Gateway, State};
 use super::{books, flights};
@@ -19,8 +19,7 @@ pub(super) struct Outgoing<'o> {
     pub timeout_ms: u32,
     /// What kind of request it is, where that is known.
     pub task: Option<&'o str>,
-    /// Whether nothing more may be asked for it.
-    pub is_plain: bool,
+    pub kind: Kind,
 }
 
 impl Gateway {
@@ -70,7 +69,8 @@ impl Gateway {
         // Which of a set a text belongs to, whatever it speaks of.
         let task = matches!(call.about, About::Task(_)).then_some("classification");
         let (path, body, timeout_ms) = (call.path, &*call.body, call.timeout_ms);
-        let (_, caller) = self.send(&Outgoing { path, body, timeout_ms, task, is_plain: true }, consumer)?;
+        let (_, caller) =
+            self.send(&Outgoing { path, body, timeout_ms, task, kind: Kind::Plain }, consumer)?;
         self.state = State::Calling(Rc::clone(consumer), caller, call.about);
         Ok(())
     }
@@ -83,7 +83,7 @@ impl Gateway {
     ) -> Result<(u32, Caller), abi::Refused> {
         let consumer = Rc::new(consumer.asking_for_any());
         let (request_id, depth) = (self.request_id.clone(), self.depth.saturating_add(1));
-        let caller = Caller::new(Errand { consumer, request_id, depth, is_plain: outgoing.is_plain });
+        let caller = Caller::new(Errand { consumer, request_id, depth, kind: outgoing.kind });
         let length = outgoing.body.len().to_string();
         let mut headers = vec![
             (":method", "POST"),

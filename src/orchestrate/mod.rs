@@ -7,10 +7,13 @@
 
 mod answer;
 mod ballot;
+mod cascade;
 mod ensemble;
 mod finish;
 mod judge;
 mod prompt;
+mod race;
+mod sure;
 #[cfg(test)]
 mod tests;
 
@@ -18,10 +21,12 @@ pub use answer::{Answer, Received, Said};
 pub use finish::Finished;
 
 use crate::chat::{Before, Usage};
-use crate::config::{self, How};
+use crate::config::{self, How, Price};
 use crate::money::NanoUsd;
 use crate::time::Timestamp;
+use cascade::Cascade;
 use ensemble::Ensemble;
+use race::Race;
 use std::rc::Rc;
 
 /// No orchestration makes more calls.
@@ -44,6 +49,33 @@ pub struct Commission {
     pub functions: bool,
     /// How many bytes of answers may be held.
     pub held_bytes: usize,
+    /// What is known of the models that may be asked.
+    pub models: Vec<Known>,
+}
+
+/// What is known of a model.
+#[derive(Clone, Debug)]
+pub struct Known {
+    /// As it is asked for.
+    pub name: Rc<str>,
+    /// What it costs.
+    pub price: Option<Price>,
+    /// Nineteen of twenty of its answers are there after so many milliseconds.
+    pub late_ms: Option<u32>,
+}
+
+impl Commission {
+    fn known(&self, model: &str) -> Option<&Known> {
+        self.models.iter().find(|known| *known.name == *model)
+    }
+
+    fn price(&self, model: &str) -> Option<Price> {
+        self.known(model)?.price
+    }
+
+    fn late_ms(&self, model: &str) -> Option<u32> {
+        self.known(model)?.late_ms
+    }
 }
 
 /// A call.
@@ -62,6 +94,8 @@ pub struct Ask {
 pub enum To {
     /// The gateway: a chat completion that is not streamed, with this body.
     Models(Vec<u8>),
+    /// Nobody: it comes back when its time is over.
+    Nobody,
 }
 
 /// What a mode does next.
@@ -122,6 +156,8 @@ impl Orchestration {
     pub fn begin(commission: Commission, now: Timestamp) -> (Self, Act) {
         let mode: Box<dyn Mode> = match &commission.rules.how {
             How::Ensemble(rules) => Box::new(Ensemble::new(Rc::clone(rules))),
+            How::Cascade(rules) => Box::new(Cascade::new(Rc::clone(rules), &commission.body)),
+            How::Race(rules) => Box::new(Race::new(Rc::clone(rules))),
         };
         let ends = now.after(commission.rules.timeout_ms.into());
         let (calls, open, held, usage, cost) = Default::default();
@@ -160,7 +196,9 @@ impl Orchestration {
     fn act(&mut self, next: Next, now: Timestamp) -> Act {
         let left = u32::try_from(self.ends.since(now)).unwrap_or(u32::MAX);
         let next = match next {
-            Next::Ask(asks) if asks.is_empty() || left == 0 || self.may_ask_no_more(&asks) => {
+            Next::Ask(asks)
+                if (asks.is_empty() && self.open == 0) || left == 0 || self.may_ask_no_more(&asks) =>
+            {
                 self.mode.conclude(&self.commission)
             }
             next => next,

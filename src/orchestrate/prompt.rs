@@ -11,10 +11,7 @@ const MOST_SHOWN: usize = 64 * 1024;
 /// The client's request to another model, with what `edits` change; `body` is a request that was checked.
 pub(super) fn put_to(body: &[u8], model: &str, edits: Option<&Edits>, streams: bool) -> Option<Vec<u8>> {
     let edited = match edits {
-        Some(edits) => {
-            let document = Document::parse(body, Surrogates::Paired).ok()?;
-            degraded(&Request::read(document.root()).ok()?, body, edits)
-        }
+        Some(edits) => edited(body, edits)?,
         None => body.to_vec(),
     };
     let document = Document::parse(&edited, Surrogates::Paired).ok()?;
@@ -26,6 +23,12 @@ pub(super) fn put_to(body: &[u8], model: &str, edits: Option<&Edits>, streams: b
         changes.extend(removals(root, |key| *key == *"stream" || *key == *"stream_options"));
     }
     Some(splice(&edited, changes))
+}
+
+/// The client's request with what `edits` change.
+pub(super) fn edited(body: &[u8], edits: &Edits) -> Option<Vec<u8>> {
+    let document = Document::parse(body, Surrogates::Paired).ok()?;
+    Some(degraded(&Request::read(document.root()).ok()?, body, edits))
 }
 
 /// A question to a model, by a system prompt and what a user says.

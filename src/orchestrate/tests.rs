@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod cascade;
 mod ensemble;
+mod race;
 
 use super::*;
 use crate::config::Config;
@@ -46,6 +48,11 @@ pub(super) fn rules(orchestration: &Value) -> Rc<config::Orchestration> {
 impl Play {
     /// Begins with this rule and this request, which gets the model `several`.
     pub fn begin(orchestration: &Value, request: &Value) -> Self {
+        Self::knowing(Vec::new(), orchestration, request)
+    }
+
+    /// The same where this is known of models.
+    pub fn knowing(models: Vec<Known>, orchestration: &Value, request: &Value) -> Self {
         let mut request = request.clone();
         request["model"] = json!("several");
         let is = |value: &Value| value.as_bool().unwrap_or(false);
@@ -57,6 +64,7 @@ impl Play {
             include_usage: is(&request["stream_options"]["include_usage"]),
             functions: false,
             held_bytes: 1 << 20,
+            models,
         };
         let now = Timestamp::from_seconds(1_000_000);
         let (it, act) = Orchestration::begin(commission, now);
@@ -69,8 +77,11 @@ impl Play {
         match act {
             Act::Call(asks) => {
                 for (ask, timeout_ms) in asks {
-                    let To::Models(body) = ask.to;
-                    self.open.push((ask.tag, serde_json::from_slice(&body).unwrap(), timeout_ms));
+                    let body = match ask.to {
+                        To::Models(body) => serde_json::from_slice(&body).unwrap(),
+                        To::Nobody => json!({"model": "nobody"}),
+                    };
+                    self.open.push((ask.tag, body, timeout_ms));
                 }
             }
             Act::Reply(finished) => {

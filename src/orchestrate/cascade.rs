@@ -1,0 +1,230 @@
+//! A cascade: the cheapest answers first, and the next one only where that answer is not believed. What the last one says is the
+//! client's as it comes.
+
+use super::ballot::agreement;
+use super::ensemble::{decimal, report_answer};
+use super::sure;
+use super::{Answer, Ask, Commission, Mode, Next, Said, To, judge, prompt};
+use crate::chat::Usage;
+use crate::config::{self, Measure, Member};
+use crate::cost;
+use crate::json;
+use crate::money::NanoUsd;
+use std::rc::Rc;
+
+/// What a judge is asked comes back under this tag; everything else under the place of its stage.
+const JUDGED: u32 = 1_000;
+
+pub(super) struct Cascade {
+    rules: Rc<config::Cascade>,
+    /// What has become of each stage so far.
+    stages: Vec<Stage>,
+    /// What the last stage would have cost in the place of what was believed.
+    instead: Option<NanoUsd>,
+}
+
+/// What has become of a stage.
+#[derive(Default)]
+struct Stage {
+    answers: Vec<Answer>,
+    /// How sure its answer is, in thousandths, where that was measured.
+    sure: Option<u32>,
+    /// Why it is not believed; none if it is, or if nothing is known yet.
+    doubt: Option<&'static str>,
+    is_believed: bool,
+}
+
+impl Cascade {
+    /// Where the client's request leaves no room for it, nothing is measured.
+    pub fn new(mut rules: Rc<config::Cascade>, body: &[u8]) -> Self {
+        if rules.measure.as_ref().is_some_and(|measure| !sure::leaves_room(body, measure)) {
+            rules = Rc::new(config::Cascade { measure: None, ..(*rules).clone() });
+        }
+        Self { rules, stages: Vec::new(), instead: None }
+    }
+
+    /// Asks the next stage.
+    fn climb(&mut self, commission: &Commission) -> Next {
+        let at = self.stages.len();
+        let Some(member) = self.rules.stages.get(at) else { return Next::Plain };
+        self.stages.push(Stage::default());
+        let is_last = self.rules.stages.len() == self.stages.len();
+        let put =
+            |body: &[u8], streams| prompt::put_to(body, &member.model, member.edits.as_deref(), streams);
+        if is_last {
+            return put(&commission.body, true).map_or(Next::Plain, Next::Forward);
+        }
+        let measured = match &self.rules.measure {
+            Some(measure) => sure::asked(measure, &commission.body),
+            None => None,
+        };
+        let Some(body) = put(measured.as_deref().unwrap_or(&commission.body), false) else {
+            return Next::Plain;
+        };
+        let samples = match self.rules.measure {
+            Some(Measure::Samples(samples)) => samples,
+            _ => 1,
+        };
+        let tag = u32::try_from(at).unwrap_or(u32::MAX);
+        let ask = || Ask { tag, to: To::Models(body.clone()), timeout_ms: None };
+        Next::Ask((0..samples).map(|_| ask()).collect())
+    }
+
+    /// All that the stage was asked for is there.
+    fn weigh(&mut self, commission: &Commission) -> Next {
+        let rules = Rc::clone(&self.rules);
+        let Some(stage) = self.stages.last_mut() else { return Next::Plain };
+        let answers = || stage.answers.iter().filter_map(|answer| answer.said.as_ref().ok());
+        let Some(said) = answers().find(|said| said.is_good()).or(answers().next()) else {
+            return self.doubt("failed", commission);
+        };
+        if let Some(doubt) = flaw(said, rules.min_length) {
+            return self.doubt(doubt, commission);
+        }
+        stage.sure = match &rules.measure {
+            None => Some(1_000),
+            Some(Measure::Said) => sure::said(&said.text),
+            // Where the provider does not tell, there is nothing that speaks against it.
+            Some(Measure::Logprobs) => Some(sure::likelihood(&said.completion).unwrap_or(1_000)),
+            Some(Measure::Samples(_)) => {
+                let shown: Vec<_> = answers().map(Said::shown).collect();
+                let shown: Vec<_> = shown.iter().map(String::as_str).collect();
+                agreement(&shown).iter().copied().max()
+            }
+            Some(Measure::Judge(judge)) => {
+                let body = judge::ask(judge, &prompt::conversation(&commission.body), &said.shown());
+                return Next::Ask(vec![Ask { tag: JUDGED, to: To::Models(body), timeout_ms: None }]);
+            }
+        };
+        self.believe(commission)
+    }
+
+    /// Believes the stage's answer if that is sure enough.
+    fn believe(&mut self, commission: &Commission) -> Next {
+        let (threshold, measure) = (u32::from(self.rules.threshold), self.rules.measure.clone());
+        let Some(stage) = self.stages.last_mut() else { return Next::Plain };
+        if stage.sure.is_none_or(|sure| sure < threshold) {
+            return self.doubt("unsure", commission);
+        }
+        let Some(said) = stage.chosen(measure.as_ref()) else { return self.doubt("failed", commission) };
+        stage.is_believed = true;
+        let usage = stage.answers.iter().find(|answer| answer.said.is_ok()).map(|answer| answer.usage);
+        self.instead = usage.and_then(|usage| self.last_costs(&usage, commission));
+        Next::Answer(Box::new(said))
+    }
+
+    fn doubt(&mut self, why: &'static str, commission: &Commission) -> Next {
+        if let Some(stage) = self.stages.last_mut() {
+            stage.doubt = Some(why);
+        }
+        self.climb(commission)
+    }
+
+    /// What the last stage costs that uses so much.
+    fn last_costs(&self, usage: &Usage, commission: &Commission) -> Option<NanoUsd> {
+        let price = commission.price(&self.rules.stages.last()?.model)?;
+        Some(cost::cost(&price, usage, 0))
+    }
+
+    fn member(&self, at: usize) -> Option<&Member> {
+        self.rules.stages.get(at)
+    }
+}
+
+impl Stage {
+    /// The answer that is believed, without what only we have asked for.
+    fn chosen(&self, measure: Option<&Measure>) -> Option<Said> {
+        let answers = || self.answers.iter().filter_map(|answer| answer.said.as_ref().ok());
+        let said = answers().find(|said| said.is_good()).or(answers().next())?;
+        Some(match measure {
+            Some(measure) => sure::stripped(measure, said),
+            None => said.clone(),
+        })
+    }
+}
+
+/// What tells by itself that an answer is not to be believed.
+fn flaw(said: &Said, min_length: u64) -> Option<&'static str> {
+    if said.refuses {
+        return Some("refused");
+    }
+    if !said.is_good() {
+        return Some("cut_off");
+    }
+    match said.has_bad_arguments() {
+        true => Some("bad_arguments"),
+        false if said.calls.is_none() && (said.text.chars().count() as u64) < min_length => Some("too_short"),
+        false => None,
+    }
+}
+
+impl Mode for Cascade {
+    fn name(&self) -> &'static str {
+        "cascade"
+    }
+
+    fn begin(&mut self, commission: &Commission) -> Next {
+        self.climb(commission)
+    }
+
+    fn take(&mut self, tag: u32, answer: Answer, commission: &Commission) -> Next {
+        let samples = match self.rules.measure {
+            Some(Measure::Samples(samples)) => samples as usize,
+            _ => 1,
+        };
+        let Some(stage) = self.stages.last_mut() else { return Next::Plain };
+        if tag == JUDGED {
+            let points = answer.said.ok().and_then(|said| judge::points(&said.text));
+            stage.sure = points.map(|points| points / (judge::MOST / 1_000));
+            return self.believe(commission);
+        }
+        stage.answers.push(answer);
+        match stage.answers.len() < samples {
+            true => Next::Ask(Vec::new()),
+            false => self.weigh(commission),
+        }
+    }
+
+    /// The last answer there is is better than none.
+    fn conclude(&mut self, _: &Commission) -> Next {
+        let measure = self.rules.measure.clone();
+        let said = self.stages.iter().rev().find_map(|stage| stage.chosen(measure.as_ref()));
+        said.map_or(Next::Plain, |said| Next::Answer(Box::new(said)))
+    }
+
+    fn report(&self, out: &mut Vec<u8>) {
+        json::object(out, |report| {
+            report.array("stages", |stages| {
+                for (at, stage) in self.stages.iter().enumerate() {
+                    stages.object(|entry| {
+                        if let Some(member) = self.member(at) {
+                            entry.string("model", &member.model);
+                        }
+                        entry.string(
+                            "verdict",
+                            match (stage.doubt, stage.is_believed) {
+                                (Some(doubt), _) => doubt,
+                                (None, true) => "believed",
+                                (None, false) => "not_checked",
+                            },
+                        );
+                        if let Some(sure) = stage.sure.filter(|_| self.rules.measure.is_some()) {
+                            entry.raw("confidence", decimal(sure).as_bytes());
+                        }
+                        entry.array("answers", |answers| {
+                            for answer in &stage.answers {
+                                answers.object(|entry| report_answer(entry, answer));
+                            }
+                        });
+                    });
+                }
+            });
+            if let Some(instead) = self.instead {
+                let answers = self.stages.iter().flat_map(|stage| &stage.answers);
+                let spent =
+                    answers.filter_map(|answer| answer.cost).fold(NanoUsd::ZERO, NanoUsd::saturating_add);
+                report.number("saved_usd", instead.saturating_sub(spent));
+            }
+        });
+    }
+}
