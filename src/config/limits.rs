@@ -178,7 +178,7 @@ impl Check<'_> {
     }
 
     /// The names that a limit is only for. A list of none would be for nobody, which nobody means.
-    fn only<T>(
+    pub(super) fn only<T>(
         &mut self,
         path: &str,
         raw: Option<&[String]>,
@@ -194,7 +194,7 @@ impl Check<'_> {
     }
 
     /// Whether the configuration has those tiers or consumers.
-    fn all_there<'k>(
+    pub(super) fn all_there<'k>(
         &mut self,
         kind: &str,
         path: &str,
@@ -213,7 +213,12 @@ impl Check<'_> {
     }
 
     /// Models by their own names, however the document names them.
-    fn models_of(&mut self, catalog: &Catalog, path: &str, raw: Option<&[String]>) -> Option<Vec<ModelName>> {
+    pub(super) fn models_of(
+        &mut self,
+        catalog: &Catalog,
+        path: &str,
+        raw: Option<&[String]>,
+    ) -> Option<Vec<ModelName>> {
         let asked = self.only(path, raw, ModelName::parse)?;
         let models = asked.iter().enumerate().map(|(at, asked)| match catalog.names.get(asked.as_str()) {
             Some(Named::Model(model)) => Some(model.name.clone()),

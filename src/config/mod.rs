@@ -30,12 +30,14 @@ mod cache;
 mod catalog;
 mod check;
 mod consumer;
+mod content_rules;
 mod edits;
 mod experiment;
 mod health;
 mod identity;
 mod limit;
 mod limits;
+pub mod pattern;
 mod price;
 mod problems;
 mod protobuf;
@@ -57,6 +59,7 @@ pub use base_url::{BadBaseUrl, BaseUrl, Scheme};
 pub use cache::{Cache, CachePolicy, CacheStore, Embedder, Exact, Semantic, Similarity, When};
 pub use catalog::{Model, Named};
 pub use consumer::{Allowed, ApiKey, Auth, CacheScope, Consumer, Jwt, KeyHash, Keys, Tier};
+pub use content_rules::{Action, AppliesTo, ContentRule};
 pub use edits::Edits;
 pub use experiment::{Arm, By, Experiment};
 pub use health::Health;
@@ -87,6 +90,7 @@ pub struct Config {
     internal_cluster: ClusterName,
     auth: Auth,
     limits: Rc<Limits>,
+    content_rules: Vec<Rc<ContentRule>>,
     default_price: Option<Price>,
     cache: Cache,
     tasks: Option<Tasks>,
@@ -158,6 +162,11 @@ impl Config {
     /// How much may be asked, by whom.
     pub fn limits(&self) -> &Rc<Limits> {
         &self.limits
+    }
+
+    /// What must not be asked or answered, in the order of the document.
+    pub fn content_rules(&self) -> &[Rc<ContentRule>] {
+        &self.content_rules
     }
 
     /// Which kinds of request the configuration has words for; none where kinds of request are not told apart.
