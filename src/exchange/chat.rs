@@ -1,15 +1,18 @@
 //! A chat request, from its body to the plan it is forwarded with.
 
+use super::content::{Screening, for_output, screen};
 use super::wishes::wish;
 use super::*;
 use crate::affinity::Key;
 use crate::config::{By, Route};
 use crate::route::Candidates;
 
-/// How a chat request is forwarded, or what is done instead.
+/// How a chat request is forwarded, or what is done instead; `screened` is what content rules have made of it, if it is what they
+/// have made.
 pub(super) fn forward(
     body: &[u8],
     root: Value<'_>,
+    screened: Option<&Screening>,
     asking: Asking<'_>,
     config: &Config,
     books: Books<'_>,
@@ -22,11 +25,24 @@ pub(super) fn forward(
         Ok(candidates) => candidates,
         Err(refusal) => {
             return match room::make(&request, body, &asks, (&asked, &refusal), config, books) {
-                Some(trimmed) => truncated(trimmed, asking, config, books),
+                Some(trimmed) => truncated(trimmed, screened, asking, config, books),
                 None => Err(unresolved(refusal).into()),
             };
         }
     };
+    let mut fired = String::new();
+    match screened {
+        Some(screening) => screening.bar(&mut candidates),
+        None => {
+            let screening = screen(asks.asked(), body, &mut candidates, consumer, config)?;
+            if let Some(redacted) = &screening.body {
+                let document = Document::parse(redacted, Surrogates::Paired).map_err(not_json)?;
+                let forwarded = forward(redacted, document.root(), Some(&screening), asking, config, books);
+                return screening.tell(forwarded);
+            }
+            fired = screening.fired;
+        }
+    }
     let tell = |classifier| task::verdict(classifier, &request, asking, config, books);
     let (verdict, doubt) = asking.classifier.map(tell).transpose()?.unzip();
     let caching = match look_up(&request, &candidates, asking, config, books) {
@@ -67,6 +83,8 @@ pub(super) fn forward(
             dropped,
             kept,
             request_id: request_id.to_string(),
+            fired,
+            rules: for_output(&candidates, consumer, config).iter().map(|rule| rule.name.shared()).collect(),
             targets,
         },
         body: changed,
@@ -74,6 +92,7 @@ pub(super) fn forward(
         caching,
         verdict,
         truncated: None,
+        redacted: None,
         arm: candidates.arm,
         route: candidates.route.map(|route| route.name.shared()),
     })
@@ -82,12 +101,13 @@ pub(super) fn forward(
 /// How a request is forwarded of which turns were left out.
 fn truncated(
     trimmed: Trimmed,
+    screened: Option<&Screening>,
     asking: Asking<'_>,
     config: &Config,
     books: Books<'_>,
 ) -> Result<Forward, Box<Step>> {
     let document = Document::parse(&trimmed.body, Surrogates::Paired).map_err(not_json)?;
-    let mut forwarded = forward(&trimmed.body, document.root(), asking, config, books)?;
+    let mut forwarded = forward(&trimmed.body, document.root(), screened, asking, config, books)?;
     drop(document);
     forwarded.body.get_or_insert_with(|| trimmed.body.clone());
     forwarded.truncated = Some(trimmed);

@@ -12,6 +12,7 @@ const MOST_BARE: usize = 512;
 pub struct Arguments {
     screen: Rc<Screen>,
     place: Place,
+    is_redacted: bool,
 }
 
 #[derive(Debug)]
@@ -28,7 +29,13 @@ impl Arguments {
     /// That of a call.
     #[must_use]
     pub fn new(screen: &Rc<Screen>) -> Self {
-        Self { screen: Rc::clone(screen), place: Place::Between }
+        Self { screen: Rc::clone(screen), place: Place::Between, is_redacted: false }
+    }
+
+    /// Whether anything of it was taken out, so far as its strings are over.
+    #[must_use]
+    pub fn is_redacted(&self) -> bool {
+        self.is_redacted
     }
 
     /// Reads more of the text, and adds to `out` what can be let go.
@@ -49,6 +56,7 @@ impl Arguments {
                     }
                     escaped(&said, out);
                     if closes {
+                        self.is_redacted |= text.is_redacted();
                         out.push('"');
                         self.place = Place::Between;
                     }
@@ -92,6 +100,7 @@ impl Arguments {
         text.push(&escapes.finish(), &mut said)?;
         text.finish(&mut said)?;
         escaped(&said, out);
+        self.is_redacted |= text.is_redacted();
         Ok(())
     }
 
@@ -101,9 +110,10 @@ impl Arguments {
         let (mut said, mut text) = (String::new(), self.screen.text());
         text.push(bare, &mut said)?;
         text.finish(&mut said)?;
-        if said == *bare {
+        if !text.is_redacted() {
             out.push_str(bare);
         } else {
+            self.is_redacted = true;
             out.push('"');
             escaped(&said, out);
             out.push('"');

@@ -14,4 +14,4 @@ mod tests;
 
 pub use arguments::Arguments;
 pub use escapes::Escapes;
-pub use screen::{Fired, Screen, Screened, fingerprint, names};
+pub use screen::{Fired, Screen, Screened, names};

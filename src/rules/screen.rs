@@ -92,12 +92,6 @@ pub fn names<'r>(rules: impl Iterator<Item = &'r Rc<ContentRule>>) -> String {
     list
 }
 
-/// What tells the rules for output from others, and from what they were before: answers are the same only under the same.
-#[must_use]
-pub fn fingerprint<'r>(rules: impl Iterator<Item = &'r Rc<ContentRule>>) -> u64 {
-    rules.fold(0, |all, rule| (all ^ rule.mark).wrapping_mul(0x0100_0000_01b3))
-}
-
 impl Screened {
     /// Reads more of the text, and adds to `out` what can be let go.
     ///
@@ -108,6 +102,12 @@ impl Screened {
         self.read(Some(text))?;
         self.let_go(out);
         Ok(())
+    }
+
+    /// Whether anything of it was taken out.
+    #[must_use]
+    pub fn is_redacted(&self) -> bool {
+        self.covered.is_some()
     }
 
     /// The text is over: adds the rest of it to `out`.
