@@ -73,7 +73,7 @@ def test_a_denied_prompt_reaches_nobody(gateway, own_lane, kind):
 def test_a_prompt_is_sent_without_what_is_redacted(gateway, own_lane, kind):
     answer = create(gateway, kind, 'write to "jane@example.com"\n日本')
     [received] = own_lane.received()
-    assert "jane@" not in received.raw and 'write to "<mail>"\n日本' in json.loads(received.raw).__str__().replace("\\n", "\n")
+    assert "jane@" not in received.raw and r'write to \"<mail>\"\n日本' in received.raw
     assert "<mail>" in answer.choices[0].message.content
 
 
@@ -91,12 +91,10 @@ def test_a_whole_answer_is_redacted_or_withheld(gateway, own_lane, kind):
 @each_dialect
 @pytest.mark.parametrize("split", [None, 1, 7, 61])
 def test_a_stream_is_redacted_wherever_it_is_cut(gateway, own_lane, kind, split):
-    cut = {"split": split} if split else {}
-    own_lane.script(kind, {"text": TEXT, "chunks": 9, **cut}, {"text": TEXT, **cut})
-    for _ in range(2):
-        said, ends, usage = streamed(gateway, kind)
-        assert (said, ends) == (REDACTED, ["stop"])
-        assert usage.completion_tokens > 0
+    own_lane.script(kind, {"text": TEXT, **({"split": split} if split else {})})
+    said, ends, usage = streamed(gateway, kind)
+    assert (said, ends) == (REDACTED, ["stop"])
+    assert usage.completion_tokens > 0
 
 
 @each_dialect
@@ -117,12 +115,10 @@ def test_a_denied_stream_ends_with_a_content_filter(gateway, own_lane, kind, spl
 @each_dialect
 def test_arguments_stay_json(gateway, own_lane, kind):
     tools = [{"type": "function", "function": {"name": "send", "parameters": {"type": "object"}}}]
-    wanted = 'call tool send with {"to":"jane@e' + 'xample.com \\"now\\"","n":[1,2]}'
-    with_mail = create(gateway, kind, wanted.replace("jane@example.com", "4111 1111 1111 1111"), tools=tools)
-    [call] = with_mail.choices[0].message.tool_calls
+    text = 'call tool send with {"to":"4111 1111 1111 1111 \\"now\\"","n":[1,2]}'
+    [call] = create(gateway, kind, text, tools=tools).choices[0].message.tool_calls
     assert json.loads(call.function.arguments) == {"to": '[redacted] "now"', "n": [1, 2]}
     arguments = ""
-    text = wanted.replace("jane@example.com", "4111 1111 1111 1111")
     for chunk in create(gateway, kind, text, tools=tools, stream=True):
         for choice in chunk.choices:
             arguments += "".join(call.function.arguments or "" for call in choice.delta.tool_calls or [])
