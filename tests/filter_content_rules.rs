@@ -373,7 +373,7 @@ fn other_dialects_are_looked_at_as_their_answers_come() {
         let word = plain
             .split(|c: char| !c.is_alphanumeric())
             .filter(|word| word.len() > 3)
-            .last()
+            .next_back()
             .unwrap()
             .to_owned();
         let redacts = json!([{"name": "a", "action": "redact", "patterns": [format!("\\b{word}\\b")], "replacement": "#"}]);

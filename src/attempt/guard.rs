@@ -8,7 +8,7 @@
 use crate::chat::{Delta, Event, Thinking};
 use crate::estimate::Tally;
 use crate::json::Text;
-use crate::rules::{Arguments, Escapes, Fired, Screen, Screened};
+use crate::rules::{Fired, Said, Screen};
 use std::rc::Rc;
 
 /// Providers choose how many texts there are, so that is bounded.
@@ -30,7 +30,6 @@ pub(super) struct Guard {
 struct Channel {
     choice: u32,
     kind: Kind,
-    escapes: Escapes,
     said: Said,
 }
 
@@ -45,28 +44,7 @@ enum Kind {
     Arguments(u32),
 }
 
-enum Said {
-    Plain(Screened),
-    Json(Arguments),
-}
-
 impl Channel {
-    fn push(&mut self, inside: &[u8], out: &mut String) -> Result<(), Fired> {
-        let text = self.escapes.push(inside);
-        match &mut self.said {
-            Said::Plain(plain) => plain.push(&text, out),
-            Said::Json(json) => json.push(&text, out),
-        }
-    }
-
-    fn finish(&mut self, out: &mut String) -> Result<(), Fired> {
-        let rest = self.escapes.finish();
-        match &mut self.said {
-            Said::Plain(plain) => plain.push(&rest, out).and_then(|()| plain.finish(out)),
-            Said::Json(json) => json.push(&rest, out).and_then(|()| json.finish(out)),
-        }
-    }
-
     /// Says more of the text.
     fn say(&self, out: &str, emit: Emit<'_>) {
         if out.is_empty() {
@@ -127,7 +105,7 @@ impl Guard {
                 self.tally.push(name.as_bytes());
                 // The input of a custom tool is no JSON.
                 if *custom && !self.denied.contains(&choice) {
-                    let said = Said::Plain(self.screen.text());
+                    let said = Said::text(&self.screen);
                     self.begin(choice, Kind::Arguments(*index), said);
                 }
                 return self.pass(choice, delta, emit);
@@ -147,14 +125,14 @@ impl Guard {
         let is_known = |text: &Channel| text.choice == choice && text.kind == kind;
         if !self.texts.iter().any(is_known) {
             let said = match kind {
-                Kind::Arguments(_) => Said::Json(Arguments::new(&self.screen)),
-                _ => Said::Plain(self.screen.text()),
+                Kind::Arguments(_) => Said::json(&self.screen),
+                _ => Said::text(&self.screen),
             };
             self.begin(choice, kind, said);
         }
         let Some(known) = self.texts.iter_mut().find(|text| is_known(text)) else { return };
         let mut out = String::new();
-        match known.push(text.as_bytes(), &mut out) {
+        match known.said.push(text.as_bytes(), &mut out) {
             Ok(()) => known.say(&out, emit),
             Err(Fired(_)) => self.deny(choice, emit),
         }
@@ -162,7 +140,7 @@ impl Guard {
 
     fn begin(&mut self, choice: u32, kind: Kind, said: Said) {
         if self.texts.len() < MOST_TEXTS {
-            self.texts.push(Channel { choice, kind, escapes: Escapes::default(), said });
+            self.texts.push(Channel { choice, kind, said });
         }
     }
 
@@ -179,11 +157,11 @@ impl Guard {
         while let Some(at) = self.texts.iter().position(ends) {
             let mut text = self.texts.remove(at);
             let mut out = String::new();
-            if text.finish(&mut out).is_err() {
+            if text.said.finish(&mut out).is_err() {
                 self.deny(choice, emit);
                 return true;
             }
-            is_redacted |= matches!(&text.said, Said::Plain(plain) if plain.is_redacted());
+            is_redacted |= text.said.is_redacted();
             text.say(&out, emit);
         }
         is_redacted

@@ -235,7 +235,7 @@ impl Attempt {
     fn source(&self) -> Source {
         let frame_limit = self.bounds.response_bytes;
         if let Some(screen) = &self.screen {
-            let guard = Some(Guard::new(screen));
+            let guard = Some(Box::new(Guard::new(screen)));
             Source::Translated(Translated::new(
                 self.adapter.stream(),
                 self.chunk_writer(),

@@ -18,7 +18,7 @@ pub(super) struct Translated {
     reader: Box<dyn StreamReader>,
     writer: ChunkWriter,
     /// What content rules let through, if any look at it.
-    guard: Option<Guard>,
+    guard: Option<Box<Guard>>,
     stray: Vec<u8>,
     /// Whether what came so far was let go, with or without content in it.
     let_go: bool,
@@ -32,7 +32,7 @@ impl Translated {
     pub fn new(
         reader: Box<dyn StreamReader>,
         writer: ChunkWriter,
-        guard: Option<Guard>,
+        guard: Option<Box<Guard>>,
         frame_limit: usize,
     ) -> Self {
         let splitter = Splitter::new(frame_limit);
@@ -134,7 +134,7 @@ impl Translated {
 
     /// What was generated so far, if content rules look at it.
     pub fn generated(&self) -> Option<Tally> {
-        self.guard.as_ref().map(Guard::tally)
+        self.guard.as_ref().map(|guard| guard.tally())
     }
 
     /// What the provider said was used.

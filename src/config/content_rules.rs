@@ -6,7 +6,7 @@ use super::consumer::{Auth, Consumer};
 use super::pattern::{Builder, Program};
 use super::shape::words;
 use super::{Model, raw};
-use crate::names::{self, ConsumerName, ModelName, RegionName, RouteName, RuleName, TierName};
+use crate::names::{self, RegionName, RouteName, RuleName};
 use std::ops::RangeInclusive;
 use std::rc::Rc;
 
@@ -40,14 +40,14 @@ pub struct ContentRule {
     /// What it looks for.
     pub program: Program,
     /// Only for these consumers, or those of these tiers; no list is all.
-    consumers: Vec<ConsumerName>,
-    tiers: Vec<TierName>,
+    consumers: Names,
+    tiers: Names,
     /// Only for requests to these routes.
-    routes: Vec<RouteName>,
+    routes: Names,
     /// Only where one of these models serves.
-    models: Vec<ModelName>,
+    models: Names,
     /// Only where a model serves that runs in one of these.
-    regions: Vec<RegionName>,
+    regions: Names,
     /// Tells it from what it was before a change of the configuration.
     pub mark: u64,
 }
@@ -76,8 +76,11 @@ pub enum Action {
 words! { AppliesTo: "input" => AppliesTo::Input, "output" => AppliesTo::Output, "both" => AppliesTo::Both }
 words! { Action: "deny" => Action::Deny, "redact" => Action::Redact }
 
-fn has<T: PartialEq>(list: &[T], one: Option<&T>) -> bool {
-    list.is_empty() || one.is_some_and(|one| list.contains(one))
+/// Names that a rule is only for; all if there is none.
+type Names = Vec<Rc<str>>;
+
+fn has(list: &[Rc<str>], one: Option<&str>) -> bool {
+    list.is_empty() || one.is_some_and(|one| list.iter().any(|known| **known == *one))
 }
 
 impl ContentRule {
@@ -93,14 +96,15 @@ impl ContentRule {
 
     /// Whether it concerns what this consumer asks of this route, or of no route.
     pub fn concerns(&self, consumer: &Consumer, route: Option<&RouteName>) -> bool {
-        has(&self.consumers, Some(&consumer.name))
-            && has(&self.tiers, Some(&consumer.tier.name))
-            && has(&self.routes, route)
+        has(&self.consumers, Some(consumer.name.as_str()))
+            && has(&self.tiers, Some(consumer.tier.name.as_str()))
+            && has(&self.routes, route.map(RouteName::as_str))
     }
 
     /// Whether it concerns what this model serves.
     pub fn concerns_model(&self, model: &Model) -> bool {
-        has(&self.models, Some(&model.name)) && has(&self.regions, model.region.as_ref())
+        has(&self.models, Some(model.name.as_str()))
+            && has(&self.regions, model.region.as_ref().map(RegionName::as_str))
     }
 
     /// Whether it is only for some of the models.
@@ -141,24 +145,14 @@ impl Check<'_> {
         raw: &raw::ContentRule,
     ) -> Option<ContentRule> {
         let name = self.name(RuleName::parse(&raw.name), &format!("{path}.name"), &raw.name);
-        let consumers =
-            self.only(&format!("{path}.consumers"), raw.consumers.as_deref(), ConsumerName::parse);
-        if consumers.is_some() {
-            self.all_there("consumer", path, raw.consumers.as_deref(), auth.consumers.keys());
-        }
-        let tiers = self.only(&format!("{path}.tiers"), raw.tiers.as_deref(), TierName::parse);
-        if tiers.is_some() {
-            self.all_there("tier", path, raw.tiers.as_deref(), auth.tiers.keys());
-        }
-        let models = self.models_of(catalog, &format!("{path}.models"), raw.models.as_deref());
-        let routes = self.only(&format!("{path}.routes"), raw.routes.as_deref(), RouteName::parse);
-        for (at, route) in routes.iter().flatten().enumerate() {
-            self.is_route(catalog, format!("{path}.routes[{at}]"), route.as_str());
-        }
-        let regions = self.only(&format!("{path}.regions"), raw.regions.as_deref(), RegionName::parse);
-        for (at, region) in regions.iter().flatten().enumerate() {
-            self.region(format!("{path}.regions[{at}]"), region.as_str());
-        }
+        let [consumers, tiers, routes, models, regions] = [
+            ("consumers", &raw.consumers),
+            ("tiers", &raw.tiers),
+            ("routes", &raw.routes),
+            ("models", &raw.models),
+            ("regions", &raw.regions),
+        ]
+        .map(|(section, raw)| self.names(catalog, auth, (path, section), raw.as_deref()));
         let window = raw.window.unwrap_or(WINDOW);
         if !WINDOWS.contains(&window) {
             self.problems.add(format!("{path}.window"), window.to_string(), within(&WINDOWS));
@@ -181,11 +175,11 @@ impl Check<'_> {
             replacement: replacement.into(),
             window: usize::try_from(window).ok()?,
             program: program?,
-            consumers: consumers?,
-            tiers: tiers?,
-            routes: routes?,
-            models: models?,
-            regions: regions?,
+            consumers,
+            tiers,
+            routes,
+            models,
+            regions,
         })
     }
 
@@ -222,14 +216,52 @@ impl Check<'_> {
         builder.build()
     }
 
-    fn is_route(&mut self, catalog: &Catalog, path: String, name: &str) {
-        let is_one = matches!(catalog.names.get(name), Some(Named::Route(_)));
-        if !is_one && !self.is_refused("routes", name) {
-            let nearest = names::nearest(name, self.route_names.iter().map(String::as_str));
-            let nearest = nearest.into_iter().map(str::to_owned).collect::<Vec<_>>();
-            let nearest = nearest.iter().map(String::as_str).collect();
-            self.problems.add_with_nearest(path, format!("unknown route {name:?}"), "one of routes", nearest);
+    /// The names in a list, of what is in the section that the list is called by.
+    fn names(
+        &mut self,
+        catalog: &Catalog,
+        auth: &Auth,
+        (path, section): (&str, &str),
+        raw: Option<&[String]>,
+    ) -> Names {
+        let mut found = Names::new();
+        let path = format!("{path}.{section}");
+        if raw.is_some_and(<[_]>::is_empty) {
+            self.problems.add(&*path, "there is none", "at least one, or to be left out for all");
         }
+        for (at, name) in raw.unwrap_or_default().iter().enumerate() {
+            let path = format!("{path}[{at}]");
+            let named = catalog.names.get(name.as_str());
+            let known: Option<Rc<str>> = match (section, named) {
+                ("consumers", _) => {
+                    auth.consumers.get_key_value(name.as_str()).map(|(name, _)| Rc::clone(name))
+                }
+                ("tiers", _) => auth.tiers.get_key_value(name.as_str()).map(|(name, _)| Rc::clone(name)),
+                ("routes", Some(Named::Route(route))) => Some(route.name.shared()),
+                ("models", Some(Named::Model(model))) => Some(model.name.shared()),
+                ("models", _) => {
+                    self.unknown_model(catalog, path, name);
+                    continue;
+                }
+                ("regions", _) => {
+                    found.extend(self.region(path, name).map(|region| region.shared()));
+                    continue;
+                }
+                _ => None,
+            };
+            if known.is_none() && !self.is_refused(section, name) {
+                let all: Vec<&str> = match section {
+                    "consumers" => auth.consumers.keys().map(|name| &**name).collect(),
+                    "tiers" => auth.tiers.keys().map(|name| &**name).collect(),
+                    _ => catalog.routes.iter().map(|route| route.name.as_str()).collect(),
+                };
+                let (nearest, kind) = (names::nearest(name, all), section.trim_end_matches('s'));
+                let found = format!("unknown {kind} {name:?}");
+                self.problems.add_with_nearest(path, found, format!("one of {section}"), nearest);
+            }
+            found.extend(known);
+        }
+        found
     }
 }
 

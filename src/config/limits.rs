@@ -178,7 +178,7 @@ impl Check<'_> {
     }
 
     /// The names that a limit is only for. A list of none would be for nobody, which nobody means.
-    pub(super) fn only<T>(
+    fn only<T>(
         &mut self,
         path: &str,
         raw: Option<&[String]>,
@@ -194,7 +194,7 @@ impl Check<'_> {
     }
 
     /// Whether the configuration has those tiers or consumers.
-    pub(super) fn all_there<'k>(
+    fn all_there<'k>(
         &mut self,
         kind: &str,
         path: &str,
@@ -213,12 +213,7 @@ impl Check<'_> {
     }
 
     /// Models by their own names, however the document names them.
-    pub(super) fn models_of(
-        &mut self,
-        catalog: &Catalog,
-        path: &str,
-        raw: Option<&[String]>,
-    ) -> Option<Vec<ModelName>> {
+    fn models_of(&mut self, catalog: &Catalog, path: &str, raw: Option<&[String]>) -> Option<Vec<ModelName>> {
         let asked = self.only(path, raw, ModelName::parse)?;
         let models = asked.iter().enumerate().map(|(at, asked)| match catalog.names.get(asked.as_str()) {
             Some(Named::Model(model)) => Some(model.name.clone()),
@@ -230,7 +225,7 @@ impl Check<'_> {
         models.collect::<Vec<_>>().into_iter().collect()
     }
 
-    fn unknown_model(&mut self, catalog: &Catalog, path: String, asked: &str) {
+    pub(super) fn unknown_model(&mut self, catalog: &Catalog, path: String, asked: &str) {
         if self.is_refused("models", asked) {
             return;
         }

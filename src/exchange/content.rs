@@ -8,7 +8,7 @@ use crate::embeddings::{self, Input};
 use crate::error::ApiError;
 use crate::json::{self, Edit, Value, splice};
 use crate::route::Candidates;
-use crate::rules::{Arguments, Fired, Screen, names};
+use crate::rules::{Fired, Said, Screen, names};
 use std::rc::Rc;
 
 /// Where the rules that have found something are told.
@@ -150,7 +150,8 @@ fn look(asked: Asked<'_>, screen: &Rc<Screen>) -> Looked<Vec<Edit>> {
             let itself = input.filter(|input| input.text().is_some());
             let texts = input.into_iter().flat_map(Value::items).chain(itself);
             for text in texts {
-                plain(Some(text), screen, &mut edits).map_err(|fired| (fired, "input".to_owned()))?;
+                look_into(Some(text), Said::text(screen), &mut edits)
+                    .map_err(|fired| (fired, "input".to_owned()))?;
             }
         }
         // Of tokens only their model knows what they stand for.
@@ -161,14 +162,15 @@ fn look(asked: Asked<'_>, screen: &Rc<Screen>) -> Looked<Vec<Edit>> {
 
 fn look_at(message: &Message<'_>, screen: &Rc<Screen>, edits: &mut Vec<Edit>) -> Result<(), Fired> {
     let value = message.value;
+    let mut plain = |value| look_into(value, Said::text(screen), edits);
     match &message.content {
         Content::None => {}
-        Content::Text(_) => plain(value.get("content"), screen, edits)?,
+        Content::Text(_) => plain(value.get("content"))?,
         Content::Parts(parts) => {
             for (part, value) in parts {
                 match part {
-                    Part::Text(_) => plain(value.get("text"), screen, edits)?,
-                    Part::Refusal(_) => plain(value.get("refusal"), screen, edits)?,
+                    Part::Text(_) => plain(value.get("text"))?,
+                    Part::Refusal(_) => plain(value.get("refusal"))?,
                     _ => {}
                 }
             }
@@ -179,42 +181,29 @@ fn look_at(message: &Message<'_>, screen: &Rc<Screen>, edits: &mut Vec<Edit>) ->
         return Ok(());
     }
     for key in ["refusal", "reasoning_content", "reasoning"] {
-        plain(value.get(key), screen, edits)?;
+        plain(value.get(key))?;
     }
-    for call in value.get("tool_calls").into_iter().flat_map(Value::items) {
-        plain(call.get("custom").and_then(|custom| custom.get("input")), screen, edits)?;
-        arguments(call.get("function"), screen, edits)?;
+    let calls = || value.get("tool_calls").into_iter().flat_map(Value::items);
+    for call in calls() {
+        plain(call.get("custom").and_then(|custom| custom.get("input")))?;
     }
-    arguments(value.get("function_call"), screen, edits)
+    for function in calls().map(|call| call.get("function")).chain([value.get("function_call")]) {
+        let arguments = function.and_then(|function| function.get("arguments"));
+        look_into(arguments, Said::json(screen), edits)?;
+    }
+    Ok(())
 }
 
 /// Looks at a string, if it is one.
-fn plain(value: Option<Value<'_>>, screen: &Rc<Screen>, edits: &mut Vec<Edit>) -> Result<(), Fired> {
+fn look_into(value: Option<Value<'_>>, mut said: Said, edits: &mut Vec<Edit>) -> Result<(), Fired> {
     let Some((value, text)) = value.and_then(|value| Some((value, value.text()?))) else { return Ok(()) };
-    let (mut screened, mut out) = (screen.text(), String::new());
-    screened.push(&text.decode(), &mut out)?;
-    screened.finish(&mut out)?;
-    if screened.is_redacted() {
-        edits.push(with(value, &out));
+    let mut out = String::new();
+    said.push(text.as_bytes(), &mut out)?;
+    said.finish(&mut out)?;
+    if said.is_redacted() {
+        let mut json = Vec::with_capacity(out.len().saturating_add(2));
+        json::string(&mut json, &out);
+        edits.push(Edit::replace(value, json));
     }
     Ok(())
-}
-
-/// Looks at the arguments of a function, which are JSON.
-fn arguments(function: Option<Value<'_>>, screen: &Rc<Screen>, edits: &mut Vec<Edit>) -> Result<(), Fired> {
-    let value = function.and_then(|function| function.get("arguments"));
-    let Some((value, text)) = value.and_then(|value| Some((value, value.text()?))) else { return Ok(()) };
-    let (mut screened, mut out) = (Arguments::new(screen), String::new());
-    screened.push(&text.decode(), &mut out)?;
-    screened.finish(&mut out)?;
-    if screened.is_redacted() {
-        edits.push(with(value, &out));
-    }
-    Ok(())
-}
-
-fn with(value: Value<'_>, text: &str) -> Edit {
-    let mut json = Vec::with_capacity(text.len().saturating_add(2));
-    json::string(&mut json, text);
-    Edit::replace(value, json)
 }

@@ -42,10 +42,10 @@ pub(super) fn explain(
             return explain(&body, document.root(), messages, asking, config, books);
         }
     };
-    if let Err(instead) = screen(asks.asked(), body, &mut candidates, asking.consumer, config) {
-        if let Step::Reply(reply) = *instead {
-            return Ok(reply);
-        }
+    if let Err(instead) = screen(asks.asked(), body, &mut candidates, asking.consumer, config)
+        && let Step::Reply(reply) = *instead
+    {
+        return Ok(reply);
     }
     let tell = |classifier| task::verdict(classifier, &request, asking, config, books);
     let verdict = asking.classifier.map(tell).transpose()?.map(|(verdict, _)| verdict);

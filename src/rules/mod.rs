@@ -8,10 +8,11 @@
 mod arguments;
 mod escapes;
 mod run;
+mod said;
 mod screen;
 #[cfg(test)]
 mod tests;
 
-pub use arguments::Arguments;
 pub use escapes::Escapes;
+pub use said::Said;
 pub use screen::{Fired, Screen, Screened, names};

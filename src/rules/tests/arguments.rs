@@ -1,7 +1,7 @@
 //! Arguments stay JSON, whatever is taken out of them and wherever they are cut.
 
 use super::*;
-use crate::rules::Arguments;
+use crate::rules::arguments::Arguments;
 use proptest::prelude::*;
 
 fn through(screen: &Rc<Screen>, pieces: &[&str]) -> Result<String, Fired> {

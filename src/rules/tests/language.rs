@@ -27,6 +27,8 @@ fn patterns_find_what_regular_expressions_do() {
         ("a(?i)b", "ab aB Ab", "# # Ab"),
         ("(?i:a)b", "Ab AB", "# AB"),
         ("(?i)[k-m]x", "LX lx nx", "# # nx"),
+        ("(?i)[А-Я]+", "жук ЖУК", "# #"),
+        ("(?i)Ž[ÀÈ]Ω", "žèω", "#"),
         (r"\bcat\b", "cat concat cat's", "# concat #'s"),
         (r"\Bcat", "concat cat", "con# cat"),
         (r"^ab", "abab", "#ab"),
