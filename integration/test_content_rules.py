@@ -6,7 +6,7 @@ import json
 import openai
 import pytest
 
-from gateway import user
+from gateway import user, wait_until
 from kinds import ANYONE
 
 MODELS = {"openai": "gpt-5.6-luna", "anthropic": "claude-sonnet-4-6", "gemini": "gemini-3.8-flash"}
@@ -106,7 +106,7 @@ def test_a_denied_stream_ends_with_a_content_filter(gateway, own_lane, kind, spl
     said, ends, usage = streamed(gateway, kind)
     assert "This is all about the ".startswith(said) and ends == ["content_filter"]
     assert usage.completion_tokens > 10, "what was generated counts"
-    [line] = gateway.access_log()
+    [line] = wait_until(gateway.access_log)
     assert line["content_rules"] == "projects"
     assert "Nightfall" not in gateway.log()
     assert int(line["tokens_out"]) == usage.completion_tokens

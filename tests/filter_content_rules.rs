@@ -370,12 +370,8 @@ fn other_dialects_are_looked_at_as_their_answers_come() {
             envoy(rules).answering(cluster, response).ask(ask(model, "hi", streamed()))
         };
         let plain = ask(&json!([]), Response::stream(body)).said();
-        let word = plain
-            .split(|c: char| !c.is_alphanumeric())
-            .filter(|word| word.len() > 3)
-            .next_back()
-            .unwrap()
-            .to_owned();
+        let word =
+            plain.split(|c: char| !c.is_alphanumeric()).rfind(|word| word.len() > 3).unwrap().to_owned();
         let redacts = json!([{"name": "a", "action": "redact", "patterns": [format!("\\b{word}\\b")], "replacement": "#"}]);
         let denies = json!([{"name": "a", "action": "deny", "patterns": [format!("\\b{word}\\b")]}]);
         for size in [1, 7, 64, 10_000] {

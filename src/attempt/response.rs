@@ -301,11 +301,12 @@ impl Attempt {
             .with_functions(self.plan.functions);
         let passes = self.adapter.is_canonical()
             && root.get("choices").is_some_and(|choices| choices.items().next().is_some());
+        let mut write = |event: Event<'_>| writer.write(event);
         if let Some(guard) = &mut guard {
-            self.adapter.answer(root, &mut |event| guard.take(event, &mut |event| writer.write(event)));
+            self.adapter.answer(root, &mut |event| guard.take(event, &mut write));
             self.generated = Some(guard.tally());
         } else if !passes {
-            self.adapter.answer(root, &mut |event| writer.write(event));
+            self.adapter.answer(root, &mut write);
         }
         // What nothing was found in is passed on as it came.
         if passes && !self.screen.as_ref().is_some_and(|screen| screen.has_fired()) {

@@ -267,13 +267,18 @@ impl Check<'_> {
 
 /// FNV-1a (draft-eastlake-fnv) over all that makes a rule do what it does.
 fn mark(raw: &raw::ContentRule) -> u64 {
-    let kind = [raw.applies_to as u8, raw.action as u8];
-    let window = raw.window.unwrap_or(WINDOW).to_le_bytes();
-    let texts =
-        [&raw.name].into_iter().chain(raw.replacement.as_ref()).chain(&raw.keywords).chain(&raw.patterns);
-    let bytes = texts.flat_map(|text| text.bytes().chain([0xFF]));
-    kind.into_iter()
-        .chain(window)
-        .chain(bytes)
-        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+    let mut mark = 0xcbf2_9ce4_8422_2325_u64;
+    let mut add = |byte: u8| mark = (mark ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+    [raw.applies_to as u8, raw.action as u8].into_iter().for_each(&mut add);
+    raw.window.unwrap_or(WINDOW).to_le_bytes().into_iter().for_each(&mut add);
+    let mut say = |text: &String| {
+        text.bytes().for_each(&mut add);
+        add(0xFF);
+    };
+    say(&raw.name);
+    raw.replacement.iter().for_each(&mut say);
+    for list in [&raw.keywords, &raw.patterns] {
+        list.iter().for_each(&mut say);
+    }
+    mark
 }
