@@ -230,7 +230,7 @@ fn cache_keys(bencher: Bencher<'_, '_>, (texts, size): (&str, usize)) {
     let body = chat("gpt-5", texts, size);
     let document = Document::parse(&body, Surrogates::Paired).expect("JSON");
     let request = Request::read(document.root()).expect("a request");
-    let subject = Subject { scope: Scope::Consumer("acme"), name: "gpt-5", targets: &[] };
+    let subject = Subject { scope: Scope::Consumer("acme"), name: "gpt-5", targets: &[], rules: 0 };
     bencher.counter(BytesCount::new(body.len())).bench_local(|| Keys::of(black_box(&request), &subject));
 }
 

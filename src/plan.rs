@@ -44,6 +44,10 @@ pub struct Plan {
     pub kept: bool,
     /// The request's id (`x-request-id`).
     pub request_id: String,
+    /// The content rules that have found something in what is asked, as a list for the client.
+    pub fired: String,
+    /// The names of the content rules that look at what is answered.
+    pub rules: Vec<Rc<str>>,
     /// In the order of the attempts.
     pub targets: Vec<PlannedTarget>,
 }
@@ -79,7 +83,7 @@ pub struct Turn {
 }
 
 /// The form's version, its first byte.
-const VERSION: u8 = 6;
+const VERSION: u8 = 7;
 
 /// What is asked, and in which form.
 const CHAT: u8 = 0;
@@ -129,6 +133,9 @@ impl Plan {
         out.extend(self.metered.unwrap_or(u64::MAX).to_le_bytes());
         put(&mut out, &self.request_id);
         put(&mut out, &self.dropped);
+        put(&mut out, &self.fired);
+        out.push(u8::try_from(self.rules.len()).unwrap_or(u8::MAX));
+        self.rules.iter().take(usize::from(u8::MAX)).for_each(|rule| put(&mut out, rule));
         out.push(u8::try_from(self.headers.len()).unwrap_or(u8::MAX));
         for (name, value) in self.headers.iter().take(usize::from(u8::MAX)) {
             put(&mut out, name);
@@ -162,9 +169,15 @@ impl Plan {
             metered: Some(u64::from_le_bytes(take(&mut rest)?)).filter(|images| *images < u64::MAX),
             request_id: text(&mut rest)?.to_string(),
             dropped: text(&mut rest)?.to_string(),
+            fired: text(&mut rest)?.to_string(),
+            rules: Vec::new(),
             headers: Vec::new(),
             targets: Vec::new(),
         };
+        let [rules] = take(&mut rest)?;
+        for _ in 0..rules {
+            plan.rules.push(text(&mut rest)?.into());
+        }
         let [headers] = take(&mut rest)?;
         for _ in 0..headers {
             plan.headers.push((text(&mut rest)?.to_string(), text(&mut rest)?.to_string()));
@@ -273,7 +286,10 @@ mod tests {
         let (length, dropped) = (70_000, "seed,logit_bias".to_string());
         let wanted = Wanted { encoding: Encoding::Base64, vectors: 3, dimensions: Some(64), tokens: 9 };
         let operation = Operation::Embeddings(wanted);
+        let (fired, rules) = ("secrets,mails".to_string(), vec!["mails".into(), "numbers".into()]);
         let plan = Plan {
+            fired,
+            rules,
             operation,
             stream,
             include_usage,
@@ -305,10 +321,10 @@ mod tests {
 
     #[test]
     fn what_is_no_plan_is_none() {
-        for bytes in [&b""[..], b"{}", b"\x01", b"\x06\x01\0\0\0", &[0xFF; 64], &[1; 64]] {
+        for bytes in [&b""[..], b"{}", b"\x01", b"\x07\x01\0\0\0", &[0xFF; 64], &[1; 64]] {
             assert_eq!(Plan::from_bytes(bytes), None);
         }
-        for bytes in [&b""[..], b"{}", b"\x06\x01\0\0\0", &[1; 64]] {
+        for bytes in [&b""[..], b"{}", b"\x07\x01\0\0\0", &[1; 64]] {
             assert_eq!(Turn::from_bytes(bytes), None);
         }
     }

@@ -64,6 +64,7 @@ fn the_full_example_has_every_key() {
         "/tiers/premium",
         "/consumers/acme",
         "/limits/0",
+        "/content_rules/0",
         "/routes/best/constraints",
         "/routes/smart/targets/1/as_fallback",
         "/routes/smart/adaptive",
@@ -90,6 +91,10 @@ fn the_full_example_has_every_key() {
             // A limit counts one thing only.
             let others = full["limits"].as_array().into_iter().flatten().filter_map(Value::as_object);
             known.extend(others.flat_map(Clone::clone));
+        }
+        if place == "/content_rules/0" {
+            // Nothing is put in the place of what is denied.
+            known.insert("replacement".to_owned(), json!(""));
         }
         let problems =
             Config::parse(broken.to_string().as_bytes(), &|_| None).expect_err("a problem").to_string();

@@ -6,6 +6,7 @@
 //! something, so that a failure before the first content is tried on the next target unseen.
 
 mod canonical;
+mod guard;
 mod recording;
 mod response;
 mod spent;
@@ -17,9 +18,11 @@ use crate::chat::{Before, Request, degraded};
 use crate::config::{Bounds, Config, Key, Price, Provider};
 use crate::embeddings;
 use crate::error::ApiError;
+use crate::estimate::Tally;
 use crate::json::{Document, Surrogates};
 use crate::plan::{Operation, Plan, PlannedTarget};
 use crate::provider::{Adapter, Target, adapter};
+use crate::rules::{Screen, names};
 use response::Reception;
 use std::borrow::Cow;
 use std::rc::Rc;
@@ -52,6 +55,10 @@ pub struct Attempt {
     degraded: String,
     reception: Reception,
     spent: Rc<Spent>,
+    /// The content rules that look at its answer, if any do.
+    screen: Option<Rc<Screen>>,
+    /// What was generated of an answer that they have looked at as a whole.
+    generated: Option<Tally>,
     /// Of its tokens, where what they cost is counted.
     price: Option<Price>,
     /// What was used before, by calls that the answer is made of.
@@ -72,7 +79,10 @@ impl Attempt {
             return Err(broken("its provider has become another vendor's"));
         }
         let model = plan.metered.and_then(|_| config.model_of(&target.provider, &target.name));
+        let screen = if plan.rules.is_empty() { None } else { screen(&plan, &target, config) };
         Ok(Self {
+            screen,
+            generated: None,
             price: model.and_then(|model| config.price(&model)),
             before: None,
             spent: Rc::default(),
@@ -222,9 +232,41 @@ impl Attempt {
         &self.spent
     }
 
+    /// Whether content rules look at its answer.
+    #[must_use]
+    pub fn is_screened(&self) -> bool {
+        self.screen.is_some()
+    }
+
+    /// The content rules that have found something in what was asked or in what is answered, as a list.
+    #[must_use]
+    pub fn fired(&self) -> String {
+        let asked = &self.plan.fired;
+        let Some(screen) = self.screen.as_ref().filter(|screen| screen.has_fired()) else {
+            return asked.clone();
+        };
+        let known = |name: &str| asked.split(',').any(|known| known == name);
+        let mut all = names(screen.fired().filter(|rule| !known(rule.name.as_str())));
+        if !asked.is_empty() {
+            all.insert_str(0, if all.is_empty() { "" } else { "," });
+            all.insert_str(0, asked);
+        }
+        all
+    }
+
     fn put_to(&self) -> Target<'_> {
         Target { model: &self.target.model, max_output_tokens: self.target.max_output_tokens }
     }
+}
+
+/// The content rules of a plan that look at what this target answers.
+fn screen(plan: &Plan, target: &PlannedTarget, config: &Config) -> Option<Rc<Screen>> {
+    let model = config.model_of(&target.provider, &target.name);
+    let rules = config.content_rules().iter().filter(|rule| {
+        let is_planned = plan.rules.iter().any(|name| rule.name == **name);
+        is_planned && model.as_ref().is_none_or(|model| rule.concerns_model(model))
+    });
+    Screen::of(rules.cloned().collect())
 }
 
 fn header<'h>(name: &'h str, value: impl Into<Cow<'h, str>>) -> Header<'h> {

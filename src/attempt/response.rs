@@ -1,12 +1,14 @@
 //! What becomes of a provider's response: passed on, translated, or given up for the next target.
 
 use super::canonical::Canonical;
+use super::guard::Guard;
 use super::stream::{Progress, Source, Stream};
 use super::translated::Translated;
 use super::{Attempt, Header, Report, Stage, header};
 use crate::chat::{ChunkWriter, CompletionWriter, Costs, Event, Form, Usage};
 use crate::cost;
 use crate::error::{ApiError, Blame};
+use crate::estimate::Tally;
 use crate::health::Ended;
 use crate::json::{Document, Kind, Surrogates, Value};
 use crate::plan::Operation;
@@ -166,7 +168,10 @@ impl Attempt {
                 // Vectors say nothing.
                 Operation::Embeddings(_) => None,
             };
-            self.spent.note(bytes, &piece, form, self.reception.report());
+            match self.generated() {
+                Some(tally) => self.spent.generated(tally, self.reception.report()),
+                None => self.spent.note(bytes, &piece, form, self.reception.report()),
+            }
         }
         if let Reception::Stream(stream) = &self.reception {
             self.spent.finished(stream.has_finished(), stream.report());
@@ -219,13 +224,29 @@ impl Attempt {
         }
     }
 
+    /// What was generated of an answer that content rules look at, which may be more than what is shown.
+    fn generated(&self) -> Option<Tally> {
+        match &self.reception {
+            Reception::Stream(stream) => stream.generated(),
+            _ => self.generated,
+        }
+    }
+
     fn source(&self) -> Source {
         let frame_limit = self.bounds.response_bytes;
-        if self.adapter.is_canonical() {
+        if let Some(screen) = &self.screen {
+            let guard = Some(Box::new(Guard::new(screen)));
+            Source::Translated(Translated::new(
+                self.adapter.stream(),
+                self.chunk_writer(),
+                guard,
+                frame_limit,
+            ))
+        } else if self.adapter.is_canonical() {
             let hide_usage = !self.plan.include_usage;
             Source::Canonical(Canonical::new(self.adapter, hide_usage, self.costs(), frame_limit))
         } else {
-            Source::Translated(Translated::new(self.adapter.stream(), self.chunk_writer(), frame_limit))
+            Source::Translated(Translated::new(self.adapter.stream(), self.chunk_writer(), None, frame_limit))
         }
     }
 
@@ -280,15 +301,23 @@ impl Attempt {
         if self.plan.stream {
             return self.streamed(root);
         }
-        if self.adapter.is_canonical()
-            && root.get("choices").is_some_and(|choices| choices.items().next().is_some())
-        {
+        let mut guard = self.screen.as_ref().map(Guard::new);
+        let mut writer = CompletionWriter::new(&self.answer_id(), &self.target.model, self.now)
+            .with_functions(self.plan.functions);
+        let passes = self.adapter.is_canonical()
+            && root.get("choices").is_some_and(|choices| choices.items().next().is_some());
+        let mut write = |event: Event<'_>| writer.write(event);
+        if let Some(guard) = &mut guard {
+            self.adapter.answer(root, &mut |event| guard.take(event, &mut write));
+            self.generated = Some(guard.tally());
+        } else if !passes {
+            self.adapter.answer(root, &mut write);
+        }
+        // What nothing was found in is passed on as it came.
+        if passes && !self.screen.as_ref().is_some_and(|screen| screen.has_fired()) {
             self.reception = over(root.get("usage").map(Usage::read));
             return Ok(Piece::Pass);
         }
-        let mut writer = CompletionWriter::new(&self.answer_id(), &self.target.model, self.now)
-            .with_functions(self.plan.functions);
-        self.adapter.answer(root, &mut |event| writer.write(event));
         let usage = writer.usage();
         let mut out = Vec::with_capacity(body.len());
         writer.finish(&mut out)?;
@@ -302,9 +331,14 @@ impl Attempt {
         let mut writer = self.chunk_writer();
         let mut out = Vec::new();
         let mut failed = None;
-        let mut take = |event: Event<'_>| match event {
+        let mut guard = self.screen.as_ref().map(Guard::new);
+        let mut write = |event: Event<'_>| match event {
             Event::Error(error) if !writer.begun() => failed = failed.take().or(Some(error)),
             event => writer.write(event, &mut out),
+        };
+        let mut take = |event: Event<'_>| match &mut guard {
+            Some(guard) => guard.take(event, &mut write),
+            None => write(event),
         };
         if root.kind() == Kind::Array {
             let mut reader = self.adapter.stream();
@@ -316,6 +350,7 @@ impl Attempt {
             self.adapter.answer(root, &mut take);
             take(Event::End);
         }
+        self.generated = guard.map(|guard| guard.tally());
         if let Some(error) = failed {
             return Err(error);
         }
@@ -391,6 +426,10 @@ impl Attempt {
         headers.push(header("x-modelgate-provider", self.target.provider.to_string()));
         headers.push(header("x-modelgate-model", self.target.name.to_string()));
         headers.push(header("x-modelgate-attempts", self.number.to_string()));
+        let fired = self.fired();
+        if !fired.is_empty() {
+            headers.push(header("x-modelgate-content-rules", fired));
+        }
         if !self.degraded.is_empty() {
             headers.push(header("x-modelgate-degraded", self.degraded.clone()));
         }

@@ -119,6 +119,12 @@ impl Spent {
         self.stage.set(stage);
     }
 
+    /// Takes note of what was generated so far, where that may be more than what is shown, and of what is reported with it.
+    pub(super) fn generated(&self, tally: Tally, report: Report) {
+        self.report.set(report);
+        self.said.set(tally);
+    }
+
     /// Takes note of a piece of the answer, which came as `bytes` and goes out in this form, if that is one that says something, and of what is reported with it.
     pub(super) fn note(&self, bytes: &[u8], piece: &Piece, form: Option<Form>, report: Report) {
         self.report.set(report);

@@ -6,6 +6,7 @@ use super::translated::Translated;
 use super::{Header, Report};
 use crate::chat::{ChunkWriter, Usage};
 use crate::error::ApiError;
+use crate::estimate::Tally;
 use crate::json::{Document, Surrogates};
 
 pub(super) struct Stream {
@@ -94,6 +95,14 @@ impl Stream {
         match &self.source {
             Source::Canonical(source) => source.has_finished(),
             Source::Translated(source) => source.has_finished(),
+        }
+    }
+
+    /// What was generated of an answer that content rules look at.
+    pub fn generated(&self) -> Option<Tally> {
+        match &self.source {
+            Source::Canonical(_) => None,
+            Source::Translated(source) => source.generated(),
         }
     }
 

@@ -1,10 +1,12 @@
 //! A stream in a provider's own dialect, put into the client's as it comes.
 
 use super::Report;
+use super::guard::Guard;
 use super::response::Piece;
 use super::stream::is_whole;
 use crate::chat::{ChunkWriter, Event, Usage};
 use crate::error::ApiError;
+use crate::estimate::Tally;
 use crate::provider::StreamReader;
 use crate::sse::{Frame, Splitter};
 
@@ -15,6 +17,8 @@ pub(super) struct Translated {
     splitter: Splitter,
     reader: Box<dyn StreamReader>,
     writer: ChunkWriter,
+    /// What content rules let through, if any look at it.
+    guard: Option<Box<Guard>>,
     stray: Vec<u8>,
     /// Whether what came so far was let go, with or without content in it.
     let_go: bool,
@@ -25,12 +29,18 @@ pub(super) struct Translated {
 }
 
 impl Translated {
-    pub fn new(reader: Box<dyn StreamReader>, writer: ChunkWriter, frame_limit: usize) -> Self {
+    pub fn new(
+        reader: Box<dyn StreamReader>,
+        writer: ChunkWriter,
+        guard: Option<Box<Guard>>,
+        frame_limit: usize,
+    ) -> Self {
         let splitter = Splitter::new(frame_limit);
         Self {
             splitter,
             reader,
             writer,
+            guard,
             stray: Vec::new(),
             let_go: false,
             early_error: None,
@@ -41,15 +51,9 @@ impl Translated {
 
     pub fn push(&mut self, bytes: &[u8], ends: bool) -> Piece {
         let mut out = Vec::new();
-        let Self { splitter, reader, writer, stray, let_go, early_error, usage, finished } = self;
+        let Self { splitter, reader, writer, guard, stray, let_go, early_error, usage, finished } = self;
         let let_go = *let_go;
-        let mut take = |event: Event<'_>| {
-            // Also of what comes after a stream was ended from here.
-            match &event {
-                Event::Usage(reported) => *usage = Some(*reported),
-                Event::Finish { .. } => *finished = true,
-                _ => {}
-            }
+        let mut write = |event: Event<'_>| {
             match event {
                 Event::Error(error) if !writer.begun() && !let_go => {
                     *early_error = early_error.take().or(Some(error))
@@ -57,6 +61,18 @@ impl Translated {
                 // Nothing of an attempt that has failed unseen is shown.
                 _ if early_error.is_some() => {}
                 event => writer.write(event, &mut out),
+            }
+        };
+        let mut take = |event: Event<'_>| {
+            // Also of what comes after a stream was ended from here.
+            match &event {
+                Event::Usage(reported) => *usage = Some(*reported),
+                Event::Finish { .. } => *finished = true,
+                _ => {}
+            }
+            match guard {
+                Some(guard) => guard.take(event, &mut write),
+                None => write(event),
             }
         };
         let mut each = |frame: Frame<'_>| {
@@ -114,6 +130,11 @@ impl Translated {
     /// Whether the provider has said that its answer is complete.
     pub fn has_finished(&self) -> bool {
         self.finished
+    }
+
+    /// What was generated so far, if content rules look at it.
+    pub fn generated(&self) -> Option<Tally> {
+        self.guard.as_ref().map(|guard| guard.tally())
     }
 
     /// What the provider said was used.

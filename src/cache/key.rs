@@ -62,6 +62,9 @@ pub struct Subject<'s> {
     /// not in that of the moment. So when a route is changed, answers of what it was before are no
     /// answers of it any more, and none reaches a consumer for whom its model is not.
     pub targets: &'s [Target],
+    /// What tells the content rules that look at the answer from others; 0 where there are none. What was kept under some is
+    /// nothing for those under others.
+    pub rules: u64,
 }
 
 /// The keys of one request.
@@ -198,6 +201,10 @@ impl Subject<'_> {
             Scope::Shared => into.tag(b's'),
         }
         into.plain(self.name);
+        if self.rules != 0 {
+            into.tag(b'r');
+            into.number(self.rules);
+        }
         for target in self.targets {
             into.tag(b'>');
             into.plain(target.model.provider.name.as_str());

@@ -114,6 +114,7 @@ impl ChunkWriter {
             Event::Member { key, value } => self.member(&key, value),
             Event::Delta { choice, delta } => self.delta(choice, delta, out),
             Event::Finish { choice, reason } => self.finish_choice(choice, reason, out),
+            Event::Withheld { choice } => self.finish_choice(choice, FinishReason::ContentFilter, out),
             Event::Usage(usage) => self.usage = Some(usage),
             Event::Error(error) => self.fail(&error, out),
             Event::End => self.end(out),

@@ -98,6 +98,12 @@ impl CompletionWriter {
                     choice.reason.get_or_insert(reason);
                 }
             }
+            Event::Withheld { choice } => {
+                if let Some(choice) = entry(&mut self.choices, choice) {
+                    *choice = Choice { reason: Some(FinishReason::ContentFilter), ..Choice::default() };
+                    choice.progress.begun = true;
+                }
+            }
             Event::Usage(usage) => self.usage = Some(usage),
             Event::Error(error) => self.error = self.error.take().or(Some(error)),
             Event::End => {}

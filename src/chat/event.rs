@@ -36,6 +36,11 @@ pub enum Event<'a> {
         /// Why it ended.
         reason: FinishReason,
     },
+    /// Something was said that must not be: a choice ends, and what was said of it is not shown, as far as it has not been.
+    Withheld {
+        /// Which choice, from 0.
+        choice: u32,
+    },
     /// What the answer used, so far; the last one holds.
     Usage(Usage),
     /// The provider failed after it had begun to answer.

@@ -73,6 +73,7 @@ pub(super) fn check(
     let sections = Sections { auth: document.auth, tiers: document.tiers, consumers: document.consumers };
     let auth = check.auth(&catalog, sections);
     let limits = check.limits(&catalog, &auth, document.limits);
+    let content_rules = check.content_rules(&catalog, &auth, document.content_rules);
     let bounds = check.bounds(document.bounds);
     let timeouts = check.timeouts(document.timeouts);
     let warnings = std::mem::take(&mut check.warnings);
@@ -84,6 +85,7 @@ pub(super) fn check(
             default_price,
             auth,
             limits: Rc::new(limits),
+            content_rules,
             cache,
             tasks,
             task_model,

@@ -209,7 +209,7 @@ impl Check<'_> {
     }
 
     /// A region that models run in: no other can be meant.
-    fn region(&mut self, path: String, name: &str) -> Option<RegionName> {
+    pub(super) fn region(&mut self, path: String, name: &str) -> Option<RegionName> {
         let region = self.regions.get(name).cloned();
         if region.is_none() {
             let nearest = names::nearest(name, self.regions.iter().map(RegionName::as_str));

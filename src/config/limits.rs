@@ -225,7 +225,7 @@ impl Check<'_> {
         models.collect::<Vec<_>>().into_iter().collect()
     }
 
-    fn unknown_model(&mut self, catalog: &Catalog, path: String, asked: &str) {
+    pub(super) fn unknown_model(&mut self, catalog: &Catalog, path: String, asked: &str) {
         if self.is_refused("models", asked) {
             return;
         }

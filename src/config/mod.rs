@@ -31,6 +31,7 @@ mod cascade;
 mod catalog;
 mod check;
 mod consumer;
+mod content_rules;
 mod edits;
 mod ensemble;
 mod experiment;
@@ -39,6 +40,7 @@ mod identity;
 mod limit;
 mod limits;
 mod orchestration;
+pub mod pattern;
 mod price;
 mod problems;
 mod protobuf;
@@ -61,6 +63,7 @@ pub use cache::{Cache, CachePolicy, CacheStore, Embedder, Exact, Semantic, Simil
 pub use cascade::{Cascade, Measure, Race};
 pub use catalog::{Model, Named};
 pub use consumer::{Allowed, ApiKey, Auth, CacheScope, Consumer, Jwt, KeyHash, Keys, Tier};
+pub use content_rules::{Action, AppliesTo, ContentRule};
 pub use edits::Edits;
 pub use ensemble::{Ballot, Combine, Ensemble, Judge, Member};
 pub use experiment::{Arm, By, Experiment};
@@ -93,6 +96,7 @@ pub struct Config {
     internal_cluster: ClusterName,
     auth: Auth,
     limits: Rc<Limits>,
+    content_rules: Vec<Rc<ContentRule>>,
     default_price: Option<Price>,
     cache: Cache,
     tasks: Option<Tasks>,
@@ -164,6 +168,11 @@ impl Config {
     /// How much may be asked, by whom.
     pub fn limits(&self) -> &Rc<Limits> {
         &self.limits
+    }
+
+    /// What must not be asked or answered, in the order of the document.
+    pub fn content_rules(&self) -> &[Rc<ContentRule>] {
+        &self.content_rules
     }
 
     /// Which kinds of request the configuration has words for; none where kinds of request are not told apart.

@@ -6,6 +6,7 @@
 use super::cache::When;
 use super::cascade::By as MeasuredBy;
 use super::consumer::CacheScope;
+use super::content_rules::{Action, AppliesTo};
 use super::edits::{Effort, Tools};
 use super::ensemble::{Rule, VoteBy};
 use super::experiment::By;
@@ -30,6 +31,7 @@ map! {
         tiers: Entries<Tier> = Default::default(),
         consumers: Option<Entries<Consumer>>,
         limits: Vec<Limit> = Default::default(),
+        content_rules: Vec<ContentRule> = Default::default(),
         cache: Cache = Default::default(),
         tasks: Option<Entries<Task>>,
         task_model: Option<TaskModel>,
@@ -313,6 +315,23 @@ map! {
         mode: Mode = Default::default(),
         on_exceed: Option<OnExceed>,
         on_contention: OnContention = Default::default(),
+    }
+}
+
+map! {
+    ContentRule: "a rule: a map with the keys name, action, keywords, patterns, …" {
+        name: String,
+        applies_to: AppliesTo = Default::default(),
+        action: Action,
+        keywords: Vec<String> = Default::default(),
+        patterns: Vec<String> = Default::default(),
+        replacement: Option<String>,
+        window: Option<u64>,
+        consumers: Option<Vec<String>>,
+        tiers: Option<Vec<String>>,
+        routes: Option<Vec<String>>,
+        models: Option<Vec<String>>,
+        regions: Option<Vec<String>>,
     }
 }
 

@@ -1,15 +1,19 @@
 //! A chat request, from its body to the plan it is forwarded with.
 
+use super::content::{Screening, for_output, screen};
 use super::wishes::wish;
 use super::*;
 use crate::affinity::Key;
 use crate::config::{By, Route};
+use crate::names::RouteName;
 use crate::route::Candidates;
 
-/// How a chat request is forwarded, or what is done instead.
+/// How a chat request is forwarded, or what is done instead; `screened` is what content rules have made of it, if it is what they
+/// have made.
 pub(super) fn forward(
     body: &[u8],
     root: Value<'_>,
+    screened: Option<&Screening>,
     asking: Asking<'_>,
     config: &Config,
     books: Books<'_>,
@@ -22,11 +26,24 @@ pub(super) fn forward(
         Ok(candidates) => candidates,
         Err(refusal) => {
             return match room::make(&request, body, &asks, (&asked, &refusal), config, books) {
-                Some(trimmed) => truncated(trimmed, asking, config, books),
+                Some(trimmed) => truncated(trimmed, screened, asking, config, books),
                 None => Err(unresolved(refusal).into()),
             };
         }
     };
+    let mut fired = String::new();
+    match screened {
+        Some(screening) => screening.bar(&mut candidates),
+        None => {
+            let screening = screen(asks.asked(), body, &mut candidates, asking, config)?;
+            if let Some(redacted) = &screening.body {
+                let document = Document::parse(redacted, Surrogates::Paired).map_err(not_json)?;
+                let forwarded = forward(redacted, document.root(), Some(&screening), asking, config, books);
+                return screening.tell(forwarded);
+            }
+            fired = screening.fired;
+        }
+    }
     let tell = |classifier| task::verdict(classifier, &request, asking, config, books);
     let (verdict, doubt) = asking.classifier.map(tell).transpose()?.unzip();
     let caching = match look_up(&request, &candidates, asking, config, books) {
@@ -75,6 +92,8 @@ pub(super) fn forward(
             dropped,
             kept,
             request_id: request_id.to_string(),
+            fired,
+            rules: for_output(&candidates, asking, config).iter().map(|rule| rule.name.shared()).collect(),
             targets,
         },
         body: changed,
@@ -82,6 +101,7 @@ pub(super) fn forward(
         caching,
         verdict,
         truncated: None,
+        redacted: None,
         arm: candidates.arm,
         route: candidates.route.map(|route| route.name.shared()),
     })
@@ -90,12 +110,13 @@ pub(super) fn forward(
 /// How a request is forwarded of which turns were left out.
 fn truncated(
     trimmed: Trimmed,
+    screened: Option<&Screening>,
     asking: Asking<'_>,
     config: &Config,
     books: Books<'_>,
 ) -> Result<Forward, Box<Step>> {
     let document = Document::parse(&trimmed.body, Surrogates::Paired).map_err(not_json)?;
-    let mut forwarded = forward(&trimmed.body, document.root(), asking, config, books)?;
+    let mut forwarded = forward(&trimmed.body, document.root(), screened, asking, config, books)?;
     drop(document);
     forwarded.body.get_or_insert_with(|| trimmed.body.clone());
     forwarded.truncated = Some(trimmed);
@@ -105,15 +126,16 @@ fn truncated(
 /// How a request of the gateway's own making is forwarded, in the place of the client's. Its answer is looked for in no cache.
 pub(super) fn resumed(
     body: Vec<u8>,
+    route: &RouteName,
     asking: Asking<'_>,
     config: &Config,
     books: Books<'_>,
 ) -> Result<Forward, Box<Step>> {
-    let told = Told::plain();
+    let told = Told::plain(Some(route.clone()));
     let control = Control { no_store: true, ..Control::default() };
     let document = Document::parse(&body, Surrogates::Paired).map_err(not_json)?;
     let mut forwarded =
-        forward(&body, document.root(), Asking { told: &told, control, ..asking }, config, books)?;
+        forward(&body, document.root(), None, Asking { told: &told, control, ..asking }, config, books)?;
     drop(document);
     forwarded.body.get_or_insert(body);
     Ok(forwarded)

@@ -1,23 +1,25 @@
 //! A request for embeddings, from its body to the plan it is forwarded with.
 
 use super::chat::lot;
+use super::content::{Screening, screen};
 use super::meter::Meter;
 use super::needs::{Asked, Asks};
 use super::order::{Terms, arrange};
 use super::prepare::{Prepared, prepare};
-use super::{Asking, Books, Forward, Step, Trials, unresolved};
+use super::{Asking, Books, Forward, Step, Trials, not_json, unresolved};
 use crate::cache::not_cached;
 use crate::config::{Config, Constraints, Route};
 use crate::embeddings::{Request, Wanted};
 use crate::estimate::Makeup;
-use crate::json::Value;
+use crate::json::{Document, Surrogates, Value};
 use crate::plan::{Operation, Plan};
 use crate::route::{self, Needs};
 
-/// How the request with this body is forwarded, or what is done instead. Its answers are not kept.
+/// How the request with this body is forwarded, or what is done instead; `screened` as for chats. Its answers are not kept.
 pub(super) fn forward(
     body: &[u8],
     root: Value<'_>,
+    screened: Option<&Screening>,
     asking: Asking<'_>,
     config: &Config,
     books: Books<'_>,
@@ -31,6 +33,19 @@ pub(super) fn forward(
         return Err(not_cached().into());
     }
     let asks = Asks::of(Asked::Embeddings(&request));
+    let mut fired = String::new();
+    match screened {
+        Some(screening) => screening.bar(&mut candidates),
+        None => {
+            let screening = screen(asks.asked(), body, &mut candidates, asking, config)?;
+            if let Some(redacted) = &screening.body {
+                let document = Document::parse(redacted, Surrogates::Paired).map_err(not_json)?;
+                let forwarded = forward(redacted, document.root(), Some(&screening), asking, config, books);
+                return screening.tell(forwarded);
+            }
+            fired = screening.fired;
+        }
+    }
     let (constraints, conversation) = (Constraints::default(), &|_: &Route| None);
     let terms = Terms { asks: &asks, asking, verdict: None, constraints, conversation };
     let decision = arrange(&asked, &mut candidates, &terms, (config, false), books).map_err(unresolved)?;
@@ -61,6 +76,9 @@ pub(super) fn forward(
             dropped,
             kept,
             request_id: request_id.to_string(),
+            fired,
+            // Vectors say nothing.
+            rules: Vec::new(),
             targets,
         },
         body: changed,
@@ -68,6 +86,7 @@ pub(super) fn forward(
         caching: None,
         verdict: None,
         truncated: None,
+        redacted: None,
         arm: candidates.arm,
         route: candidates.route.map(|route| route.name.shared()),
     })

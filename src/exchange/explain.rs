@@ -2,11 +2,12 @@
 //! turn is over, and nothing stays reserved.
 
 use super::chat::{conversation, resolve};
+use super::content::screen;
 use super::meter::Meter;
 use super::needs::{Asked, Asks};
 use super::order::{Standing, Terms, arrange};
 use super::prepare::fits;
-use super::{Asking, Books, Reply, not_json, room, task, unresolved, wishes};
+use super::{Asking, Books, Reply, Step, not_json, room, task, unresolved, wishes};
 use crate::chat::Request;
 use crate::classify::Verdict;
 use crate::config::{Config, Route, Target};
@@ -41,6 +42,11 @@ pub(super) fn explain(
             return explain(&body, document.root(), messages, asking, config, books);
         }
     };
+    if let Err(instead) = screen(asks.asked(), body, &mut candidates, asking, config)
+        && let Step::Reply(reply) = *instead
+    {
+        return Ok(reply);
+    }
     let tell = |classifier| task::verdict(classifier, &request, asking, config, books);
     let verdict = asking.classifier.map(tell).transpose()?.map(|(verdict, _)| verdict);
     let constraints = wishes::constraints(asking.wishes, &request)?;

@@ -3,6 +3,7 @@
 //! An answer from here costs no provider anything, so it counts against no limit. What is kept is only what an attempt has
 //! let go, taken down as it went.
 
+use super::content::fingerprint;
 use super::embedding::{self, Embedding};
 use super::{Asking, Books, Call, JSON, Reply};
 use crate::cache::semantic::{Asked, Index, Question, Vector};
@@ -87,7 +88,8 @@ pub(super) fn look_up(
     if status == Status::Bypass && keep.is_none() && !only_if_cached {
         return Look::Unanswered(Some(Caching { status, keep: None }));
     }
-    let subject = Subject { scope: scope(consumer), name, targets: &candidates.targets };
+    let rules = fingerprint(candidates, asking, config);
+    let subject = Subject { scope: scope(consumer), name, targets: &candidates.targets, rules };
     let keys = Keys::of(request, &subject);
     let store = config.cache().store;
     let answers = Answers::new(store);

@@ -5,6 +5,7 @@
 //! what Envoy says by itself, when no provider answered, is put into OpenAI's words here.
 
 mod chat;
+mod content;
 mod embedding;
 mod embeddings;
 mod endpoint;
@@ -31,6 +32,7 @@ mod told;
 mod trials;
 mod wishes;
 
+pub use content::CONTENT_RULES;
 pub use endpoint::Service;
 pub use hosts::CLUSTERS;
 pub use kept::{Caching, Keep};
@@ -154,6 +156,8 @@ pub struct Forward {
     pub arm: Option<ArmName>,
     /// What is sent in the place of what the client sent, where that has no room: how many messages were left out, and the rest.
     pub truncated: Option<Trimmed>,
+    /// What is sent in the place of that, where content rules take something out.
+    pub redacted: Option<Vec<u8>>,
     /// How its targets' health hears of its attempts.
     pub trials: Trials,
     /// What calls have used that its answer is made of.
@@ -291,8 +295,8 @@ fn forward(body: &[u8], asking: Asking<'_>, config: &Config, books: Books<'_>) -
     }
     let document = Document::parse(body, Surrogates::Paired).map_err(not_json)?;
     match asking.service {
-        Service::Chat => chat::forward(body, document.root(), asking, config, books),
-        Service::Embeddings => embeddings::forward(body, document.root(), asking, config, books),
+        Service::Chat => chat::forward(body, document.root(), None, asking, config, books),
+        Service::Embeddings => embeddings::forward(body, document.root(), None, asking, config, books),
         Service::Explain => Err(explain::explain(body, document.root(), 0, asking, config, books)?.into()),
         Service::Feedback => Err(feedback::take(document.root(), asking, config, books)?.into()),
     }

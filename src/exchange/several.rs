@@ -10,6 +10,7 @@ use crate::classify::Verdict;
 use crate::config::{Config, Model, Named, Orchestration, Price, Route};
 use crate::cost;
 use crate::money::NanoUsd;
+use crate::names::RouteName;
 use std::rc::Rc;
 
 /// A request that several calls answer.
@@ -35,7 +36,7 @@ pub struct Several {
 #[derive(Debug)]
 pub struct Findings {
     /// The route that was asked for.
-    route: Rc<str>,
+    pub route: RouteName,
     /// What kind of request it is, where that is told.
     verdict: Option<Box<Verdict>>,
     /// What the cache does for it.
@@ -120,7 +121,7 @@ impl Several {
             stream: request.stream,
             include_usage: request.include_usage,
             functions: request.functions,
-            findings: Findings { route: route.name.shared(), verdict, caching },
+            findings: Findings { route: route.name.clone(), verdict, caching },
         }
     }
 }
@@ -167,11 +168,11 @@ impl Findings {
         books: Books<'_>,
     ) -> Step {
         let Self { route, verdict, caching } = self;
-        match resumed(body, asking, config, books) {
+        match resumed(body, &route, asking, config, books) {
             Err(instead) => *instead,
             Ok(mut forward) => {
                 forward.before = Some(Rc::new(before));
-                forward.route = Some(route);
+                forward.route = Some(route.shared());
                 forward.verdict = verdict.or(forward.verdict);
                 forward.caching = caching;
                 Step::Forward(Box::new(forward))

@@ -5,6 +5,7 @@ use super::{Books, judge};
 use crate::classify::{Classifier, Mark};
 use crate::config::Config;
 use crate::json::{Document, Surrogates};
+use crate::names::RouteName;
 
 /// What is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +25,8 @@ pub struct Told {
     pub(super) task: bool,
     /// Whether the route's own targets are to answer, whatever else the route says.
     pub(super) plain: bool,
+    /// The route on whose behalf it is asked, if it is.
+    pub(super) route: Option<RouteName>,
 }
 
 impl Told {
@@ -31,13 +34,19 @@ impl Told {
     /// one that has waited long enough.
     #[must_use]
     pub fn all() -> Self {
-        Self { embedding: Embedding::Unmade, task: true, plain: false }
+        Self { embedding: Embedding::Unmade, task: true, plain: false, route: None }
     }
 
-    /// The same, and the targets of the route that is asked for are to answer.
+    /// That of a request of the gateway's own, on behalf of what was asked of a route.
     #[must_use]
-    pub fn plain() -> Self {
-        Self { plain: true, ..Self::all() }
+    pub fn on_behalf(route: Option<RouteName>) -> Self {
+        Self { route, ..Self::all() }
+    }
+
+    /// The same, and the targets of whatever route it asks for are to answer.
+    #[must_use]
+    pub fn plain(route: Option<RouteName>) -> Self {
+        Self { plain: true, route, ..Self::all() }
     }
 
     /// Takes an answer, of this status and with this body.

@@ -7,6 +7,7 @@
 use super::roster::Roster;
 use crate::config::Consumer;
 use crate::exchange::Told;
+use crate::names::RouteName;
 use std::cell::RefCell;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::rc::Rc;
@@ -25,6 +26,8 @@ pub(super) struct Errand {
     pub request_id: Vec<u8>,
     /// How many calls within calls this is.
     pub depth: u8,
+    /// The route that was asked for there, where its calls answer it.
+    pub route: Option<RouteName>,
     /// What is done with it.
     pub kind: Kind,
 }
@@ -43,7 +46,10 @@ pub(super) enum Kind {
 impl Errand {
     /// What may be asked on behalf of what is asked on this one: nothing about it, or there might be no end of it.
     pub fn told(&self) -> Told {
-        if self.kind == Kind::Plain || self.depth >= DEEPEST { Told::plain() } else { Told::all() }
+        match self.kind == Kind::Plain || self.depth >= DEEPEST {
+            true => Told::plain(self.route.clone()),
+            false => Told::on_behalf(self.route.clone()),
+        }
     }
 }
 

@@ -84,7 +84,14 @@ impl Gateway {
                             To::Nobody => (b"{}".to_vec(), Kind::Wait),
                         };
                         let path = "/v1/chat/completions";
-                        let outgoing = Outgoing { path, body: &body, timeout_ms, task: None, kind };
+                        let outgoing = Outgoing {
+                            path,
+                            body: &body,
+                            timeout_ms,
+                            task: None,
+                            route: Some(&conducted.findings.route),
+                            kind,
+                        };
                         match self.send(&outgoing, &conducted.consumer) {
                             Ok((number, caller)) => {
                                 conducted.calls.push(Pending { number, tag: ask.tag, caller });
@@ -138,7 +145,7 @@ impl Gateway {
                 request_id: &request_id,
                 control: self.control,
                 joins: &|_| false,
-                told: &Told::plain(),
+                told: &Told::plain(None),
                 classifier: self.classifier.as_deref(),
                 wishes: &self.wishes,
             };

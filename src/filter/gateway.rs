@@ -11,7 +11,8 @@ use crate::cache::{Control, Key};
 use crate::classify::{Classifier, TASK_HEADER, Verdict};
 use crate::config::{Config, Consumer};
 use crate::exchange::{
-    self, About, Asking, Forward, Head, PREFIX, Reply, Service, Step, Told, Wishes, local_reply,
+    self, About, Asking, CONTENT_RULES, Forward, Head, PREFIX, Reply, Service, Step, Told, Wishes,
+    local_reply,
 };
 use std::cell::RefCell;
 use std::rc::{Rc, Weak};
@@ -182,12 +183,15 @@ impl Gateway {
             route,
             arm,
             truncated,
+            redacted,
             trials,
             before,
             attempt_ms,
         } = forward;
         let count = truncated.as_ref().map_or(0, |truncated| truncated.messages);
         let asked = truncated.as_ref().map_or(asked, |truncated| &truncated.body);
+        let asked = redacted.as_deref().unwrap_or(asked);
+        tell_rules(&plan.fired);
         self.lead(caching.as_ref().and_then(|caching| caching.keep.as_ref()?.awaited()));
         verdict.iter().for_each(|verdict| tell_task(verdict));
         let task = verdict.map(|verdict| verdict.task);
@@ -239,6 +243,9 @@ impl Gateway {
             tell_task(verdict);
             headers.push((TASK_HEADER, verdict.task.to_string().into_bytes()));
         }
+        if let Some((_, fired)) = reply.headers.iter().find(|(name, _)| *name == CONTENT_RULES) {
+            tell_rules(fired);
+        }
         if let Some(saved) = reply.saved
             && abi::set_property("tokens_saved", saved.to_string().as_bytes()).is_err()
         {
@@ -264,6 +271,13 @@ fn tell(consumer: &Consumer) {
 fn tell_parent(request_id: &[u8]) {
     if abi::set_property("asked_for", request_id).is_err() {
         log::error!("Envoy refused to note for which request something is asked");
+    }
+}
+
+/// Tells the access log which content rules have found something, if any have.
+pub(super) fn tell_rules(fired: &str) {
+    if !fired.is_empty() && abi::set_property("content_rules", fired.as_bytes()).is_err() {
+        log::error!("Envoy refused to note which content rules have found something");
     }
 }
 

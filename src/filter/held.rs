@@ -9,6 +9,7 @@ use crate::cache::Key;
 use crate::classify::TASK_HEADER;
 use crate::config::Consumer;
 use crate::exchange::{About, Call, Service, Told};
+use crate::names::RouteName;
 use crate::time::Timestamp;
 use std::rc::Rc;
 
@@ -19,6 +20,8 @@ pub(super) struct Outgoing<'o> {
     pub timeout_ms: u32,
     /// What kind of request it is, where that is known.
     pub task: Option<&'o str>,
+    /// The route on whose behalf it is made, if it is.
+    pub route: Option<&'o RouteName>,
     pub kind: Kind,
 }
 
@@ -70,7 +73,7 @@ impl Gateway {
         let task = matches!(call.about, About::Task(_)).then_some("classification");
         let (path, body, timeout_ms) = (call.path, &*call.body, call.timeout_ms);
         let (_, caller) =
-            self.send(&Outgoing { path, body, timeout_ms, task, kind: Kind::Plain }, consumer)?;
+            self.send(&Outgoing { path, body, timeout_ms, task, route: None, kind: Kind::Plain }, consumer)?;
         self.state = State::Calling(Rc::clone(consumer), caller, call.about);
         Ok(())
     }
@@ -83,7 +86,13 @@ impl Gateway {
     ) -> Result<(u32, Caller), abi::Refused> {
         let consumer = Rc::new(consumer.asking_for_any());
         let (request_id, depth) = (self.request_id.clone(), self.depth.saturating_add(1));
-        let caller = Caller::new(Errand { consumer, request_id, depth, kind: outgoing.kind });
+        let caller = Caller::new(Errand {
+            consumer,
+            request_id,
+            depth,
+            route: outgoing.route.cloned(),
+            kind: outgoing.kind,
+        });
         let length = outgoing.body.len().to_string();
         let mut headers = vec![
             (":method", "POST"),

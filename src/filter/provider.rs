@@ -1,8 +1,8 @@
 //! The provider role: one context per upstream attempt.
 
 use super::abi::{self, Action, Buffer, Map};
-use super::books;
 use super::live::{self, Live};
+use super::{books, gateway};
 use crate::attempt::{Attempt, Head, Header, Outcome, Piece, Recording, Release, broken};
 use crate::config::Config;
 use crate::error::ApiError;
@@ -19,11 +19,13 @@ pub(super) struct Provider {
     recording: Option<Recording>,
     /// Whether the response is held: its head has not gone on.
     held: bool,
+    /// The content rules that the access log was told of.
+    fired: String,
 }
 
 impl Provider {
     pub fn new(config: Rc<Config>) -> Self {
-        Self { config, attempt: None, live: None, recording: None, held: true }
+        Self { config, attempt: None, live: None, recording: None, held: true, fired: String::new() }
     }
 
     fn begin(&mut self) -> Result<&Attempt, ApiError> {
@@ -195,6 +197,16 @@ impl Provider {
         (!end.is_empty()).then(|| [shown, &end].concat())
     }
 
+    /// Tells the access log which content rules have found something, where more have.
+    fn tell_rules(&mut self) {
+        let Some(attempt) = self.attempt.as_ref().filter(|attempt| attempt.is_screened()) else { return };
+        let fired = attempt.fired();
+        if fired != self.fired {
+            gateway::tell_rules(&fired);
+            self.fired = fired;
+        }
+    }
+
     /// Takes down what goes out in the place of `bytes`. As soon as it is complete it is kept: clients leave after the end mark.
     fn record(&mut self, bytes: &[u8], piece: &Piece) {
         let Some(recording) = &mut self.recording else { return };
@@ -308,6 +320,7 @@ impl Provider {
         }
         let piece = self.last_words(&bytes, &piece).map_or(piece, Piece::Write);
         self.record(&bytes, &piece);
+        self.tell_rules();
         self.watch();
         self.put(&piece, ends)
     }
@@ -334,6 +347,7 @@ impl Provider {
             (None, _) => Action::Continue,
         };
         self.record(&held, &piece);
+        self.tell_rules();
         self.watch();
         action
     }

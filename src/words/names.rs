@@ -149,6 +149,11 @@ name! {
 }
 
 name! {
+    /// What a content rule is called; clients and operators see it.
+    RuleName, without_slash
+}
+
+name! {
     /// What a limit is called; clients and operators see it.
     LimitName, without_slash
 }

@@ -50,6 +50,8 @@ pub fn attempt(vendor: Vendor, asked: Asked) -> Attempt {
     let plan = Plan {
         operation: Operation::Chat,
         request_id: "req-1".to_string(),
+        fired: String::new(),
+        rules: Vec::new(),
         targets: vec![target],
         length: 0,
         headers: Vec::new(),

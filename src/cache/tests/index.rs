@@ -24,7 +24,7 @@ impl Cache {
     fn keys(scope: Scope<'_>, body: &Tree) -> Keys {
         let targets = targets("ab");
         with(&body.to_string(), |request| {
-            Keys::of(request, &Subject { scope, name: "ab", targets: &targets })
+            Keys::of(request, &Subject { scope, name: "ab", targets: &targets, rules: 0 })
         })
     }
 

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use std::collections::BTreeMap;
 
 fn subject<'s>(scope: Scope<'s>, targets: &'s [Target]) -> Subject<'s> {
-    Subject { scope, name: "ab", targets }
+    Subject { scope, name: "ab", targets, rules: 0 }
 }
 
 fn keys(body: &str) -> Keys {
@@ -145,8 +145,9 @@ fn no_key_crosses_a_scope_a_name_or_what_it_stands_for() {
         for name in ["ab", "a", "acme", ""] {
             for route in ["ab", "ba", "ac", "aba"] {
                 let targets = targets(route);
-                let keys =
-                    with(&body, |request| Keys::of(request, &Subject { scope, name, targets: &targets }));
+                let keys = with(&body, |request| {
+                    Keys::of(request, &Subject { scope, name, targets: &targets, rules: 0 })
+                });
                 let what = format!("{scope:?} {name} {route}");
                 for key in [keys.exact, keys.context] {
                     if let Some(other) = seen.insert(key, what.clone()) {
@@ -255,7 +256,7 @@ fn the_form_of_the_key_is_fixed() {
     // A change of the form makes all answers that are kept unreachable: it is no accident.
     let key =
         with(r#"{"model":"m","messages":[{"role":"user","content":"hi"}],"temperature":0}"#, |request| {
-            Keys::of(request, &Subject { scope: Scope::Shared, name: "m", targets: &[] }).exact
+            Keys::of(request, &Subject { scope: Scope::Shared, name: "m", targets: &[], rules: 0 }).exact
         });
     assert_eq!(format!("{key:?}"), "Key(014cb2d37db8afe3…)");
 }
