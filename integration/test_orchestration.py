@@ -3,9 +3,11 @@
 import asyncio
 import json
 import time
+from pathlib import Path
 
 import openai
 import pytest
+import yaml
 
 from gateway import user, wait_until
 from kinds import ANYONE
@@ -257,6 +259,19 @@ def test_many_at_once(start_gateway, own_lane):
     assert len(answers) == 100 and all(answer.choices[0].message.content for answer in answers)
     assert len(own_lane.received()) == 300
     assert all(len(answer.model_extra["x_modelgate"]["ensemble"]["members"]) == 3 for answer in answers)
+
+
+@streamed
+@pytest.mark.parametrize("name", ["ensemble", "cascade", "race", "when"])
+def test_what_the_documentation_shows_runs_as_written(start_gateway, own_lane, name, stream):
+    text = (Path(__file__).parent.parent / "docs" / "orchestration.md").read_text()
+    section = text.split(f"\n## {name.capitalize()}\n")[1].split("\n## ")[0]
+    document = yaml.safe_load(section.split("```yaml modelgate\n")[1].split("\n```")[0])
+    document["providers"] = {provider: own_lane.provider(provider) for provider in document["providers"]}
+    gateway = start_gateway(document)
+    (route,) = document["routes"]
+    answer = Answer(gateway, stream, route)
+    assert answer.text and answer.finish == ["stop"] and answer.headers["x-modelgate-route"] == route
 
 
 def test_the_log_tells_how_an_answer_was_made(start_gateway, own_lane):

@@ -8,6 +8,7 @@
 mod answer;
 mod ballot;
 mod cascade;
+mod continuation;
 mod ensemble;
 mod finish;
 mod judge;
@@ -18,6 +19,7 @@ mod sure;
 mod tests;
 
 pub use answer::{Answer, Received, Said};
+pub use continuation::{Broken, Continuation};
 pub use finish::Finished;
 
 use crate::chat::{Before, Usage};
