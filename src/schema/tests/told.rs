@@ -34,7 +34,7 @@ fn what_differs_is_told_with_its_place() {
         (
             r#"{"const":"x"}"#,
             "\"a string that goes on and on and on and on, and then some\"",
-            &["expected \"x\", found \"a string that goes on and on and on and on, and …"],
+            &["expected \"x\", found \"a string that goes on and on and on and on, and…"],
         ),
         (
             r#"{"oneOf":[{"type":"integer"},{"type":"number"}]}"#,
