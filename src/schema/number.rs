@@ -90,7 +90,7 @@ impl<'a> Number<'a> {
     /// A hash that is the same for numbers that are.
     pub fn hash(self, seed: u64) -> u64 {
         let start = seed ^ u64::from(self.negative) ^ self.scale.unsigned_abs().rotate_left(1);
-        self.digits().fold(start, |hash, digit| super::same::join(hash, digit))
+        self.digits().fold(start, super::same::join)
     }
 }
 
