@@ -2,7 +2,7 @@
 //!
 //! The design is in `docs/architecture.md`. Modules look only downward: words (`base64`, `json`, `sse`,
 //! `chance`, `chat`, `config`, `embeddings`, `error`, `money`, `names`, `plan`, `store`, `time`), policy (`affinity`, `auth`, `bandit`, `cache`, `classify`, `cost`, `estimate`, `health`,
-//! `route`, `provider`, `quota`, `trim`), flow (`exchange`, `attempt`), host (`filter`); only `filter` knows Envoy.
+//! `route`, `provider`, `quota`, `schema`, `trim`), flow (`exchange`, `attempt`), host (`filter`); only `filter` knows Envoy.
 
 // A panic traps the VM under every request of a worker, so nothing outside of tests may be able to.
 #![deny(unsafe_code)]
@@ -42,6 +42,7 @@ pub mod plan;
 pub mod provider;
 pub mod quota;
 pub mod route;
+pub mod schema;
 pub mod sse;
 pub mod store;
 pub mod trim;
