@@ -4,7 +4,7 @@
 //! step is counted, so that alternatives within alternatives end however they are nested.
 
 use super::number::Number;
-use super::path::{Path, Shown};
+use super::path::{Cut, Path, Shown};
 use super::{Undecided, Violation};
 use crate::json::{Kind, Piece, Text, Value, pieces};
 use std::cmp::Ordering;
@@ -95,14 +95,14 @@ impl<'d> Checker<'d> {
 
     /// What a reference leads to: a JSON pointer (RFC 6901) in the schema itself.
     pub(super) fn referred(&mut self, reference: &Text<'_>) -> Result<Value<'d>, Undecided> {
-        let plain = unescaped(&reference.decode());
-        let Some(pointer) = plain.strip_prefix('#').filter(|way| way.is_empty() || way.starts_with('/'))
-        else {
+        let plain = reference.decode();
+        let mut steps = plain.as_bytes().split(|byte| *byte == b'/');
+        if steps.next() != Some(b"#") {
             return Err(Undecided::Unresolved);
-        };
+        }
         let mut at = self.root;
-        for step in pointer.split('/').skip(1) {
-            let name = step.replace("~1", "/").replace("~0", "~");
+        for step in steps {
+            let name = unescaped(step);
             let next = match at.kind() {
                 Kind::Array => name.parse().ok().and_then(|place| at.items().nth(place)),
                 _ => self.member(at, &Text::of(&name))?,
@@ -325,6 +325,10 @@ impl<'d> Checker<'d> {
                 Ordering::Greater => {}
             }
         }
+        if expected.is_empty() {
+            // There is no alternative.
+            return self.differs(at, format_args!("nothing here"), &Shown(value));
+        }
         if best.is_empty() {
             return self.differs(at, format_args!("{}", expected.join(" or ")), &Shown(value));
         }
@@ -355,9 +359,10 @@ impl<'d> Checker<'d> {
         if fits {
             return Ok(true);
         }
-        let found = String::from_utf8_lossy(number);
-        let found: String = found.chars().take(48).collect();
-        self.differs(at, format_args!("{words} {}{unit}", Shown(rule)), &format_args!("{found}{unit}"))
+        let found = Cut(number);
+        let unit_of = |number: &[u8]| if number == b"1" { unit.strip_suffix('s').unwrap_or(unit) } else { unit };
+        let (wanted, there) = (unit_of(rule.raw()), unit_of(number));
+        self.differs(at, format_args!("{words} {}{wanted}", Shown(rule)), &format_args!("{found}{there}"))
     }
 
     fn items(
@@ -399,7 +404,7 @@ impl<'d> Checker<'d> {
         let mut fits = true;
         match schema.get("minContains") {
             Some(least) => {
-                fits &= self.count("minContains", least, count, " items that match `contains`", at)?
+                fits &= self.count("minContains", least, count, " matching items", at)?
             }
             None if count == 0 => {
                 self.differs(at, format_args!("an item that matches `contains`"), &"none")?;
@@ -408,7 +413,7 @@ impl<'d> Checker<'d> {
             None => {}
         }
         if let Some(most) = schema.get("maxContains") {
-            fits &= self.count("maxContains", most, count, " items that match `contains`", at)?;
+            fits &= self.count("maxContains", most, count, " matching items", at)?;
         }
         Ok(fits)
     }
@@ -504,16 +509,21 @@ fn characters(string: Value<'_>) -> usize {
     pieces(text.as_bytes()).map(count).sum()
 }
 
-/// A reference is part of a URI, where a byte may be written `%` and two hexadecimal digits.
-fn unescaped(reference: &str) -> String {
-    let mut parts = reference.split('%');
-    let mut bytes = parts.next().unwrap_or_default().as_bytes().to_vec();
-    for part in parts {
-        let digits = part.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok());
-        bytes.push(digits.unwrap_or(b'%'));
-        bytes.extend_from_slice(
-            part.as_bytes().get(if digits.is_some() { 2 } else { 0 }..).unwrap_or_default(),
-        );
+/// A step of a reference: `~1` is a slash in it, `~0` a tilde, and since it is part of a URI a byte may be written `%` and two
+/// hexadecimal digits.
+fn unescaped(step: &[u8]) -> String {
+    let mut bytes = Vec::with_capacity(step.len());
+    let mut rest = step;
+    while let Some((first, after)) = rest.split_first() {
+        let digit = |at: usize| after.get(at).and_then(|byte| char::from(*byte).to_digit(16));
+        let (byte, length) = match (*first, after.first(), digit(0), digit(1)) {
+            (b'%', _, Some(high), Some(low)) => (high.wrapping_mul(16).wrapping_add(low) as u8, 2),
+            (b'~', Some(b'0'), ..) => (b'~', 1),
+            (b'~', Some(b'1'), ..) => (b'/', 1),
+            (byte, ..) => (byte, 0),
+        };
+        bytes.push(byte);
+        rest = after.get(length..).unwrap_or_default();
     }
     String::from_utf8_lossy(&bytes).into_owned()
 }

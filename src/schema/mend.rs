@@ -376,7 +376,5 @@ impl<'d> Mender<'d> {
 }
 
 fn letters(text: &str) -> String {
-    let mut letters = text.to_lowercase();
-    letters.retain(|letter| !letter.is_whitespace());
-    letters
+    text.chars().filter(|letter| !letter.is_whitespace()).flat_map(char::to_lowercase).collect()
 }

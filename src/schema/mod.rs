@@ -5,7 +5,24 @@
 //! (see [`Schema::unchecked`]). A schema is looked at where it stands in the request's text, so nothing is made of it first. The crate
 //! `jsonschema` is 3.2 MB of wasm. Work is bounded: what would take longer is not decided, rather than waited for.
 
-mod arguments;
+// A panic traps the VM under every request of a worker, so nothing outside of tests may be able to.
+#![deny(unsafe_code)]
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::string_slice,
+        clippy::todo,
+        clippy::unimplemented,
+        clippy::unreachable,
+        clippy::unwrap_used
+    )
+)]
+
+use modelgate_words::{chance, json};
+
 mod check;
 mod found;
 mod mend;
@@ -14,7 +31,6 @@ mod path;
 mod same;
 
 use crate::json::{Kind, Value};
-pub use arguments::{Miscall, arguments, parameters};
 pub use mend::{Change, ChangeKind, Mended, Unmended};
 
 use check::Checker;
@@ -112,14 +128,6 @@ pub struct Violation {
     depth: usize,
     /// Whether it is a word that tells one alternative from another.
     tells: bool,
-}
-
-impl Violation {
-    /// Of the whole value.
-    fn new(expected: &str, value: Value<'_>) -> Self {
-        let found = path::Shown(value).to_string();
-        Self { path: String::new(), expected: expected.to_owned(), found, depth: 0, tells: false }
-    }
 }
 
 impl fmt::Display for Violation {

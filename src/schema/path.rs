@@ -35,7 +35,7 @@ impl fmt::Display for Path<'_> {
                 if !matches!(up, Path::Root) {
                     f.write_str(".")?;
                 }
-                shortened(&String::from_utf8_lossy(name.as_bytes()), f)
+                Cut(name.as_bytes()).fmt(f)
             }
             Self::Item(up, index) => write!(f, "{up}[{index}]"),
         }
@@ -49,14 +49,20 @@ impl fmt::Display for Shown<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0.kind() {
             kind @ (Kind::Array | Kind::Object) if self.0.raw().len() > SHOWN => f.write_str(kind.as_str()),
-            _ => shortened(&String::from_utf8_lossy(self.0.raw()), f),
+            _ => Cut(self.0.raw()).fmt(f),
         }
     }
 }
 
-fn shortened(text: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    match text.char_indices().nth(SHOWN).and_then(|(end, _)| text.get(..end)) {
-        Some(beginning) => write!(f, "{beginning}…"),
-        None => f.write_str(text),
+/// A text, or a long one's beginning.
+pub(super) struct Cut<'t>(pub &'t [u8]);
+
+impl fmt::Display for Cut<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = String::from_utf8_lossy(self.0);
+        match text.char_indices().nth(SHOWN).and_then(|(end, _)| text.get(..end)) {
+            Some(beginning) => write!(f, "{beginning}…"),
+            None => f.write_str(&text),
+        }
     }
 }

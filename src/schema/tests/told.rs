@@ -7,7 +7,7 @@ fn what_differs_is_told_with_its_place() {
         r#"{{"type":"object","properties":{{"items":{{"type":"array","items":{person},"minItems":1}}}}}}"#
     );
     for (schema, value, expected) in [
-        (people.as_str(), r#"{"items":[]}"#, &["`items`: expected at least 1 items, found 0 items"][..]),
+        (people.as_str(), r#"{"items":[]}"#, &["`items`: expected at least 1 item, found 0 items"][..]),
         (
             &people,
             r#"{"items":[{"name":"x","age":1},{"name":7,"age":"x"}]}"#,
@@ -20,7 +20,7 @@ fn what_differs_is_told_with_its_place() {
             person,
             r#"{"name":"","agee":1,"tags":["c","a","b","a"]}"#,
             &[
-                "`name`: expected at least 1 characters, found 0 characters",
+                "`name`: expected at least 1 character, found 0 characters",
                 r#"`tags[0]`: expected one of "a", "b", found "c""#,
                 "`tags[3]`: expected items that differ, found the same as [1]",
                 "`age`: expected this required member, found nothing",
@@ -62,7 +62,7 @@ fn of_alternatives_the_one_that_was_meant_is_told_of() {
             &[r#"`a`: expected a number, found "1""#, "`b`: expected this required member, found nothing"],
         ),
         (shapes, r#"{"kind":"circle"}"#, &["`r`: expected this required member, found nothing"]),
-        (r#"{"anyOf":[]}"#, "1", &["expected , found 1"]),
+        (r#"{"anyOf":[]}"#, "1", &["expected nothing here, found 1"]),
     ] {
         assert_eq!(told(schema, value).unwrap(), expected, "{schema}: {value}");
     }
