@@ -3,7 +3,7 @@
 
 use super::catalog::Catalog;
 use super::check::Check;
-use super::{Ensemble, raw};
+use super::{Checked, Ensemble, raw};
 use crate::money::NanoUsd;
 use crate::names::{self, TaskName, TierName};
 use std::ops::RangeInclusive;
@@ -39,6 +39,8 @@ pub struct Orchestration {
 pub enum How {
     /// Several answer, and one answer is made of theirs.
     Ensemble(Rc<Ensemble>),
+    /// The route's targets answer, until an answer has the form that was asked for.
+    Checked(Rc<Checked>),
 }
 
 /// Which requests several calls answer: those of which all of this holds.
@@ -62,6 +64,7 @@ impl How {
     pub fn first(&self) -> Vec<&str> {
         match self {
             Self::Ensemble(ensemble) => ensemble.members.iter().map(|member| &*member.model).collect(),
+            Self::Checked(_) => Vec::new(),
         }
     }
 
@@ -69,6 +72,7 @@ impl How {
     pub(super) fn models(&self) -> Vec<(String, &str)> {
         match self {
             Self::Ensemble(ensemble) => ensemble.models(),
+            Self::Checked(_) => Vec::new(),
         }
     }
 }
@@ -80,13 +84,8 @@ impl Check<'_> {
         raw: &raw::Orchestration,
     ) -> Option<Rc<Orchestration>> {
         let path = format!("{path}.orchestration");
-        let mut ms = |key: &str, raw: Option<u64>, default: u64| {
-            let number = self.limited(&format!("{path}.{key}"), raw, default, &TIMES);
-            u32::try_from(number).unwrap_or(u32::MAX)
-        };
-        let timeout_ms = ms("timeout_ms", raw.timeout_ms, TIMEOUT_MS);
-        let call_timeout_ms = ms("call_timeout_ms", raw.call_timeout_ms, CALL_TIMEOUT_MS);
-        let max_cost = self.usd(&format!("{path}.max_cost_usd"), raw.max_cost_usd);
+        let (timeout_ms, call_timeout_ms, max_cost) =
+            self.time_and_money(&path, (raw.timeout_ms, raw.call_timeout_ms), raw.max_cost_usd);
         let when = self.when(&format!("{path}.when"), &raw.when);
         let how = match &raw.ensemble {
             Some(raw) => How::Ensemble(Rc::new(self.ensemble(&format!("{path}.ensemble"), raw)?)),
@@ -96,6 +95,21 @@ impl Check<'_> {
             }
         };
         Some(Rc::new(Orchestration { when, timeout_ms, call_timeout_ms, max_cost, report: raw.report, how }))
+    }
+
+    /// How long all calls may take and how long one, in milliseconds, and what they may cost.
+    pub(super) fn time_and_money(
+        &mut self,
+        path: &str,
+        (all, call): (Option<u64>, Option<u64>),
+        max_cost: Option<f64>,
+    ) -> (u32, u32, Option<NanoUsd>) {
+        let mut ms = |key: &str, raw: Option<u64>, default: u64| {
+            let number = self.limited(&format!("{path}.{key}"), raw, default, &TIMES);
+            u32::try_from(number).unwrap_or(u32::MAX)
+        };
+        let (all, call) = (ms("timeout_ms", all, TIMEOUT_MS), ms("call_timeout_ms", call, CALL_TIMEOUT_MS));
+        (all, call, self.usd(&format!("{path}.max_cost_usd"), max_cost))
     }
 
     fn when(&mut self, path: &str, raw: &raw::Trigger) -> Trigger {
@@ -187,6 +201,11 @@ impl Check<'_> {
 }
 
 impl Trigger {
+    /// It holds of every request.
+    pub(super) fn always() -> Self {
+        Self { share: ALL, ..Self::default() }
+    }
+
     /// Whether the request with this number is among the share.
     #[must_use]
     pub fn takes(&self, lot: u64) -> bool {

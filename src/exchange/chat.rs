@@ -137,6 +137,7 @@ pub(super) fn resolve(
             By::Conversation => conversation(request, route, asking).number(),
         },
         more_than: &|model, window| asks.more_than(model, window, books),
+        among: &asking.told.among,
     };
     route::resolve(config, &request.model.decode(), asking.consumer, needs)
 }

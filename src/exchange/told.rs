@@ -5,6 +5,7 @@ use super::{Books, judge};
 use crate::classify::{Classifier, Mark};
 use crate::config::Config;
 use crate::json::{Document, Surrogates};
+use crate::route::Among;
 
 /// What is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +25,8 @@ pub struct Told {
     pub(super) task: bool,
     /// Whether the route's own targets are to answer, whatever else the route says.
     pub(super) plain: bool,
+    /// Who of these.
+    pub(super) among: Among,
 }
 
 impl Told {
@@ -31,13 +34,19 @@ impl Told {
     /// one that has waited long enough.
     #[must_use]
     pub fn all() -> Self {
-        Self { embedding: Embedding::Unmade, task: true, plain: false }
+        Self { embedding: Embedding::Unmade, task: true, ..Self::default() }
     }
 
     /// The same, and the targets of the route that is asked for are to answer.
     #[must_use]
     pub fn plain() -> Self {
         Self { plain: true, ..Self::all() }
+    }
+
+    /// The same, by some of the models that the name that is asked for stands for.
+    #[must_use]
+    pub fn by(self, among: Among) -> Self {
+        Self { among, ..self }
     }
 
     /// Takes an answer, of this status and with this body.

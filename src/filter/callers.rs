@@ -7,6 +7,7 @@
 use super::roster::Roster;
 use crate::config::Consumer;
 use crate::exchange::Told;
+use crate::route::Among;
 use std::cell::RefCell;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::rc::Rc;
@@ -27,12 +28,15 @@ pub(super) struct Errand {
     pub depth: u8,
     /// Whether several calls may answer it in their turn.
     pub is_plain: bool,
+    /// Which of the models may answer it that the name that is asked for stands for.
+    pub among: Among,
 }
 
 impl Errand {
     /// What may be asked on behalf of what is asked on this one: nothing about it, or there might be no end of it.
     pub fn told(&self) -> Told {
-        if self.is_plain || self.depth >= DEEPEST { Told::plain() } else { Told::all() }
+        let told = if self.is_plain || self.depth >= DEEPEST { Told::plain() } else { Told::all() };
+        told.by(self.among.clone())
     }
 }
 

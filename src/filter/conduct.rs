@@ -34,11 +34,12 @@ struct Pending {
 impl Gateway {
     /// Has calls make the answer to a request.
     pub(super) fn orchestrate(&mut self, several: Several, consumer: &Rc<Consumer>) -> Action {
-        let Several { rules, body, stream, include_usage, functions, findings } = several;
+        let Several { rules, check, body, stream, include_usage, functions, findings } = several;
         self.lead(findings.caching().and_then(|caching| caching.keep.as_ref()?.awaited()));
         let request_id = String::from_utf8_lossy(&self.request_id).into_owned();
         let held_bytes = self.config.bounds().response_bytes;
-        let commission = Commission { rules, body, request_id, stream, include_usage, functions, held_bytes };
+        let commission =
+            Commission { rules, check, body, request_id, stream, include_usage, functions, held_bytes };
         let (orchestration, act) = Orchestration::begin(commission, books::now());
         let consumer = Rc::clone(consumer);
         let conducted = Conducted { consumer, orchestration, findings, calls: Vec::new() };
@@ -68,6 +69,9 @@ impl Gateway {
     /// Does what is to be done next.
     fn conduct(&mut self, mut conducted: Box<Conducted>, mut act: Option<Act>) -> Action {
         loop {
+            if let Some(model) = conducted.orchestration.blamed() {
+                books::with(|books| conducted.findings.learn_of_failure(&model, &self.config, books));
+            }
             match act {
                 None => {
                     self.state = State::Orchestrating(conducted);
@@ -76,13 +80,17 @@ impl Gateway {
                 Some(Act::Call(asks)) => {
                     let mut refused = Vec::new();
                     for (ask, timeout_ms) in asks {
-                        let To::Models(body) = ask.to;
+                        let (body, among) = match ask.to {
+                            To::Models(body) => (body, None),
+                            To::Targets(body, among) => (body, Some(among)),
+                        };
                         let outgoing = Outgoing {
                             path: "/v1/chat/completions",
                             body: &body,
                             timeout_ms,
-                            task: None,
-                            is_plain: false,
+                            task: conducted.findings.task().filter(|_| among.is_some()),
+                            is_plain: among.is_some(),
+                            among,
                         };
                         match self.send(&outgoing, &conducted.consumer) {
                             Ok((number, caller)) => {
@@ -104,11 +112,12 @@ impl Gateway {
                 }
                 Some(Act::Reply(finished)) => {
                     tell(&conducted.orchestration);
-                    let Finished { content_type, headers, body, completion, provider, model } = *finished;
+                    let Finished { status, content_type, headers, body, completion, provider, model } =
+                        *finished;
                     let origin = Origin { provider: &provider, model: &model, dropped: "" };
                     let kept = (&*completion, origin);
                     let reply = books::with(|books| {
-                        conducted.findings.reply(content_type, headers, body, kept, books)
+                        conducted.findings.reply((status, content_type), headers, body, kept, books)
                     });
                     return self.reply(&reply);
                 }
@@ -166,6 +175,7 @@ fn received<T>(is_answered: bool, size: usize, take: impl FnOnce(&Received<'_>) 
         body: &body,
         provider: &header("x-modelgate-provider"),
         model: &header("x-modelgate-model"),
+        retry_after: &header("retry-after"),
         cost: NanoUsd::read(&header("x-modelgate-cost-usd")),
     })
 }

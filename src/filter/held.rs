@@ -8,7 +8,8 @@ use super::{books, flights};
 use crate::cache::Key;
 use crate::classify::TASK_HEADER;
 use crate::config::Consumer;
-use crate::exchange::{About, Call, Service, Told};
+use crate::exchange::{About, Call, PREFIX, Service, Told};
+use crate::route::Among;
 use crate::time::Timestamp;
 use std::rc::Rc;
 
@@ -21,6 +22,9 @@ pub(super) struct Outgoing<'o> {
     pub task: Option<&'o str>,
     /// Whether nothing more may be asked for it.
     pub is_plain: bool,
+    /// Which of a route's targets may answer, where that is the client's own request: it is answered from no cache, and has what the
+    /// client wishes for by headers.
+    pub among: Option<Among>,
 }
 
 impl Gateway {
@@ -70,7 +74,8 @@ impl Gateway {
         // Which of a set a text belongs to, whatever it speaks of.
         let task = matches!(call.about, About::Task(_)).then_some("classification");
         let (path, body, timeout_ms) = (call.path, &*call.body, call.timeout_ms);
-        let (_, caller) = self.send(&Outgoing { path, body, timeout_ms, task, is_plain: true }, consumer)?;
+        let (_, caller) =
+            self.send(&Outgoing { path, body, timeout_ms, task, is_plain: true, among: None }, consumer)?;
         self.state = State::Calling(Rc::clone(consumer), caller, call.about);
         Ok(())
     }
@@ -83,7 +88,9 @@ impl Gateway {
     ) -> Result<(u32, Caller), abi::Refused> {
         let consumer = Rc::new(consumer.asking_for_any());
         let (request_id, depth) = (self.request_id.clone(), self.depth.saturating_add(1));
-        let caller = Caller::new(Errand { consumer, request_id, depth, is_plain: outgoing.is_plain });
+        let (is_plain, is_own) = (outgoing.is_plain, outgoing.among.is_some());
+        let among = outgoing.among.clone().unwrap_or_default();
+        let caller = Caller::new(Errand { consumer, request_id, depth, is_plain, among });
         let length = outgoing.body.len().to_string();
         let mut headers = vec![
             (":method", "POST"),
@@ -95,6 +102,11 @@ impl Gateway {
             (callers::HEADER, caller.word()),
         ];
         headers.extend(outgoing.task.map(|task| (TASK_HEADER, task)));
+        let wishes: Vec<_> = self.wishes.iter().filter(|_| is_own).filter_map(wished).collect();
+        if is_own {
+            headers.push(("cache-control", "no-store"));
+            headers.extend(wishes.iter().map(|(name, value)| (name.as_str(), *value)));
+        }
         let trace = abi::header(Map::RequestHeaders, "traceparent").unwrap_or_default();
         headers.extend(
             std::str::from_utf8(&trace)
@@ -116,4 +128,10 @@ impl Gateway {
             self.flight = Some(key);
         }
     }
+}
+
+/// The header by which the client wishes for something, unless the gateway says that itself.
+fn wished((name, value): &(String, Vec<u8>)) -> Option<(String, &str)> {
+    let name = Some([PREFIX, name].concat()).filter(|name| name != callers::HEADER && name != TASK_HEADER)?;
+    Some((name, std::str::from_utf8(value).ok()?))
 }

@@ -69,7 +69,7 @@ impl Play {
         match act {
             Act::Call(asks) => {
                 for (ask, timeout_ms) in asks {
-                    let To::Models(body) = ask.to;
+                    let (To::Models(body) | To::Targets(body, _)) = ask.to;
                     self.open.push((ask.tag, serde_json::from_slice(&body).unwrap(), timeout_ms));
                 }
             }

@@ -360,7 +360,8 @@ impl<'d> Checker<'d> {
             return Ok(true);
         }
         let found = Cut(number);
-        let unit_of = |number: &[u8]| if number == b"1" { unit.strip_suffix('s').unwrap_or(unit) } else { unit };
+        let unit_of =
+            |number: &[u8]| if number == b"1" { unit.strip_suffix('s').unwrap_or(unit) } else { unit };
         let (wanted, there) = (unit_of(rule.raw()), unit_of(number));
         self.differs(at, format_args!("{words} {}{wanted}", Shown(rule)), &format_args!("{found}{there}"))
     }
@@ -403,9 +404,7 @@ impl<'d> Checker<'d> {
         self.references = references;
         let mut fits = true;
         match schema.get("minContains") {
-            Some(least) => {
-                fits &= self.count("minContains", least, count, " matching items", at)?
-            }
+            Some(least) => fits &= self.count("minContains", least, count, " matching items", at)?,
             None if count == 0 => {
                 self.differs(at, format_args!("an item that matches `contains`"), &"none")?;
                 fits = false;
