@@ -42,7 +42,7 @@ pub(super) fn refuse(refusal: Refusal, before: Before) -> Finished {
     if !retry_after.is_empty() {
         headers.push(("retry-after", retry_after));
     }
-    let is_paid = before.usage != Usage::default() || before.cost.is_some();
+    let is_paid = before.usage.prompt > 0 || before.usage.completion > 0 || before.cost.is_some();
     let document = Document::parse(&body, Surrogates::Lone).ok().filter(|_| is_paid);
     let told = document.map(|document| {
         headers.push(("x-should-retry", "false".to_owned()));

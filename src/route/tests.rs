@@ -349,6 +349,7 @@ fn who_cannot_do_what_is_asked_or_is_not_warranted_is_left_out_and_the_reason_is
             abilities: &|| asks_for,
             lot: &|_, _| 0,
             more_than: &|_, window| (tokens > window).then_some(tokens),
+            among: &Among::ALL,
         };
         let (found, told) =
             match super::resolve(&config, asked, config.auth().consumer(consumer).unwrap(), needs) {
