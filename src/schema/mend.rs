@@ -8,6 +8,7 @@ use super::found::found;
 use super::path::Path;
 use super::{Kinds, Schema, Undecided, Violation};
 use crate::json::{Document, Edit, Kind, Surrogates, Text, Value, removals, splice};
+use crate::names;
 use std::cell::Cell;
 use std::fmt;
 
@@ -376,5 +377,7 @@ impl<'d> Mender<'d> {
 }
 
 fn letters(text: &str) -> String {
-    text.chars().filter(|letter| !letter.is_whitespace()).flat_map(char::to_lowercase).collect()
+    let mut letters = names::lower(text);
+    letters.retain(|letter| !letter.is_whitespace());
+    letters
 }

@@ -21,7 +21,7 @@
     )
 )]
 
-use modelgate_words::{chance, json};
+use modelgate_words::{chance, json, names};
 
 mod check;
 mod found;
