@@ -2,7 +2,7 @@
 //!
 //! The design is in `docs/architecture.md`. Modules look only downward: words (`base64`, `json`, `sse`,
 //! `chance`, `chat`, `config`, `embeddings`, `error`, `money`, `names`, `plan`, `store`, `time`), policy (`affinity`, `auth`, `bandit`, `cache`, `classify`, `cost`, `estimate`, `health`,
-//! `route`, `rules`, `provider`, `quota`, `trim`), flow (`exchange`, `attempt`), host (`filter`); only `filter` knows Envoy.
+//! `route`, `rules`, `provider`, `quota`, `schema`, `trim`), flow (`exchange`, `attempt`, `orchestrate`), host (`filter`); only `filter` knows Envoy.
 
 // A panic traps the VM under every request of a worker, so nothing outside of tests may be able to.
 #![deny(unsafe_code)]
@@ -26,7 +26,6 @@ pub mod auth;
 pub mod bandit;
 pub mod base64;
 pub mod cache;
-pub mod chance;
 pub mod chat;
 pub mod classify;
 pub mod cost;
@@ -48,4 +47,5 @@ pub mod store;
 pub mod trim;
 
 pub use modelgate_config as config;
-pub use modelgate_words::{json, money, names, time};
+pub use modelgate_schema as schema;
+pub use modelgate_words::{chance, json, money, names, time};

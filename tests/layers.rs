@@ -25,7 +25,7 @@ const WORDS: &[&str] = &[
 /// The decisions, each on its own.
 const POLICY: &[&str] = &[
     "affinity", "auth", "bandit", "cache", "classify", "cost", "estimate", "health", "observe", "provider",
-    "quota", "route", "rules", "trim",
+    "quota", "route", "rules", "schema", "trim",
 ];
 /// What puts the decisions in their order.
 const FLOW: &[&str] = &["attempt", "exchange", "orchestrate"];

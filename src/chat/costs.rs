@@ -17,8 +17,8 @@ pub struct Before {
     pub usage: Usage,
     /// What they cost; none if nobody knows.
     pub cost: Option<NanoUsd>,
-    /// How the answer is made: the name of that, and a JSON text; none where it is not told.
-    pub report: Option<(&'static str, Vec<u8>)>,
+    /// How the answer is made, as far as it is told: names and JSON texts.
+    pub reports: Vec<(&'static str, Vec<u8>)>,
 }
 
 /// Knows what usage costs, and what was used before.
@@ -76,7 +76,7 @@ impl Costs {
             if let Some(cost) = self.of(usage) {
                 member.number("cost_usd", cost);
             }
-            if let Some((name, report)) = self.before.as_ref().and_then(|before| before.report.as_ref()) {
+            for (name, report) in self.before.iter().flat_map(|before| &before.reports) {
                 member.raw(name, report);
             }
         });

@@ -5,6 +5,7 @@
 
 use super::words::{self, Beginnings, Token};
 use crate::config::{Alternative, Phrase, Step};
+use crate::names;
 use std::rc::Rc;
 
 /// So many words of the head, together with those of the tail, and together with those of the end, are looked at.
@@ -189,8 +190,8 @@ impl Words {
             whole.iter().map(|whole| words::hashes(&whole.text)).filter(|words| !words.is_empty());
         // A word is known by the longest of the beginnings that it has.
         let begins = known.iter().filter(|known| {
-            let known = known.text.to_lowercase();
-            begins.iter().any(|begins| known.starts_with(&begins.text.to_lowercase()))
+            let known = names::lower(&known.text);
+            begins.iter().any(|begins| known.starts_with(&*names::lower(&begins.text)))
         });
         let alternatives = alternatives.collect();
         Self { gap: step.gap, alternatives, begins: begins.filter_map(beginning).collect() }

@@ -3,7 +3,7 @@
 
 use super::catalog::Catalog;
 use super::check::Check;
-use super::{Cascade, Ensemble, Race, raw};
+use super::{Cascade, Checked, Ensemble, Race, raw};
 use crate::money::NanoUsd;
 use crate::names::{self, TaskName, TierName};
 use std::ops::RangeInclusive;
@@ -43,6 +43,8 @@ pub enum How {
     Cascade(Rc<Cascade>),
     /// Several answer, and the first good answer counts.
     Race(Rc<Race>),
+    /// The route's targets answer, until an answer has the form that was asked for.
+    Checked(Rc<Checked>),
 }
 
 /// Which requests several calls answer: those of which all of this holds.
@@ -68,6 +70,7 @@ impl How {
             Self::Ensemble(ensemble) => ensemble.members.iter().map(|member| &*member.model).collect(),
             Self::Cascade(cascade) => cascade.stages.iter().take(1).map(|stage| &*stage.model).collect(),
             Self::Race(race) => race.targets.iter().map(|target| &*target.model).collect(),
+            Self::Checked(_) => Vec::new(),
         }
     }
 
@@ -82,6 +85,7 @@ impl How {
             Self::Ensemble(ensemble) => ensemble.models(),
             Self::Cascade(cascade) => cascade.models(),
             Self::Race(race) => race.models(),
+            Self::Checked(_) => Vec::new(),
         }
     }
 }
@@ -93,13 +97,8 @@ impl Check<'_> {
         raw: &raw::Orchestration,
     ) -> Option<Rc<Orchestration>> {
         let path = format!("{path}.orchestration");
-        let mut ms = |key: &str, raw: Option<u64>, default: u64| {
-            let number = self.limited(&format!("{path}.{key}"), raw, default, &TIMES);
-            u32::try_from(number).unwrap_or(u32::MAX)
-        };
-        let timeout_ms = ms("timeout_ms", raw.timeout_ms, TIMEOUT_MS);
-        let call_timeout_ms = ms("call_timeout_ms", raw.call_timeout_ms, CALL_TIMEOUT_MS);
-        let max_cost = self.usd(&format!("{path}.max_cost_usd"), raw.max_cost_usd);
+        let (timeout_ms, call_timeout_ms, max_cost) =
+            self.time_and_money(&path, (raw.timeout_ms, raw.call_timeout_ms), raw.max_cost_usd);
         let when = self.when(&format!("{path}.when"), &raw.when);
         let how = match (&raw.ensemble, &raw.cascade, &raw.race) {
             (Some(raw), None, None) => {
@@ -115,6 +114,21 @@ impl Check<'_> {
             }
         };
         Some(Rc::new(Orchestration { when, timeout_ms, call_timeout_ms, max_cost, report: raw.report, how }))
+    }
+
+    /// How long all calls may take and how long one, in milliseconds, and what they may cost.
+    pub(super) fn time_and_money(
+        &mut self,
+        path: &str,
+        (all, call): (Option<u64>, Option<u64>),
+        max_cost: Option<f64>,
+    ) -> (u32, u32, Option<NanoUsd>) {
+        let mut ms = |key: &str, raw: Option<u64>, default: u64| {
+            let number = self.limited(&format!("{path}.{key}"), raw, default, &TIMES);
+            u32::try_from(number).unwrap_or(u32::MAX)
+        };
+        let (all, call) = (ms("timeout_ms", all, TIMEOUT_MS), ms("call_timeout_ms", call, CALL_TIMEOUT_MS));
+        (all, call, self.usd(&format!("{path}.max_cost_usd"), max_cost))
     }
 
     fn when(&mut self, path: &str, raw: &raw::Trigger) -> Trigger {
@@ -206,6 +220,11 @@ impl Check<'_> {
 }
 
 impl Trigger {
+    /// It holds of every request.
+    pub(super) fn always() -> Self {
+        Self { share: ALL, ..Self::default() }
+    }
+
     /// Whether the request with this number is among the share.
     #[must_use]
     pub fn takes(&self, lot: u64) -> bool {

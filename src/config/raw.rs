@@ -131,8 +131,37 @@ map! {
         truncate: bool = Default::default(),
         affinity: Option<Affinity>,
         experiment: Option<Experiment>,
+        continuation: bool = Default::default(),
         orchestration: Option<Orchestration>,
+        check: Option<Checked>,
         cache: Option<RouteCache>,
+    }
+}
+
+/// `true`, `false`, or on by these rules.
+pub(super) enum Checked {
+    Switch(bool),
+    By(CheckedRules),
+}
+
+impl Shape for Checked {
+    fn read(node: Node<'_>, problems: &mut Problems) -> Option<Self> {
+        match node.is_object() {
+            true => CheckedRules::read(node, problems).map(Self::By),
+            false => bool::read(node, problems).map(Self::Switch),
+        }
+    }
+}
+
+map! {
+    #[derive(Default)]
+    CheckedRules: "a map with the keys attempts, tools, timeout_ms, …" {
+        attempts: Option<u64>,
+        tools: Option<bool>,
+        timeout_ms: Option<u64>,
+        call_timeout_ms: Option<u64>,
+        max_cost_usd: Option<f64>,
+        report: Option<bool>,
     }
 }
 

@@ -37,8 +37,12 @@ pub struct Route {
     pub experiment: Option<Experiment>,
     /// Whether the oldest turns of conversations are left out that are too long for every target.
     pub truncate: bool,
+    /// Whether another target goes on with a stream that breaks.
+    pub continuation: bool,
     /// How several calls answer, where they do.
     pub orchestration: Option<Rc<Orchestration>>,
+    /// How its answers are checked, where they are.
+    pub check: Option<Rc<Orchestration>>,
     /// Which of its answers are given again.
     pub cache: CachePolicy,
 }
@@ -108,6 +112,7 @@ impl Check<'_> {
             let affinity = self.affinity(&path, raw.affinity.as_ref());
             let experiment = raw.experiment.as_ref().map(|raw| self.experiment(catalog, &path, raw));
             let orchestration = raw.orchestration.as_ref().and_then(|raw| self.orchestration(&path, raw));
+            let check = raw.check.as_ref().and_then(|raw| self.checked(&path, raw));
             self.strategy_is_of_use(&path, raw.strategy, &targets, &raw, known);
             let route = Rc::new(Route {
                 name,
@@ -120,7 +125,9 @@ impl Check<'_> {
                 truncate: raw.truncate,
                 affinity,
                 experiment,
+                continuation: raw.continuation,
                 orchestration,
+                check,
                 cache,
             });
             self.claim(catalog, route.name.as_str(), &path, &Named::Route(Rc::clone(&route)));

@@ -4,6 +4,7 @@ use super::content::{Screening, for_output, screen};
 use super::wishes::wish;
 use super::*;
 use crate::affinity::Key;
+use crate::chat::ResponseFormat;
 use crate::config::{By, Route};
 use crate::names::RouteName;
 use crate::route::Candidates;
@@ -79,6 +80,7 @@ pub(super) fn forward(
     let attempt_ms = if stream { timeouts.first_token_ms } else { Some(timeouts.answer_ms) };
     Ok(Forward {
         before: None,
+        continues: may_continue(&request, &candidates).then(|| Rc::clone(consumer)),
         trials: Trials::new(stream, attempt_ms, decision.permit.take(), decision.lesson, decision.bond),
         attempt_ms,
         plan: Plan {
@@ -105,6 +107,12 @@ pub(super) fn forward(
         arm: candidates.arm,
         route: candidates.route.map(|route| route.name.shared()),
     })
+}
+
+/// Whether another model may go on with the answer's stream if that breaks: not where the answer has a form that a joint may not keep.
+fn may_continue(request: &Request<'_>, candidates: &Candidates) -> bool {
+    let is_wanted = candidates.route.as_ref().is_some_and(|route| route.continuation);
+    is_wanted && request.stream && request.n == 1 && matches!(request.response_format, ResponseFormat::Text)
 }
 
 /// How a request is forwarded of which turns were left out.
@@ -159,6 +167,7 @@ pub(super) fn resolve(
             By::Conversation => conversation(request, route, asking).number(),
         },
         more_than: &|model, window| asks.more_than(model, window, books),
+        among: &asking.told.among,
     };
     route::resolve(config, &request.model.decode(), asking.consumer, needs)
 }

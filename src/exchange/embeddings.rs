@@ -58,6 +58,7 @@ pub(super) fn forward(
     let attempt_ms = Some(config.timeouts().answer_ms);
     Ok(Forward {
         before: None,
+        continues: None,
         trials: Trials::new(false, attempt_ms, decision.permit.take(), decision.lesson, None),
         attempt_ms,
         plan: Plan {

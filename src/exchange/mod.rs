@@ -162,6 +162,8 @@ pub struct Forward {
     pub trials: Trials,
     /// What calls have used that its answer is made of.
     pub before: Option<Rc<Before>>,
+    /// For whom a stream is gone on with that breaks; none where none is.
+    pub continues: Option<Rc<Consumer>>,
     /// How long an attempt may take until its answer is let go, in milliseconds; none where that is
     /// left to Envoy's configuration.
     pub attempt_ms: Option<u64>,

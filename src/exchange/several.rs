@@ -2,12 +2,12 @@
 
 use super::chat::resumed;
 use super::needs::Asks;
-use super::{Asking, Books, Caching, Reply, Step};
+use super::{Asking, Books, Caching, Reply, Step, lesson};
 use crate::affinity::Key;
 use crate::cache::Origin;
-use crate::chat::{Before, Request};
+use crate::chat::{Before, Request, ResponseFormat, ToolChoice};
 use crate::classify::Verdict;
-use crate::config::{Config, Model, Named, Orchestration, Price, Route};
+use crate::config::{Checked, Config, How, Model, Named, Orchestration, Price, Route, Strategy};
 use crate::cost;
 use crate::money::NanoUsd;
 use crate::names::RouteName;
@@ -18,6 +18,8 @@ use std::rc::Rc;
 pub struct Several {
     /// What the configuration says of that.
     pub rules: Rc<Orchestration>,
+    /// How what they come to is checked, where it is.
+    pub check: Option<Rc<Checked>>,
     /// The request.
     pub body: Vec<u8>,
     /// Whether it asks for a stream.
@@ -43,7 +45,7 @@ pub struct Findings {
     caching: Option<Caching>,
 }
 
-/// The orchestration that answers this request, if one does.
+/// The orchestration that answers this request, if one does, and how what that comes to is checked.
 pub(super) fn rules(
     request: &Request<'_>,
     route: &Route,
@@ -52,8 +54,38 @@ pub(super) fn rules(
     asking: Asking<'_>,
     config: &Config,
     books: Books<'_>,
+) -> Option<(Rc<Orchestration>, Option<Rc<Checked>>)> {
+    if asking.told.plain || request.n != 1 {
+        return None;
+    }
+    let how = |check: &Rc<Orchestration>| match &check.how {
+        How::Checked(rules) => Some(Rc::clone(rules)),
+        How::Ensemble(_) | How::Cascade(_) | How::Race(_) => None,
+    };
+    let check =
+        route.check.as_ref().filter(|check| how(check).is_some_and(|how| has_form(request, how.tools)));
+    match orchestration(route, task, asks, asking, config, books) {
+        Some(rules) => Some((rules, check.and_then(how))),
+        None => Some((Rc::clone(check?), None)),
+    }
+}
+
+/// Whether there is something to check an answer by.
+fn has_form(request: &Request<'_>, tools: bool) -> bool {
+    let calls = tools && !matches!(request.tool_choice, Some(ToolChoice::None));
+    !matches!(request.response_format, ResponseFormat::Text)
+        || calls && request.tools.iter().any(|tool| tool.parameters.is_some())
+}
+
+fn orchestration(
+    route: &Route,
+    task: Option<&Verdict>,
+    asks: &Asks<'_>,
+    asking: Asking<'_>,
+    config: &Config,
+    books: Books<'_>,
 ) -> Option<Rc<Orchestration>> {
-    let rules = route.orchestration.as_ref().filter(|_| !asking.told.plain && request.n == 1)?;
+    let rules = route.orchestration.as_ref()?;
     let when = &rules.when;
     let is_task = |task: &Verdict| when.tasks.as_ref().is_none_or(|tasks| tasks.contains(&task.task));
     if !task.map_or(when.tasks.is_none(), is_task) {
@@ -99,7 +131,7 @@ fn model(config: &Config, name: &str) -> Option<Rc<Model>> {
 
 impl Several {
     pub(super) fn new(
-        rules: Rc<Orchestration>,
+        (rules, check): (Rc<Orchestration>, Option<Rc<Checked>>),
         request: &Request<'_>,
         body: &[u8],
         route: &Route,
@@ -117,6 +149,7 @@ impl Several {
         Self {
             models: rules.how.names().map(known).collect(),
             rules,
+            check,
             body: body.to_vec(),
             stream: request.stream,
             include_usage: request.include_usage,
@@ -133,22 +166,37 @@ impl Findings {
         self.caching.as_ref()
     }
 
-    /// The reply with an answer that calls have made, of this type and with this body. `completion` is that answer as one JSON text.
+    /// What kind of request it is, where that is told.
+    #[must_use]
+    pub fn task(&self) -> Option<&str> {
+        self.verdict.as_ref().map(|verdict| verdict.task.as_str())
+    }
+
+    /// Learns that this model's answer was of no use, where the route learns.
+    pub fn learn_of_failure(&self, model: &str, config: &Config, books: Books<'_>) {
+        let Some(Named::Route(route)) = config.named(self.route.as_str()) else { return };
+        if route.strategy == Strategy::Adaptive {
+            let subject = (self.route.as_str(), self.task().unwrap_or_default());
+            books.memory.bandit.borrow_mut().learn(subject, model, 0.0, &lesson::rules(route));
+        }
+    }
+
+    /// The reply that calls have come to, with this status and body. `kept` is its answer as one JSON text, if it is one.
     #[must_use]
     pub fn reply(
         self,
-        content_type: &'static str,
+        (status, content_type): (u16, &'static str),
         headers: Vec<(&'static str, String)>,
         body: Vec<u8>,
         (completion, origin): (&[u8], Origin<'_>),
         books: Books<'_>,
     ) -> Reply {
         let Self { route, verdict, caching } = self;
-        let mut reply = Reply { headers, content_type, verdict, ..Reply::json(body) };
+        let mut reply = Reply { status, headers, content_type, verdict, ..Reply::json(body) };
         reply.headers.push(("x-modelgate-route", route.to_string()));
         if let Some(caching) = caching {
             reply.headers.push(("x-modelgate-cache", caching.status.as_str().to_owned()));
-            if let Some(keep) = caching.keep {
+            if let Some(keep) = caching.keep.filter(|_| status == 200) {
                 let mut recorder = keep.recorder();
                 recorder.answer(completion);
                 keep.keep(recorder, origin, None, books);

@@ -6,6 +6,7 @@ use crate::classify::{Classifier, Mark};
 use crate::config::Config;
 use crate::json::{Document, Surrogates};
 use crate::names::RouteName;
+use crate::route::Among;
 
 /// What is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +28,8 @@ pub struct Told {
     pub(super) plain: bool,
     /// The route on whose behalf it is asked, if it is.
     pub(super) route: Option<RouteName>,
+    /// Who of these.
+    pub(super) among: Among,
 }
 
 impl Told {
@@ -34,7 +37,7 @@ impl Told {
     /// one that has waited long enough.
     #[must_use]
     pub fn all() -> Self {
-        Self { embedding: Embedding::Unmade, task: true, plain: false, route: None }
+        Self { embedding: Embedding::Unmade, task: true, ..Self::default() }
     }
 
     /// That of a request of the gateway's own, on behalf of what was asked of a route.
@@ -47,6 +50,12 @@ impl Told {
     #[must_use]
     pub fn plain(route: Option<RouteName>) -> Self {
         Self { plain: true, route, ..Self::all() }
+    }
+
+    /// The same, by some of the models that the name that is asked for stands for.
+    #[must_use]
+    pub fn by(self, among: Among) -> Self {
+        Self { among, ..self }
     }
 
     /// Takes an answer, of this status and with this body.

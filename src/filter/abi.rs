@@ -259,6 +259,13 @@ pub fn continue_request() -> Result<(), Refused> {
     done(unsafe { proxy_continue_stream(REQUEST) })
 }
 
+/// Lets a response go that was paused.
+pub fn continue_response() -> Result<(), Refused> {
+    const RESPONSE: u32 = 1;
+    // SAFETY: takes a number only.
+    done(unsafe { proxy_continue_stream(RESPONSE) })
+}
+
 /// Asks for a tick every so many milliseconds.
 pub fn tick_every(milliseconds: u32) -> Result<(), Refused> {
     // SAFETY: takes a number only.

@@ -8,6 +8,7 @@ use super::roster::Roster;
 use crate::config::Consumer;
 use crate::exchange::Told;
 use crate::names::RouteName;
+use crate::route::Among;
 use std::cell::RefCell;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::rc::Rc;
@@ -30,6 +31,8 @@ pub(super) struct Errand {
     pub route: Option<RouteName>,
     /// What is done with it.
     pub kind: Kind,
+    /// Which of the models may answer it that the name that is asked for stands for.
+    pub among: Among,
 }
 
 /// What is done with a call.
@@ -46,10 +49,11 @@ pub(super) enum Kind {
 impl Errand {
     /// What may be asked on behalf of what is asked on this one: nothing about it, or there might be no end of it.
     pub fn told(&self) -> Told {
-        match self.kind == Kind::Plain || self.depth >= DEEPEST {
+        let told = match self.kind == Kind::Plain || self.depth >= DEEPEST {
             true => Told::plain(self.route.clone()),
             false => Told::on_behalf(self.route.clone()),
-        }
+        };
+        told.by(self.among.clone())
     }
 }
 

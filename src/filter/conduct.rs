@@ -34,14 +34,23 @@ struct Pending {
 impl Gateway {
     /// Has calls make the answer to a request.
     pub(super) fn orchestrate(&mut self, several: Several, consumer: &Rc<Consumer>) -> Action {
-        let Several { rules, body, stream, include_usage, functions, models, findings } = several;
+        let Several { rules, check, body, stream, include_usage, functions, models, findings } = several;
         self.lead(findings.caching().and_then(|caching| caching.keep.as_ref()?.awaited()));
         let request_id = String::from_utf8_lossy(&self.request_id).into_owned();
         let held_bytes = self.config.bounds().response_bytes;
         let models =
             models.into_iter().map(|(name, price, late_ms)| Known { name, price, late_ms }).collect();
-        let commission =
-            Commission { rules, body, request_id, stream, include_usage, functions, held_bytes, models };
+        let commission = Commission {
+            rules,
+            check,
+            body,
+            request_id,
+            stream,
+            include_usage,
+            functions,
+            held_bytes,
+            models,
+        };
         let (orchestration, act) = Orchestration::begin(commission, books::now());
         let consumer = Rc::clone(consumer);
         let conducted = Conducted { consumer, orchestration, findings, calls: Vec::new() };
@@ -71,6 +80,9 @@ impl Gateway {
     /// Does what is to be done next.
     fn conduct(&mut self, mut conducted: Box<Conducted>, mut act: Option<Act>) -> Action {
         loop {
+            if let Some(model) = conducted.orchestration.blamed() {
+                books::with(|books| conducted.findings.learn_of_failure(&model, &self.config, books));
+            }
             match act {
                 None => {
                     self.state = State::Orchestrating(conducted);
@@ -79,18 +91,20 @@ impl Gateway {
                 Some(Act::Call(asks)) => {
                     let mut refused = Vec::new();
                     for (ask, timeout_ms) in asks {
-                        let (body, kind) = match ask.to {
-                            To::Models(body) => (body, Kind::Chat),
-                            To::Nobody => (b"{}".to_vec(), Kind::Wait),
+                        let (body, kind, among) = match ask.to {
+                            To::Models(body) => (body, Kind::Chat, None),
+                            To::Targets(body, among) => (body, Kind::Plain, Some(among)),
+                            To::Nobody => (b"{}".to_vec(), Kind::Wait, None),
                         };
                         let path = "/v1/chat/completions";
                         let outgoing = Outgoing {
                             path,
                             body: &body,
                             timeout_ms,
-                            task: None,
+                            task: conducted.findings.task().filter(|_| among.is_some()),
                             route: Some(&conducted.findings.route),
                             kind,
+                            among,
                         };
                         match self.send(&outgoing, &conducted.consumer) {
                             Ok((number, caller)) => {
@@ -112,11 +126,12 @@ impl Gateway {
                 }
                 Some(Act::Reply(finished)) => {
                     tell(&conducted.orchestration);
-                    let Finished { content_type, headers, body, completion, provider, model } = *finished;
+                    let Finished { status, content_type, headers, body, completion, provider, model } =
+                        *finished;
                     let origin = Origin { provider: &provider, model: &model, dropped: "" };
                     let kept = (&*completion, origin);
                     let reply = books::with(|books| {
-                        conducted.findings.reply(content_type, headers, body, kept, books)
+                        conducted.findings.reply((status, content_type), headers, body, kept, books)
                     });
                     return self.reply(&reply);
                 }
@@ -163,7 +178,7 @@ impl Gateway {
 }
 
 /// Has something done with what was answered to a call.
-fn received<T>(is_answered: bool, size: usize, take: impl FnOnce(&Received<'_>) -> T) -> T {
+pub(super) fn received<T>(is_answered: bool, size: usize, take: impl FnOnce(&Received<'_>) -> T) -> T {
     let header = |name| {
         let value = abi::header(Map::CallResponseHeaders, name).ok().filter(|_| is_answered);
         value.and_then(|value| String::from_utf8(value).ok()).unwrap_or_default()
@@ -174,6 +189,7 @@ fn received<T>(is_answered: bool, size: usize, take: impl FnOnce(&Received<'_>) 
         body: &body,
         provider: &header("x-modelgate-provider"),
         model: &header("x-modelgate-model"),
+        retry_after: &header("retry-after"),
         cost: NanoUsd::read(&header("x-modelgate-cost-usd")),
     })
 }

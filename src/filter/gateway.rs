@@ -4,6 +4,7 @@ use super::abi::{self, Action, Buffer, Map};
 use super::callers::{self, Caller, Kind};
 use super::conduct::Conducted;
 use super::live::{Live, Ticket};
+use super::resume::Resumable;
 use super::token;
 use super::{books, flights};
 use crate::auth::{Credentials, Denied};
@@ -38,6 +39,8 @@ pub(super) struct Gateway {
     pub(super) depth: u8,
     /// The request among those under way, once it is planned.
     pub(super) ticket: Option<Ticket>,
+    /// Its answer, where that is a stream that would be gone on with.
+    pub(super) resumable: Option<Box<Resumable>>,
     /// The key under which its answer is waited for by others, or it waits for another one's.
     pub(super) flight: Option<Key>,
 }
@@ -89,7 +92,7 @@ impl Gateway {
         Rc::new_cyclic(|itself| {
             let itself = itself.clone();
             let (request_id, depth) = (Vec::new(), 0);
-            let (told, ticket, flight) = (Told::default(), None, None);
+            let (told, ticket, resumable, flight) = (Told::default(), None, None, None);
             let gateway = Self {
                 config,
                 context,
@@ -102,6 +105,7 @@ impl Gateway {
                 request_id,
                 depth,
                 ticket,
+                resumable,
                 flight,
             };
             RefCell::new(gateway)
@@ -186,6 +190,7 @@ impl Gateway {
             redacted,
             trials,
             before,
+            continues,
             attempt_ms,
         } = forward;
         let count = truncated.as_ref().map_or(0, |truncated| truncated.messages);
@@ -195,6 +200,8 @@ impl Gateway {
         self.lead(caching.as_ref().and_then(|caching| caching.keep.as_ref()?.awaited()));
         verdict.iter().for_each(|verdict| tell_task(verdict));
         let task = verdict.map(|verdict| verdict.task);
+        let include_usage = plan.include_usage;
+        self.resumable = continues.map(|consumer| Resumable::new(consumer, asked.to_vec(), include_usage));
         let live = Live { before, ..Live::new(plan, meter, caching, task, (route, arm, count), trials) };
         let ticket = self.ticket.insert(Ticket::new(live));
         let plan = &ticket.live().plan;
@@ -401,7 +408,10 @@ impl Gateway {
         Action::Continue
     }
 
-    pub fn on_response_body(&mut self) -> Action {
+    pub fn on_response_body(&mut self, size: usize) -> Action {
+        if self.resumable.is_some() {
+            return self.watch_stream(size);
+        }
         if let State::Replaced(body) = &mut self.state {
             // The first piece gets all of it, any other nothing.
             let body = std::mem::take(body);

@@ -8,8 +8,9 @@ use super::{books, flights};
 use crate::cache::Key;
 use crate::classify::TASK_HEADER;
 use crate::config::Consumer;
-use crate::exchange::{About, Call, Service, Told};
+use crate::exchange::{About, Call, PREFIX, Service, Told};
 use crate::names::RouteName;
+use crate::route::Among;
 use crate::time::Timestamp;
 use std::rc::Rc;
 
@@ -23,6 +24,9 @@ pub(super) struct Outgoing<'o> {
     /// The route on whose behalf it is made, if it is.
     pub route: Option<&'o RouteName>,
     pub kind: Kind,
+    /// Which of a route's targets may answer, where that is the client's own request: it is answered from no cache, and has what the
+    /// client wishes for by headers.
+    pub among: Option<Among>,
 }
 
 impl Gateway {
@@ -39,7 +43,10 @@ impl Gateway {
     /// What the gateway has asked itself is answered, by the call of this number.
     pub fn on_call_response(&mut self, call: u32, is_answered: bool, size: usize) {
         let State::Calling(consumer, _, about) = &self.state else {
-            return self.on_part_answered(call, is_answered, size);
+            if !self.on_rest(call, is_answered, size) {
+                self.on_part_answered(call, is_answered, size);
+            }
+            return;
         };
         let (consumer, about) = (Rc::clone(consumer), *about);
         let status = abi::header(Map::CallResponseHeaders, ":status").ok().filter(|_| is_answered);
@@ -72,8 +79,10 @@ impl Gateway {
         // Which of a set a text belongs to, whatever it speaks of.
         let task = matches!(call.about, About::Task(_)).then_some("classification");
         let (path, body, timeout_ms) = (call.path, &*call.body, call.timeout_ms);
-        let (_, caller) =
-            self.send(&Outgoing { path, body, timeout_ms, task, route: None, kind: Kind::Plain }, consumer)?;
+        let (_, caller) = self.send(
+            &Outgoing { path, body, timeout_ms, task, route: None, kind: Kind::Plain, among: None },
+            consumer,
+        )?;
         self.state = State::Calling(Rc::clone(consumer), caller, call.about);
         Ok(())
     }
@@ -86,12 +95,14 @@ impl Gateway {
     ) -> Result<(u32, Caller), abi::Refused> {
         let consumer = Rc::new(consumer.asking_for_any());
         let (request_id, depth) = (self.request_id.clone(), self.depth.saturating_add(1));
+        let is_own = outgoing.among.is_some();
         let caller = Caller::new(Errand {
             consumer,
             request_id,
             depth,
             route: outgoing.route.cloned(),
             kind: outgoing.kind,
+            among: outgoing.among.clone().unwrap_or_default(),
         });
         let length = outgoing.body.len().to_string();
         let mut headers = vec![
@@ -104,6 +115,11 @@ impl Gateway {
             (callers::HEADER, caller.word()),
         ];
         headers.extend(outgoing.task.map(|task| (TASK_HEADER, task)));
+        let wishes: Vec<_> = self.wishes.iter().filter(|_| is_own).filter_map(wished).collect();
+        if is_own {
+            headers.push(("cache-control", "no-store"));
+            headers.extend(wishes.iter().map(|(name, value)| (name.as_str(), *value)));
+        }
         let trace = abi::header(Map::RequestHeaders, "traceparent").unwrap_or_default();
         headers.extend(
             std::str::from_utf8(&trace)
@@ -125,4 +141,10 @@ impl Gateway {
             self.flight = Some(key);
         }
     }
+}
+
+/// The header by which the client wishes for something, unless the gateway says that itself.
+fn wished((name, value): &(String, Vec<u8>)) -> Option<(String, &str)> {
+    let name = Some([PREFIX, name].concat()).filter(|name| name != callers::HEADER && name != TASK_HEADER)?;
+    Some((name, std::str::from_utf8(value).ok()?))
 }

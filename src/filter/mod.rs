@@ -15,6 +15,7 @@ mod held;
 mod live;
 mod logger;
 mod provider;
+mod resume;
 mod root;
 mod roster;
 mod settle;

@@ -1,6 +1,7 @@
 //! What was answered to a call.
 
 use crate::chat::{FinishReason, Usage};
+use crate::error::ApiError;
 use crate::json::{Document, Surrogates, Value};
 use crate::money::NanoUsd;
 
@@ -15,6 +16,8 @@ pub struct Received<'r> {
     pub provider: &'r str,
     /// `x-modelgate-model`.
     pub model: &'r str,
+    /// `retry-after`.
+    pub retry_after: &'r str,
     /// `x-modelgate-cost-usd`.
     pub cost: Option<NanoUsd>,
 }
@@ -24,12 +27,25 @@ pub struct Received<'r> {
 pub struct Answer {
     /// What was said; if nothing was, why, in a word.
     pub said: Result<Said, String>,
+    /// What was answered instead of a completion, if something was: any status but 200.
+    pub refusal: Option<Refusal>,
     /// Tokens it has used.
     pub usage: Usage,
     /// What they cost, if that is known.
     pub cost: Option<NanoUsd>,
     /// The model that has answered; empty if none has.
     pub model: String,
+}
+
+/// What is answered instead of a completion.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The HTTP status.
+    pub status: u16,
+    /// The body: an error as OpenAI's clients know it.
+    pub body: Vec<u8>,
+    /// When to come back, as `retry-after` has it; empty if that is not said.
+    pub retry_after: String,
 }
 
 /// What a model has said, of the first choice.
@@ -45,6 +61,8 @@ pub struct Said {
     pub finish: Option<FinishReason>,
     /// Whether it declines.
     pub refuses: bool,
+    /// Whether it was looked at, and has not the form that was asked for.
+    pub misfits: bool,
     /// The provider's name.
     pub provider: String,
     /// The model's name.
@@ -63,8 +81,17 @@ impl Answer {
             Ok(document) => (Err(failure(received.status, document.root())), Usage::default()),
             Err(_) => (Err(format!("{}:not_json", received.status)), Usage::default()),
         };
+        let refusal = (received.status != 200).then(|| Refusal::of(received));
         let ((said, usage), cost, model) = (said, received.cost, received.model.to_owned());
-        Self { said, usage, cost, model }
+        Self { said, refusal, usage, cost, model }
+    }
+}
+
+impl Refusal {
+    fn of(received: &Received<'_>) -> Self {
+        let none = || ApiError::new(503, "server_error", "the gateway could not be asked").to_json();
+        let body = if received.body.is_empty() { none() } else { received.body.to_vec() };
+        Self { status: received.status, body, retry_after: received.retry_after.to_owned() }
     }
 }
 
@@ -87,6 +114,7 @@ impl Said {
         let said = Self {
             completion: received.body.to_vec(),
             refuses: refusal.is_some(),
+            misfits: false,
             text: text("content").filter(|text| !text.is_empty()).or(refusal).unwrap_or_default(),
             calls,
             finish: reason.and_then(|reason| FinishReason::named(&reason.decode())),
@@ -107,9 +135,12 @@ impl Said {
         }
     }
 
-    /// Whether nothing about it tells that it is no good answer: it neither declines nor was cut.
+    /// Whether nothing about it tells that it is no good answer: it neither declines nor was cut, and
+    /// has the form that was asked for, as far as that was looked at.
     #[must_use]
     pub fn is_good(&self) -> bool {
-        !self.refuses && !matches!(self.finish, Some(FinishReason::Length | FinishReason::ContentFilter))
+        !self.refuses
+            && !self.misfits
+            && !matches!(self.finish, Some(FinishReason::Length | FinishReason::ContentFilter))
     }
 }

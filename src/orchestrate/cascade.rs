@@ -148,6 +148,9 @@ fn flaw(said: &Said, min_length: u64) -> Option<&'static str> {
     if said.refuses {
         return Some("refused");
     }
+    if said.misfits {
+        return Some("misfit");
+    }
     if !said.is_good() {
         return Some("cut_off");
     }

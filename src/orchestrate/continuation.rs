@@ -140,7 +140,8 @@ fn look(data: &[u8], head: &mut Vec<u8>, text: &mut String, is_over: &mut bool) 
 fn joint<'m>(text: &str, more: &'m str) -> &'m str {
     let most = more.len().min(text.len()).min(JOINT);
     let said_twice = |length: &usize| {
-        let (Some(end), Some(begin)) = (text.get(text.len().saturating_sub(*length)..), more.get(..*length)) else {
+        let (Some(end), Some(begin)) = (text.get(text.len().saturating_sub(*length)..), more.get(..*length))
+        else {
             return false;
         };
         end == begin
@@ -192,14 +193,20 @@ mod tests {
         assert!(rest.contains(r#""content":"two, three, four""#), "eleven bytes may be meant: {rest}");
         let rest = String::from_utf8(it.rest(&answer("one, two, three, four"), before).unwrap()).unwrap();
         assert!(rest.contains(r#""id":"c1""#) && rest.contains(r#""content":"four""#), "{rest}");
-        assert!(rest.contains(r#""finish_reason":"stop""#) && rest.contains(r#""total_tokens":36"#), "{rest}");
+        assert!(
+            rest.contains(r#""finish_reason":"stop""#) && rest.contains(r#""total_tokens":36"#),
+            "{rest}"
+        );
         assert!(rest.ends_with("data: [DONE]\n\n"));
         assert_eq!(it.push(ERROR.as_bytes()), None, "once is enough");
     }
 
     #[test]
     fn what_cannot_be_gone_on_with_stays_broken() {
-        let call = event(&json!({"tool_calls": [{"index": 0, "function": {"name": "f", "arguments": "{\"x"}}]}), None);
+        let call = event(
+            &json!({"tool_calls": [{"index": 0, "function": {"name": "f", "arguments": "{\"x"}}]}),
+            None,
+        );
         for (before, why) in [
             (String::new(), "nothing was said"),
             (event(&json!({"role": "assistant", "content": ""}), None), "nothing was said"),

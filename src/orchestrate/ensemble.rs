@@ -1,7 +1,7 @@
 //! An ensemble: several answer the same request, and one answer is made of theirs.
 
 use super::ballot::{agreement, vote};
-use super::{Answer, Ask, Commission, Mode, Next, Said, To, judge, prompt};
+use super::{Answer, Ask, Commission, Mode, Next, Said, To, form, judge, prompt};
 use crate::config::{self, Ballot, Combine, Edits, Judge, Member};
 use crate::json;
 use std::rc::Rc;
@@ -239,9 +239,12 @@ impl Mode for Ensemble {
         Next::Ask(asks)
     }
 
-    fn take(&mut self, tag: u32, answer: Answer, commission: &Commission) -> Next {
+    fn take(&mut self, tag: u32, mut answer: Answer, commission: &Commission) -> Next {
         if let Some(at) = tag.checked_sub(JUDGED) {
             return self.judged(at as usize, &answer, commission);
+        }
+        if let (Some(check), Ok(said)) = (&commission.check, &mut answer.said) {
+            form::look(&commission.body, said, check.tools);
         }
         if let Some(seat) = self.seats.get_mut(tag as usize) {
             seat.answer = Some(answer);
@@ -295,7 +298,7 @@ impl Mode for Ensemble {
 /// How a call was answered.
 pub(super) fn report_answer(out: &mut json::Object<'_>, answer: &Answer) {
     match &answer.said {
-        Ok(_) => out.string("outcome", "ok"),
+        Ok(said) => out.string("outcome", if said.misfits { "misfit" } else { "ok" }),
         Err(why) => out.string("outcome", why),
     }
     if !answer.model.is_empty() {

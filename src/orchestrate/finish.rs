@@ -1,6 +1,6 @@
 //! The client's answer, of one that was given to a call: with what all calls have used, in the form that the client asked for.
 
-use super::{Commission, Said};
+use super::{Commission, Refusal, Said};
 use crate::chat::{Before, ChunkWriter, Costs, Event, Usage, reread};
 use crate::json::{Document, Surrogates};
 use std::rc::Rc;
@@ -11,6 +11,8 @@ const EVENT_STREAM: &str = "text/event-stream; charset=utf-8";
 /// The client's answer.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Finished {
+    /// The HTTP status.
+    pub status: u16,
     /// `content-type`.
     pub content_type: &'static str,
     /// Other headers.
@@ -29,7 +31,27 @@ pub struct Finished {
 pub(super) fn finish(said: Said, commission: &Commission, before: Before) -> Option<Finished> {
     let (content_type, headers, body) = form(&said, commission, before)?;
     let Said { completion, provider, model, .. } = said;
-    Some(Finished { content_type, headers, body, completion, provider, model })
+    Some(Finished { status: 200, content_type, headers, body, completion, provider, model })
+}
+
+/// Makes an error of what is answered instead, which says what was used nevertheless. Clients that try again by themselves are told not
+/// to where that was paid for.
+pub(super) fn refuse(refusal: Refusal, before: Before) -> Finished {
+    let Refusal { status, body, retry_after } = refusal;
+    let mut headers = Vec::new();
+    if !retry_after.is_empty() {
+        headers.push(("retry-after", retry_after));
+    }
+    let is_paid = before.usage.prompt > 0 || before.usage.completion > 0 || before.cost.is_some();
+    let document = Document::parse(&body, Surrogates::Lone).ok().filter(|_| is_paid);
+    let told = document.map(|document| {
+        headers.push(("x-should-retry", "false".to_owned()));
+        headers.extend(before.cost.map(|cost| ("x-modelgate-cost-usd", cost.to_string())));
+        Costs::default().after(Some(Rc::new(before))).told_in(&body, document.root(), None)
+    });
+    let body = told.unwrap_or(body);
+    let (completion, provider, model) = Default::default();
+    Finished { status, content_type: JSON, headers, body, completion, provider, model }
 }
 
 /// The content type, other headers and the body.

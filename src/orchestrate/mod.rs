@@ -8,9 +8,11 @@
 mod answer;
 mod ballot;
 mod cascade;
+mod checked;
 mod continuation;
 mod ensemble;
 mod finish;
+mod form;
 mod judge;
 mod prompt;
 mod race;
@@ -18,15 +20,17 @@ mod sure;
 #[cfg(test)]
 mod tests;
 
-pub use answer::{Answer, Received, Said};
+pub use answer::{Answer, Received, Refusal, Said};
 pub use continuation::{Broken, Continuation};
 pub use finish::Finished;
 
 use crate::chat::{Before, Usage};
 use crate::config::{self, How, Price};
 use crate::money::NanoUsd;
+use crate::route::Among;
 use crate::time::Timestamp;
 use cascade::Cascade;
+use checked::Checked;
 use ensemble::Ensemble;
 use race::Race;
 use std::rc::Rc;
@@ -39,6 +43,8 @@ const MOST_CALLS: usize = 64;
 pub struct Commission {
     /// What the configuration says of it.
     pub rules: Rc<config::Orchestration>,
+    /// How the answer is checked in the end, where it is and that is not all that is done.
+    pub check: Option<Rc<config::Checked>>,
     /// The client's request, a JSON text that was checked.
     pub body: Vec<u8>,
     /// Its id.
@@ -98,6 +104,8 @@ pub enum To {
     Models(Vec<u8>),
     /// Nobody: it comes back when its time is over.
     Nobody,
+    /// The same, answered by some targets of the route that it names, as they are: by no orchestration, and from no cache.
+    Targets(Vec<u8>, Among),
 }
 
 /// What a mode does next.
@@ -109,6 +117,8 @@ enum Next {
     Answer(Box<Said>),
     /// The answer to this request, a chat completion for some model or route, is the client's, as it comes.
     Forward(Vec<u8>),
+    /// This is answered instead.
+    Refuse(Box<Refusal>),
     /// The route's own targets answer.
     Plain,
 }
@@ -134,6 +144,14 @@ trait Mode {
     fn take(&mut self, tag: u32, answer: Answer, commission: &Commission) -> Next;
     /// What is made of what is there, because nothing more may be asked: it is no [`Next::Ask`].
     fn conclude(&mut self, commission: &Commission) -> Next;
+    /// Whose answer was of no use, as far as that was not told yet.
+    fn blamed(&mut self) -> Option<Rc<str>> {
+        None
+    }
+    /// Whether it went in a way that the client has to be told of.
+    fn is_told(&self) -> bool {
+        true
+    }
     /// How it went so far, as a JSON object.
     fn report(&self, out: &mut Vec<u8>);
 }
@@ -142,6 +160,8 @@ trait Mode {
 pub struct Orchestration {
     commission: Commission,
     mode: Box<dyn Mode>,
+    /// How it went before that mode's turn.
+    earlier: Option<(&'static str, Vec<u8>)>,
     /// When all of it has to be over.
     ends: Timestamp,
     calls: usize,
@@ -160,10 +180,11 @@ impl Orchestration {
             How::Ensemble(rules) => Box::new(Ensemble::new(Rc::clone(rules))),
             How::Cascade(rules) => Box::new(Cascade::new(Rc::clone(rules), &commission.body)),
             How::Race(rules) => Box::new(Race::new(Rc::clone(rules))),
+            How::Checked(rules) => Box::new(Checked::new(Rc::clone(rules), commission.body.clone())),
         };
         let ends = now.after(commission.rules.timeout_ms.into());
-        let (calls, open, held, usage, cost) = Default::default();
-        let mut it = Self { commission, mode, ends, calls, open, held, usage, cost };
+        let (earlier, calls, open, held, usage, cost) = Default::default();
+        let mut it = Self { commission, mode, earlier, ends, calls, open, held, usage, cost };
         let next = it.mode.begin(&it.commission);
         let act = it.act(next, now);
         (it, act)
@@ -197,15 +218,9 @@ impl Orchestration {
 
     fn act(&mut self, next: Next, now: Timestamp) -> Act {
         let left = u32::try_from(self.ends.since(now)).unwrap_or(u32::MAX);
-        let next = match next {
-            Next::Ask(asks)
-                if (asks.is_empty() && self.open == 0) || left == 0 || self.may_ask_no_more(&asks) =>
-            {
-                self.mode.conclude(&self.commission)
-            }
-            next => next,
-        };
-        match next {
+        let next = self.if_it_may(next, left);
+        let next = self.checked(next);
+        match self.if_it_may(next, left) {
             Next::Ask(asks) => {
                 self.calls = self.calls.saturating_add(asks.len());
                 self.open = self.open.saturating_add(asks.len());
@@ -223,9 +238,41 @@ impl Orchestration {
                 Some(finished) => Act::Reply(Box::new(finished)),
                 None => Act::Forward(self.commission.body.clone(), self.before()),
             },
+            Next::Refuse(refusal) => Act::Reply(Box::new(finish::refuse(*refusal, self.before()))),
             Next::Forward(body) => Act::Forward(body, self.before()),
             Next::Plain => Act::Forward(self.commission.body.clone(), self.before()),
         }
+    }
+
+    /// What is done where no more may be asked.
+    fn if_it_may(&mut self, next: Next, left: u32) -> Next {
+        match next {
+            Next::Ask(asks)
+                if (asks.is_empty() && self.open == 0) || left == 0 || self.may_ask_no_more(&asks) =>
+            {
+                self.mode.conclude(&self.commission)
+            }
+            next => next,
+        }
+    }
+
+    /// What is done where the answer has to be checked yet.
+    fn checked(&mut self, next: Next) -> Next {
+        let is_final = match &next {
+            Next::Ask(_) | Next::Refuse(_) => false,
+            Next::Answer(said) => said.misfits,
+            Next::Forward(_) | Next::Plain => true,
+        };
+        let Some(rules) = self.commission.check.take_if(|_| is_final) else { return next };
+        let body = if let Next::Forward(body) = next { body } else { self.commission.body.clone() };
+        self.earlier = Some((self.mode.name(), self.report()));
+        self.mode = Box::new(Checked::new(rules, body));
+        self.mode.begin(&self.commission)
+    }
+
+    /// Whose answer, of the route's targets, was of no use, as far as that was not told yet: the model's name.
+    pub fn blamed(&mut self) -> Option<Rc<str>> {
+        self.mode.blamed()
     }
 
     fn may_ask_no_more(&self, asks: &[Ask]) -> bool {
@@ -235,8 +282,12 @@ impl Orchestration {
 
     /// What was used so far, and for what.
     fn before(&self) -> Before {
-        let report = self.commission.rules.report.then(|| (self.mode.name(), self.report()));
-        Before { usage: self.usage, cost: self.cost, report }
+        let mut reports = Vec::new();
+        if self.commission.rules.report {
+            reports.extend(self.earlier.clone());
+            reports.extend(self.mode.is_told().then(|| (self.mode.name(), self.report())));
+        }
+        Before { usage: self.usage, cost: self.cost, reports }
     }
 
     /// What it is called in the configuration.

@@ -1,6 +1,6 @@
 //! Requests for calls: the client's own with something changed, and questions about what was said.
 
-use crate::chat::{Content, Message, Part, Request, Role, degraded};
+use crate::chat::{Content, Message, Part, Request, ResponseFormat, Role, degraded};
 use crate::config::Edits;
 use crate::json::{self, Document, Edit, Surrogates, removals, splice};
 use std::fmt::Write;
@@ -29,6 +29,38 @@ pub(super) fn put_to(body: &[u8], model: &str, edits: Option<&Edits>, streams: b
 pub(super) fn edited(body: &[u8], edits: &Edits) -> Option<Vec<u8>> {
     let document = Document::parse(body, Surrogates::Paired).ok()?;
     Some(degraded(&Request::read(document.root()).ok()?, body, edits))
+}
+
+/// The client's request, not streamed.
+pub(super) fn not_streamed(body: &[u8]) -> Option<Vec<u8>> {
+    without(body, &["stream", "stream_options"])
+}
+
+/// The same with the schema of the answer as an instruction; none if it asks for none.
+pub(super) fn with_schema_said(body: &[u8]) -> Option<Vec<u8>> {
+    let document = Document::parse(body, Surrogates::Paired).ok()?;
+    let request = Request::read(document.root()).ok()?;
+    let ResponseFormat::JsonSchema { schema: Some(schema), .. } = &request.response_format else {
+        return None;
+    };
+    let system = [SCHEMA, &String::from_utf8_lossy(schema.raw())].concat();
+    let edits = Edits { system: Some(system.into()), ..Edits::default() };
+    without(&degraded(&request, body, &edits), &["stream", "stream_options", "response_format"])
+}
+
+const SCHEMA: &str = "Respond with nothing but JSON, which matches this JSON Schema: ";
+
+fn without(body: &[u8], goes: &[&str]) -> Option<Vec<u8>> {
+    let document = Document::parse(body, Surrogates::Paired).ok()?;
+    let edits = removals(document.root(), |key| goes.iter().any(|word| *key == **word));
+    Some(splice(body, edits))
+}
+
+/// A request with more turns of its conversation: JSON texts with commas between them.
+pub(super) fn continued(body: &[u8], turns: &[u8]) -> Option<Vec<u8>> {
+    let document = Document::parse(body, Surrogates::Paired).ok()?;
+    let last = document.root().get("messages")?.items().last()?;
+    Some(splice(body, vec![Edit::replace(last, [last.raw(), b",", turns].concat())]))
 }
 
 /// A question to a model, by a system prompt and what a user says.

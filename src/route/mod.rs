@@ -61,6 +61,8 @@ pub enum Why {
     Region,
     /// Whoever asks requires something that is not warranted of it.
     Tag(TagName),
+    /// Others are to answer.
+    Others,
     /// Its provider's key is not in the environment.
     KeyMissing {
         /// The variable that should hold it.
@@ -88,6 +90,7 @@ impl fmt::Display for Excluded {
             Why::Region => write!(f, "{model} is in no region that you may use"),
             Why::Tag(tag) => write!(f, "{model} has not the tag {tag}, which you require"),
             Why::KeyMissing { variable } => write!(f, "{provider} has no key: set {variable}"),
+            Why::Others => write!(f, "{model} is not to answer this time"),
             Why::Lacks(abilities) => {
                 let words: Vec<_> = abilities.each().map(|(word, _)| word).collect();
                 write!(f, "{model} does not support {}", words.join(", "))
@@ -110,12 +113,33 @@ pub struct Needs<'a> {
     pub lot: &'a dyn Fn(&Route, By) -> u64,
     /// How many tokens prompt and answer need of a model, where that is more than so many.
     pub more_than: &'a dyn Fn(&Model, u64) -> Option<u64>,
+    /// Who of them is to answer.
+    pub among: &'a Among,
+}
+
+/// Some of the models that a name stands for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Among {
+    /// This one alone.
+    pub only: Option<Rc<str>>,
+    /// None of these.
+    pub not: Vec<Rc<str>>,
+}
+
+impl Among {
+    /// All of them.
+    pub const ALL: Self = Self { only: None, not: Vec::new() };
+
+    fn has(&self, model: &ModelName) -> bool {
+        let is = |name: &Rc<str>| **name == *model.as_str();
+        self.only.as_ref().is_none_or(is) && !self.not.iter().any(is)
+    }
 }
 
 impl Needs<'_> {
     /// Nothing in particular.
     pub const NOTHING: Needs<'static> =
-        Needs { abilities: &|| Abilities::NONE, lot: &|_, _| 0, more_than: &|_, _| None };
+        Needs { abilities: &|| Abilities::NONE, lot: &|_, _| 0, more_than: &|_, _| None, among: &Among::ALL };
 }
 
 /// The models that may answer this consumer's request for `asked`.
@@ -197,6 +221,9 @@ fn why_not(model: &Model, consumer: &Consumer, needs: Needs<'_>) -> Option<Why> 
     }
     if let Some(tag) = consumer.misses(model) {
         return Some(Why::Tag(tag.clone()));
+    }
+    if !needs.among.has(&model.name) {
+        return Some(Why::Others);
     }
     if let Key::Missing { variable } = &model.provider.key {
         return Some(Why::KeyMissing { variable: Rc::clone(variable) });

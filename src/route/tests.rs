@@ -349,6 +349,7 @@ fn who_cannot_do_what_is_asked_or_is_not_warranted_is_left_out_and_the_reason_is
             abilities: &|| asks_for,
             lot: &|_, _| 0,
             more_than: &|_, window| (tokens > window).then_some(tokens),
+            among: &Among::ALL,
         };
         let (found, told) =
             match super::resolve(&config, asked, config.auth().consumer(consumer).unwrap(), needs) {
@@ -364,8 +365,12 @@ fn who_cannot_do_what_is_asked_or_is_not_warranted_is_left_out_and_the_reason_is
 
 #[test]
 fn it_is_not_asked_what_a_request_needs_where_the_catalog_says_nothing_of_it() {
-    let unasked =
-        Needs { abilities: &|| panic!("abilities"), lot: &|_, _| 0, more_than: &|_, _| panic!("tokens") };
+    let unasked = Needs {
+        abilities: &|| panic!("abilities"),
+        lot: &|_, _| 0,
+        more_than: &|_, _| panic!("tokens"),
+        among: &Among::ALL,
+    };
     let config = catalog();
     let anyone = config.auth().consumer("anyone").unwrap();
     assert!(super::resolve(&config, "any", anyone, unasked).is_ok());

@@ -16,6 +16,7 @@
     )
 )]
 
+pub mod chance;
 pub mod json;
 pub mod money;
 pub mod names;

@@ -247,11 +247,11 @@ fn nearest_of<'a>(wanted: &str, candidates: &mut dyn Iterator<Item = &'a str>) -
     if wanted.is_empty() || wanted.len() > MAX_NAME {
         return Vec::new();
     }
-    let wanted = wanted.to_lowercase();
+    let wanted = lower(wanted);
     let limit = (wanted.chars().count() / 2).clamp(1, MAX_DISTANCE);
     let mut nearest = Vec::new();
     for candidate in candidates {
-        let lower = candidate.to_lowercase();
+        let lower = lower(candidate);
         let distance =
             if lower.len().abs_diff(wanted.len()) <= limit { edits(&wanted, &lower) } else { usize::MAX };
         let is_beginning = wanted.len().min(lower.len()) > MAX_DISTANCE
@@ -286,6 +286,13 @@ fn edits(a: &str, b: &str) -> usize {
         }
     }
     row.last().copied().unwrap_or_default()
+}
+
+/// A text in lower case, letter by letter. The standard library's looks at what stands around a sigma, which is 4 KB of wasm.
+#[must_use]
+#[inline(never)]
+pub fn lower(text: &str) -> String {
+    text.chars().flat_map(char::to_lowercase).collect()
 }
 
 #[cfg(test)]

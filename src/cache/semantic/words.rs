@@ -1,6 +1,7 @@
 //! A question cut into words, each with how much depends on it.
 
 use super::lexicon;
+use crate::names;
 
 /// A question as far as it is understood.
 #[derive(Clone, Debug, PartialEq)]
@@ -140,7 +141,7 @@ fn word(token: &str, begins: bool, names_are_capital: bool, words: &mut Vec<Word
         words.push(Word { text: text.to_owned(), weight, first: std::mem::take(&mut first) });
     };
     let token = token.replace('’', "'");
-    let lower = token.to_lowercase();
+    let lower = names::lower(&token);
     if let Some(base) = lower.strip_suffix("n't") {
         let verb = match base {
             "ca" => "can",

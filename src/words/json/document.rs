@@ -139,9 +139,21 @@ impl<'a> Document<'a> {
         // Enough for most chats, of which each has a value every few dozen bytes.
         nodes.0.reserve((text.len() / 32).min(1024));
         let mut parser = Parser { text, nodes, at: 0, open: Vec::new(), surrogates };
-        match parser.run() {
+        match parser.run().and_then(|()| parser.end()) {
             Ok(()) => Ok(Self { text, nodes: parser.nodes }),
             Err((at, fault)) => Err(Error { at, path: parser.path(), fault }),
+        }
+    }
+
+    /// Where the value ends that `text` begins with, whatever comes after it.
+    ///
+    /// # Errors
+    /// As [`parse`](Self::parse); [`Fault::UnexpectedEnd`] if it was cut.
+    pub fn first(text: &[u8], surrogates: Surrogates) -> Result<usize, Error> {
+        let mut parser = Parser { text, nodes: Nodes::default(), at: 0, open: Vec::new(), surrogates };
+        match parser.run() {
+            Ok(()) => Ok(parser.at),
+            Err((at, fault)) => Err(Error { at, path: String::new(), fault }),
         }
     }
 
@@ -199,6 +211,10 @@ impl Parser<'_> {
             }
             self.value("a value")?;
         }
+        Ok(())
+    }
+
+    fn end(&mut self) -> Step {
         self.space();
         if self.at < self.text.len() {
             Err((self.at, Fault::Expected("the end of the text")))

@@ -59,6 +59,22 @@ fn every_departure_from_the_grammar_is_found_where_it_is() {
 }
 
 #[test]
+fn a_value_ends_where_it_ends_whatever_comes_after_it() {
+    for (text, end) in [
+        ("{\"a\":[1]} and so on", Ok(9)),
+        (" [1] ", Ok(4)),
+        ("\"a\"b", Ok(3)),
+        ("{\"a\":[1", Err(Fault::UnexpectedEnd)),
+        ("{\"a", Err(Fault::UnexpectedEnd)),
+        ("{a}", Err(Fault::Expected("a key in double quotes"))),
+        ("", Err(Fault::UnexpectedEnd)),
+    ] {
+        let found = Document::first(text.as_bytes(), Surrogates::Paired);
+        assert_eq!(found.map_err(|error| error.fault), end, "{text}");
+    }
+}
+
+#[test]
 fn nesting_is_limited_without_touching_the_call_stack() {
     let deep = |depth: usize| [vec![b'['; depth], vec![b']'; depth]].concat();
     assert!(Document::parse(&deep(MAX_DEPTH), Surrogates::Paired).is_ok());
