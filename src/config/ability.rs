@@ -56,6 +56,12 @@ impl Abilities {
         Self(self.0 | (is_so as u16) << ability as u8)
     }
 
+    /// These but one.
+    #[must_use]
+    pub const fn without(self, ability: Ability) -> Self {
+        Self(self.0 & !(1 << ability as u8))
+    }
+
     /// Those that are in both.
     #[must_use]
     pub const fn and(self, other: Self) -> Self {

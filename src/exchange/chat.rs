@@ -5,7 +5,7 @@ use super::wishes::wish;
 use super::*;
 use crate::affinity::Key;
 use crate::chat::ResponseFormat;
-use crate::config::{By, Route};
+use crate::config::{Ability, By, Named, Route};
 use crate::names::RouteName;
 use crate::route::Candidates;
 
@@ -160,8 +160,16 @@ pub(super) fn resolve(
     config: &Config,
     books: Books<'_>,
 ) -> Result<Candidates, Unresolved> {
+    // Where answers are checked, the schema can be an instruction: what is asked then is resolved for itself.
+    let named = config.named(&request.model.decode());
+    let checks = matches!(named, Some(Named::Route(route)) if route.check.is_some())
+        && !asking.told.plain
+        && request.n == 1;
     let needs = Needs {
-        abilities: &|| asks.abilities(),
+        abilities: &|| match asks.abilities() {
+            all if checks => all.without(Ability::JsonSchema),
+            all => all,
+        },
         lot: &|route, by| match by {
             By::Consumer => lot(route, asking.consumer),
             By::Conversation => conversation(request, route, asking).number(),
