@@ -262,7 +262,7 @@ def test_many_at_once(start_gateway, own_lane):
 
 
 @streamed
-@pytest.mark.parametrize("name", ["ensemble", "cascade", "race", "when"])
+@pytest.mark.parametrize("name", ["ensemble", "cascade", "race", "continuation", "when"])
 def test_what_the_documentation_shows_runs_as_written(start_gateway, own_lane, name, stream):
     text = (Path(__file__).parent.parent / "docs" / "orchestration.md").read_text()
     section = text.split(f"\n## {name.capitalize()}\n")[1].split("\n## ")[0]

@@ -66,6 +66,15 @@ fn the_full_example_has_every_key() {
         "/limits/0",
         "/content_rules/0",
         "/routes/best/constraints",
+        "/routes/smart/orchestration",
+        "/routes/smart/orchestration/when",
+        "/routes/smart/orchestration/ensemble",
+        "/routes/smart/orchestration/ensemble/members/0",
+        "/routes/smart/orchestration/ensemble/judge",
+        "/routes/smart/orchestration/ensemble/vote",
+        "/routes/thrifty/orchestration/cascade",
+        "/routes/thrifty/orchestration/cascade/accept",
+        "/routes/swift/orchestration/race",
         "/routes/smart/targets/1/as_fallback",
         "/routes/smart/adaptive",
         "/routes/smart/affinity",
@@ -95,6 +104,10 @@ fn the_full_example_has_every_key() {
         if place == "/content_rules/0" {
             // Nothing is put in the place of what is denied.
             known.insert("replacement".to_owned(), json!(""));
+        }
+        if place == "/routes/smart/orchestration" {
+            // There is but one way.
+            known.extend(["cascade", "race"].map(|way| (way.to_owned(), json!({}))));
         }
         let problems =
             Config::parse(broken.to_string().as_bytes(), &|_| None).expect_err("a problem").to_string();
