@@ -21,10 +21,13 @@ pub struct Before {
     pub reports: Vec<(&'static str, Vec<u8>)>,
 }
 
+/// What usage costs.
+type Rule = Rc<dyn Fn(&Usage) -> NanoUsd>;
+
 /// Knows what usage costs, and what was used before.
 #[derive(Clone, Default)]
 pub struct Costs {
-    rule: Option<Rc<dyn Fn(&Usage) -> NanoUsd>>,
+    rule: Option<Rule>,
     before: Option<Rc<Before>>,
 }
 
