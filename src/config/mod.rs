@@ -25,6 +25,7 @@ use crate as config;
 use modelgate_words::{json, money, names, time};
 
 mod ability;
+mod agent;
 mod base_url;
 mod cache;
 mod catalog;
@@ -50,11 +51,13 @@ mod shape;
 mod strategy;
 mod task;
 mod task_model;
+mod tool;
 #[cfg(test)]
 mod tests;
 mod vendor;
 
 pub use ability::{Abilities, Ability};
+pub use agent::{Agent, Autonomy, Skilled};
 pub use base_url::{BadBaseUrl, BaseUrl, Scheme};
 pub use cache::{Cache, CachePolicy, CacheStore, Embedder, Exact, Semantic, Similarity, When};
 pub use catalog::{Model, Named};
@@ -76,6 +79,7 @@ pub use secret::{Key, Secret, Unsendable};
 pub use strategy::{Adaptive, Affinity, Constraints, Strategy};
 pub use task::{Alternative, BUILT_IN, BadPhrase, Phrase, Step, Task, Tasks};
 pub use task_model::TaskModel;
+pub use tool::{Method, Piece, Tool};
 pub use vendor::Vendor;
 
 use crate::names::ClusterName;

@@ -3,7 +3,7 @@
 
 use super::catalog::Catalog;
 use super::check::Check;
-use super::{Ensemble, raw};
+use super::{Agent, Ensemble, raw};
 use crate::money::NanoUsd;
 use crate::names::{self, TaskName, TierName};
 use std::ops::RangeInclusive;
@@ -39,6 +39,8 @@ pub struct Orchestration {
 pub enum How {
     /// Several answer, and one answer is made of theirs.
     Ensemble(Rc<Ensemble>),
+    /// A plan is made of what is to be done, and carried out.
+    Agent(Rc<Agent>),
 }
 
 /// Which requests several calls answer: those of which all of this holds.
@@ -62,6 +64,7 @@ impl How {
     pub fn first(&self) -> Vec<&str> {
         match self {
             Self::Ensemble(ensemble) => ensemble.members.iter().map(|member| &*member.model).collect(),
+            Self::Agent(agent) => vec![&agent.planner],
         }
     }
 
@@ -69,6 +72,7 @@ impl How {
     pub(super) fn models(&self) -> Vec<(String, &str)> {
         match self {
             Self::Ensemble(ensemble) => ensemble.models(),
+            Self::Agent(agent) => agent.models(),
         }
     }
 }
@@ -76,6 +80,7 @@ impl How {
 impl Check<'_> {
     pub(super) fn orchestration(
         &mut self,
+        catalog: &Catalog,
         path: &str,
         raw: &raw::Orchestration,
     ) -> Option<Rc<Orchestration>> {
@@ -88,10 +93,12 @@ impl Check<'_> {
         let call_timeout_ms = ms("call_timeout_ms", raw.call_timeout_ms, CALL_TIMEOUT_MS);
         let max_cost = self.usd(&format!("{path}.max_cost_usd"), raw.max_cost_usd);
         let when = self.when(&format!("{path}.when"), &raw.when);
-        let how = match &raw.ensemble {
-            Some(raw) => How::Ensemble(Rc::new(self.ensemble(&format!("{path}.ensemble"), raw)?)),
-            None => {
-                self.problems.add(path, "nothing is said of what is done", "one of `ensemble`");
+        let how = match (&raw.ensemble, &raw.agent) {
+            (Some(raw), None) => How::Ensemble(Rc::new(self.ensemble(&format!("{path}.ensemble"), raw)?)),
+            (None, Some(raw)) => How::Agent(Rc::new(self.agent(catalog, &format!("{path}.agent"), raw)?)),
+            (other, _) => {
+                let found = other.as_ref().map_or("nothing is said of what is done", |_| "two things are to be done");
+                self.problems.add(path, found, "one of `ensemble`, `agent`");
                 return None;
             }
         };

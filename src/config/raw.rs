@@ -3,6 +3,7 @@
 //! Every map is declared with the keys it may have; what is read by that, and what is said where something else is there,
 //! is [`shape`](super::shape)'s affair.
 
+use super::agent::Autonomy;
 use super::cache::When;
 use super::consumer::CacheScope;
 use super::edits::{Effort, Tools};
@@ -15,6 +16,7 @@ use super::quality::Language;
 pub(super) use super::shape::Entries;
 use super::shape::{Map, Node, Shape, choice, map};
 use super::strategy::Strategy;
+use super::tool::Method;
 use crate::json::{Document as Json, Surrogates};
 
 map! {
@@ -22,6 +24,7 @@ map! {
         providers: Entries<Provider>,
         models: Entries<Model> = Default::default(),
         pricing: Pricing = Default::default(),
+        tools: Entries<Tool> = Default::default(),
         routes: Entries<Route> = Default::default(),
         default_provider: Option<String>,
         internal_cluster: Option<String>,
@@ -134,13 +137,82 @@ map! {
 }
 
 map! {
-    Orchestration: "a map with the keys ensemble, when, …" {
+    Orchestration: "a map with the keys ensemble, agent, when, …" {
         when: Trigger = Default::default(),
         timeout_ms: Option<u64>,
         call_timeout_ms: Option<u64>,
         max_cost_usd: Option<f64>,
         report: bool = true,
         ensemble: Option<Ensemble>,
+        agent: Option<Agent>,
+    }
+}
+
+map! {
+    Agent: "an agent: a map with the keys planner, models, tools, …" {
+        planner: String,
+        instructions: Option<String>,
+        models: Vec<Skilled>,
+        tools: Vec<String> = Default::default(),
+        validator: Option<Judge>,
+        synthesis: Option<String>,
+        autonomy: Autonomy = Default::default(),
+        max_steps: Option<u64>,
+        max_depth: Option<u64>,
+        max_rounds: Option<u64>,
+        max_step_tokens: Option<u64>,
+        max_tokens: Option<u64>,
+    }
+}
+
+map! {
+    Skilled: "a map with the keys model, description and capabilities" {
+        model: String,
+        description: String,
+        capabilities: Vec<String> = Default::default(),
+    }
+}
+
+map! {
+    Tool: "a tool: a map with the keys cluster, path, description, parameters, …" {
+        cluster: String,
+        host: Option<String>,
+        method: Method = Default::default(),
+        path: String,
+        description: String,
+        parameters: JsonText,
+        timeout_ms: Option<u64>,
+        max_bytes: Option<u64>,
+        consumers: Option<Vec<String>>,
+        tiers: Option<Vec<String>>,
+        headers: Entries<HeaderValue> = Default::default(),
+    }
+}
+
+/// A map that is kept as JSON text, or that text.
+pub(super) struct JsonText(pub String);
+
+impl Shape for JsonText {
+    fn read(node: Node<'_>, problems: &mut Problems) -> Option<Self> {
+        match node.is_object() {
+            true => Some(Self(node.json())),
+            false => String::read(node, problems).map(Self),
+        }
+    }
+}
+
+/// A text, or `{env: VARIABLE}`.
+pub(super) enum HeaderValue {
+    Plain(String),
+    Env(String),
+}
+
+impl Shape for HeaderValue {
+    fn read(node: Node<'_>, problems: &mut Problems) -> Option<Self> {
+        match node.is_object() {
+            true => choice(node, &["env"], problems)?.1.map(Self::Env),
+            false => String::read(node, problems).map(Self::Plain),
+        }
     }
 }
 
