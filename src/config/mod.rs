@@ -51,9 +51,9 @@ mod shape;
 mod strategy;
 mod task;
 mod task_model;
-mod tool;
 #[cfg(test)]
 mod tests;
+mod tool;
 mod vendor;
 
 pub use ability::{Abilities, Ability};

@@ -97,7 +97,8 @@ impl Check<'_> {
             (Some(raw), None) => How::Ensemble(Rc::new(self.ensemble(&format!("{path}.ensemble"), raw)?)),
             (None, Some(raw)) => How::Agent(Rc::new(self.agent(catalog, &format!("{path}.agent"), raw)?)),
             (other, _) => {
-                let found = other.as_ref().map_or("nothing is said of what is done", |_| "two things are to be done");
+                let found =
+                    other.as_ref().map_or("nothing is said of what is done", |_| "two things are to be done");
                 self.problems.add(path, found, "one of `ensemble`, `agent`");
                 return None;
             }

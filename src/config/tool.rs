@@ -51,7 +51,10 @@ pub struct Tool {
 impl fmt::Debug for Tool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Where its headers are there may be secrets.
-        f.debug_struct("Tool").field("name", &self.name).field("cluster", &self.cluster).finish_non_exhaustive()
+        f.debug_struct("Tool")
+            .field("name", &self.name)
+            .field("cluster", &self.cluster)
+            .finish_non_exhaustive()
     }
 }
 
@@ -131,17 +134,24 @@ impl Check<'_> {
         }
         let cluster = self.name(ClusterName::parse(&raw.cluster), &format!("{path}.cluster"), &raw.cluster);
         let host = raw.host.unwrap_or_else(|| raw.cluster.clone());
-        if host.is_empty() || !host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._:[]".contains(&byte)) {
+        if host.is_empty()
+            || !host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._:[]".contains(&byte))
+        {
             self.problems.add(format!("{path}.host"), format!("{host:?}"), "a host, and a port if need be");
         }
         let parameters = self.parameters(&format!("{path}.parameters"), &raw.parameters.0);
         let pieces = self.path(&format!("{path}.path"), &raw.path, &raw.parameters.0, raw.method);
         if raw.description.trim().is_empty() {
-            self.problems.add(format!("{path}.description"), "it says nothing", "what the tool does, for who plans");
+            self.problems.add(
+                format!("{path}.description"),
+                "it says nothing",
+                "what the tool does, for who plans",
+            );
         }
         let timeout_ms = self.limited(&format!("{path}.timeout_ms"), raw.timeout_ms, TIMEOUT_MS, &TIMES);
         let max_bytes = self.limited(&format!("{path}.max_bytes"), raw.max_bytes, BYTES, &BYTES_RANGE);
-        let consumers = self.only(&format!("{path}.consumers"), raw.consumers.as_deref(), ConsumerName::parse)?;
+        let consumers =
+            self.only(&format!("{path}.consumers"), raw.consumers.as_deref(), ConsumerName::parse)?;
         let tiers = self.only(&format!("{path}.tiers"), raw.tiers.as_deref(), TierName::parse)?;
         let (headers, lacks_key) = self.tool_headers(path, raw.headers)?;
         parameters?;
@@ -165,9 +175,8 @@ impl Check<'_> {
     /// Whether the arguments' schema is one of an object.
     fn parameters(&mut self, path: &str, text: &str) -> Option<()> {
         let document = Document::parse(text.as_bytes(), Surrogates::Paired).ok();
-        let is_object = document.is_some_and(|document| {
-            document.root().get("type").is_some_and(|kind| kind.says("object"))
-        });
+        let is_object = document
+            .is_some_and(|document| document.root().get("type").is_some_and(|kind| kind.says("object")));
         if !is_object {
             self.problems.add(path, "no schema of an object", "JSON Schema with type: object");
         }
@@ -176,7 +185,11 @@ impl Check<'_> {
 
     fn path(&mut self, path: &str, text: &str, schema: &str, method: Method) -> Option<Vec<Piece>> {
         let Some(pieces) = pieces(text).filter(|_| text.starts_with('/')) else {
-            self.problems.add(path, format!("{text:?}"), "a path that begins with a slash, as `/search?q={query}`");
+            self.problems.add(
+                path,
+                format!("{text:?}"),
+                "a path that begins with a slash, as `/search?q={query}`",
+            );
             return None;
         };
         let document = Document::parse(schema.as_bytes(), Surrogates::Paired).ok()?;
@@ -187,7 +200,8 @@ impl Check<'_> {
             .flat_map(|properties| properties.entries())
             .filter_map(|(key, _)| Some(key.text()?.decode().into_owned()))
             .collect();
-        let used = |piece: &Piece, known: &str| matches!(piece, Piece::Argument { name, .. } if **name == *known);
+        let used =
+            |piece: &Piece, known: &str| matches!(piece, Piece::Argument { name, .. } if **name == *known);
         for piece in &pieces {
             if let Piece::Argument { name, .. } = piece
                 && !known.iter().any(|known| used(piece, known))

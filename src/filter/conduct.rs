@@ -11,7 +11,8 @@ use crate::config::Consumer;
 use crate::error::ApiError;
 use crate::exchange::{Asking, Findings, Service, Several, Step, Told};
 use crate::money::NanoUsd;
-use crate::orchestrate::{Act, Commission, Finished, Orchestration, Received, To};
+use crate::orchestrate::{Act, Ask, Commission, Finished, Orchestration, Received, To};
+use std::collections::VecDeque;
 use std::rc::Rc;
 
 /// A request whose answer calls are making.
@@ -27,8 +28,10 @@ struct Pending {
     /// The host's number of the call.
     number: u32,
     tag: u32,
+    /// How much of its answer is read, in bytes.
+    most: usize,
     #[expect(dead_code, reason = "it is there for as long as the call is on its way")]
-    caller: Caller,
+    caller: Option<Caller>,
 }
 
 impl Gateway {
@@ -38,9 +41,19 @@ impl Gateway {
         self.lead(findings.caching().and_then(|caching| caching.keep.as_ref()?.awaited()));
         let request_id = String::from_utf8_lossy(&self.request_id).into_owned();
         let held_bytes = self.config.bounds().response_bytes;
-        let commission = Commission { rules, body, request_id, stream, include_usage, functions, held_bytes };
-        let (orchestration, act) = Orchestration::begin(commission, books::now());
         let consumer = Rc::clone(consumer);
+        let whom = Rc::clone(&consumer);
+        let commission = Commission {
+            rules,
+            consumer: whom,
+            body,
+            request_id,
+            stream,
+            include_usage,
+            functions,
+            held_bytes,
+        };
+        let (orchestration, act) = Orchestration::begin(commission, books::now());
         let conducted = Conducted { consumer, orchestration, findings, calls: Vec::new() };
         self.conduct(Box::new(conducted), Some(act))
     }
@@ -56,7 +69,8 @@ impl Gateway {
             self.state = State::Orchestrating(conducted);
             return;
         };
-        let Pending { tag, .. } = conducted.calls.swap_remove(at);
+        let Pending { tag, most, .. } = conducted.calls.swap_remove(at);
+        let size = size.min(most);
         let act =
             received(is_answered, size, |received| conducted.orchestration.take(tag, received, books::now()));
         let action = self.conduct(conducted, act);
@@ -66,9 +80,10 @@ impl Gateway {
     }
 
     /// Does what is to be done next.
-    fn conduct(&mut self, mut conducted: Box<Conducted>, mut act: Option<Act>) -> Action {
+    fn conduct(&mut self, mut conducted: Box<Conducted>, act: Option<Act>) -> Action {
+        let mut acts: VecDeque<Act> = act.into_iter().collect();
         loop {
-            match act {
+            match acts.pop_front() {
                 None => {
                     self.state = State::Orchestrating(conducted);
                     return Action::Pause;
@@ -76,30 +91,14 @@ impl Gateway {
                 Some(Act::Call(asks)) => {
                     let mut refused = Vec::new();
                     for (ask, timeout_ms) in asks {
-                        let To::Models(body) = ask.to;
-                        let outgoing = Outgoing {
-                            path: "/v1/chat/completions",
-                            body: &body,
-                            timeout_ms,
-                            task: None,
-                            is_plain: false,
-                        };
-                        match self.send(&outgoing, &conducted.consumer) {
-                            Ok((number, caller)) => {
-                                conducted.calls.push(Pending { number, tag: ask.tag, caller });
-                            }
-                            Err(abi::Refused(status)) => {
-                                log::error!("Envoy refused a call to the gateway itself: status {status}");
-                                refused.push(ask.tag);
-                            }
+                        match self.dispatch(ask, timeout_ms, &conducted.consumer) {
+                            Ok(pending) => conducted.calls.push(pending),
+                            Err(tag) => refused.push(tag),
                         }
                     }
-                    act = None;
                     for tag in refused {
                         let received = Received { status: 503, ..Received::default() };
-                        if let Some(next) = conducted.orchestration.take(tag, &received, books::now()) {
-                            act = Some(next);
-                        }
+                        acts.extend(conducted.orchestration.take(tag, &received, books::now()));
                     }
                 }
                 Some(Act::Reply(finished)) => {
@@ -119,6 +118,32 @@ impl Gateway {
                 }
             }
         }
+    }
+
+    /// Makes a call.
+    ///
+    /// # Errors
+    /// Its tag, if Envoy refuses it.
+    fn dispatch(&self, ask: Ask, timeout_ms: u32, consumer: &Consumer) -> Result<Pending, u32> {
+        let Ask { tag, to, .. } = ask;
+        let sent = match to {
+            To::Models(body) => {
+                let path = "/v1/chat/completions";
+                let outgoing = Outgoing { path, body: &body, timeout_ms, task: None, is_plain: false };
+                let sent = self.send(&outgoing, consumer);
+                sent.map(|(number, caller)| Pending { number, tag, most: usize::MAX, caller: Some(caller) })
+            }
+            To::Service { tool, path, body } => {
+                let sent = self.visit(&tool, &path, body.as_deref(), timeout_ms);
+                // One byte more tells that it is too long.
+                let most = tool.max_bytes.saturating_add(1);
+                sent.map(|number| Pending { number, tag, most, caller: None })
+            }
+        };
+        sent.map_err(|abi::Refused(status)| {
+            log::error!("Envoy refused a call that an answer is made of: status {status}");
+            tag
+        })
     }
 
     fn forward_instead(

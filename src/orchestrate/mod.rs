@@ -5,6 +5,7 @@
 //! what to do next, and what holds for all of them is seen to here: time, money, the number of calls, the bytes that are held, and
 //! the bill.
 
+mod agent;
 mod answer;
 mod ballot;
 mod ensemble;
@@ -18,9 +19,10 @@ pub use answer::{Answer, Received, Said};
 pub use finish::Finished;
 
 use crate::chat::{Before, Usage};
-use crate::config::{self, How};
+use crate::config::{self, Consumer, How, Tool};
 use crate::money::NanoUsd;
 use crate::time::Timestamp;
+use agent::Agent;
 use ensemble::Ensemble;
 use std::rc::Rc;
 
@@ -32,6 +34,8 @@ const MOST_CALLS: usize = 64;
 pub struct Commission {
     /// What the configuration says of it.
     pub rules: Rc<config::Orchestration>,
+    /// Who asks.
+    pub consumer: Rc<Consumer>,
     /// The client's request, a JSON text that was checked.
     pub body: Vec<u8>,
     /// Its id.
@@ -62,6 +66,15 @@ pub struct Ask {
 pub enum To {
     /// The gateway: a chat completion that is not streamed, with this body.
     Models(Vec<u8>),
+    /// A service that the configuration knows.
+    Service {
+        /// Where it is, and what else is sent.
+        tool: Rc<Tool>,
+        /// `:path`.
+        path: String,
+        /// The body, a JSON text, of a `POST`.
+        body: Option<Vec<u8>>,
+    },
 }
 
 /// What a mode does next.
@@ -109,11 +122,19 @@ pub struct Orchestration {
     /// When all of it has to be over.
     ends: Timestamp,
     calls: usize,
-    /// How many of them are on their way.
-    open: usize,
+    /// Those that are on their way.
+    open: Vec<Open>,
     held: usize,
     usage: Usage,
     cost: Option<NanoUsd>,
+}
+
+/// A call on its way.
+struct Open {
+    tag: u32,
+    since: Timestamp,
+    /// How long its answer may be, if it comes from a service.
+    service: Option<usize>,
 }
 
 impl Orchestration {
@@ -122,6 +143,7 @@ impl Orchestration {
     pub fn begin(commission: Commission, now: Timestamp) -> (Self, Act) {
         let mode: Box<dyn Mode> = match &commission.rules.how {
             How::Ensemble(rules) => Box::new(Ensemble::new(Rc::clone(rules))),
+            How::Agent(rules) => Box::new(Agent::new(Rc::clone(rules))),
         };
         let ends = now.after(commission.rules.timeout_ms.into());
         let (calls, open, held, usage, cost) = Default::default();
@@ -133,8 +155,13 @@ impl Orchestration {
 
     /// What is done after the call with this tag was answered so; none as long as others are waited for.
     pub fn take(&mut self, tag: u32, received: &Received<'_>, now: Timestamp) -> Option<Act> {
-        self.open = self.open.saturating_sub(1);
-        let mut answer = Answer::read(received);
+        let at = self.open.iter().position(|open| open.tag == tag)?;
+        let open = self.open.swap_remove(at);
+        let mut answer = match open.service {
+            Some(most) => Answer::of_service(received, most),
+            None => Answer::read(received),
+        };
+        answer.ms = now.since(open.since);
         self.usage = self.usage.plus(&answer.usage);
         self.cost = match (self.cost, answer.cost) {
             (Some(sum), Some(cost)) => Some(sum.saturating_add(cost)),
@@ -146,7 +173,7 @@ impl Orchestration {
         }
         let next = self.mode.take(tag, answer, &self.commission);
         match next {
-            Next::Ask(asks) if asks.is_empty() && self.open > 0 => None,
+            Next::Ask(asks) if asks.is_empty() && !self.open.is_empty() => None,
             next => Some(self.act(next, now)),
         }
     }
@@ -168,7 +195,13 @@ impl Orchestration {
         match next {
             Next::Ask(asks) => {
                 self.calls = self.calls.saturating_add(asks.len());
-                self.open = self.open.saturating_add(asks.len());
+                for ask in &asks {
+                    let service = match &ask.to {
+                        To::Models(_) => None,
+                        To::Service { tool, .. } => Some(tool.max_bytes),
+                    };
+                    self.open.push(Open { tag: ask.tag, since: now, service });
+                }
                 let most = self.commission.rules.call_timeout_ms.min(left).max(1);
                 Act::Call(
                     asks.into_iter()

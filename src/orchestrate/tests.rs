@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod agent;
 mod ensemble;
 
 use super::*;
@@ -27,20 +28,41 @@ pub(super) enum End {
     Forward(Value, Before),
 }
 
-/// What the configuration says of an orchestration: models are named by what they are asked as, a to f and `judge`.
-pub(super) fn rules(orchestration: &Value) -> Rc<config::Orchestration> {
-    let models: serde_json::Map<String, Value> = ["a", "b", "c", "d", "e", "f", "judge"]
+/// What the configuration says of an orchestration, and who asks. Models are named by what they are asked as, a to f and `judge`; f is
+/// dear. There are the tools `search`, `add` and `secret`, the last for others.
+pub(super) fn rules(orchestration: &Value) -> (Rc<config::Orchestration>, Rc<Consumer>) {
+    let mut models: serde_json::Map<String, Value> = ["a", "b", "c", "d", "e", "f", "judge"]
         .map(|name| (name.to_owned(), json!({"provider": "p"})))
         .into_iter()
         .collect();
+    models["f"]["price"] = json!({"input": 1_000, "output": 1_000});
+    let text = json!({"type": "object", "properties": {"query": {"type": "string"}}, "required": ["query"]});
+    let numbers = json!({"type": "object", "properties": {"x": {"type": "number"}, "y": {"type": "number"}}});
+    let tools = json!({
+        "search": {
+            "cluster": "searching", "path": "/search?q={query}", "description": "Finds pages.", "parameters": text,
+            "timeout_ms": 3_000, "max_bytes": 100,
+        },
+        "add": {
+            "cluster": "adding", "method": "post", "path": "/add", "description": "Adds.", "parameters": numbers,
+        },
+        "secret": {
+            "cluster": "searching", "path": "/secret/{query}", "description": "Knows.", "parameters": text,
+            "consumers": ["somebody"],
+        },
+        "page": {"cluster": "searching", "path": "/page/{query}", "description": "Reads.", "parameters": text},
+    });
     let document = json!({
         "providers": {"p": {"vendor": "openai", "api_key": {"value": "k"}}},
         "models": models,
+        "tools": tools,
+        "consumers": {"somebody": {}},
         "auth": {"anonymous": {"consumer": "anyone"}},
         "routes": {"several": {"targets": [{"model": "a"}], "orchestration": orchestration}},
     });
     let config = Config::parse(document.to_string().as_bytes(), &|_| None).unwrap();
-    Rc::clone(config.routes()[0].orchestration.as_ref().unwrap())
+    let rules = Rc::clone(config.routes()[0].orchestration.as_ref().unwrap());
+    (rules, Rc::clone(config.auth().anonymous().unwrap()))
 }
 
 impl Play {
@@ -49,8 +71,10 @@ impl Play {
         let mut request = request.clone();
         request["model"] = json!("several");
         let is = |value: &Value| value.as_bool().unwrap_or(false);
+        let (rules, consumer) = rules(orchestration);
         let commission = Commission {
-            rules: rules(orchestration),
+            rules,
+            consumer,
             body: request.to_string().into_bytes(),
             request_id: "r1".to_owned(),
             stream: is(&request["stream"]),
@@ -69,8 +93,14 @@ impl Play {
         match act {
             Act::Call(asks) => {
                 for (ask, timeout_ms) in asks {
-                    let To::Models(body) = ask.to;
-                    self.open.push((ask.tag, serde_json::from_slice(&body).unwrap(), timeout_ms));
+                    let body = match ask.to {
+                        To::Models(body) => serde_json::from_slice(&body).unwrap(),
+                        To::Service { tool, path, body } => {
+                            let body = body.map(|body| serde_json::from_slice::<Value>(&body).unwrap());
+                            json!({"model": &*tool.name, "path": path, "body": body})
+                        }
+                    };
+                    self.open.push((ask.tag, body, timeout_ms));
                 }
             }
             Act::Reply(finished) => {
@@ -83,7 +113,7 @@ impl Play {
         }
     }
 
-    /// The models that are being asked, oldest call first.
+    /// The models and tools that are being asked, oldest call first.
     pub fn asked(&self) -> Vec<&str> {
         self.open.iter().map(|(_, body, _)| body["model"].as_str().unwrap()).collect()
     }
