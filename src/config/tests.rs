@@ -1,5 +1,6 @@
 //! The document as a whole: what is read from it, and what is said of each mistake.
 
+mod agents;
 mod identity;
 mod tasks;
 
