@@ -47,4 +47,5 @@ pub mod store;
 pub mod trim;
 
 pub use modelgate_config as config;
+pub use modelgate_planning as planning;
 pub use modelgate_words::{json, money, names, time};

@@ -24,8 +24,8 @@ const WORDS: &[&str] = &[
 ];
 /// The decisions, each on its own.
 const POLICY: &[&str] = &[
-    "affinity", "auth", "bandit", "cache", "classify", "cost", "estimate", "health", "observe", "provider",
-    "quota", "route", "trim",
+    "affinity", "auth", "bandit", "cache", "classify", "cost", "estimate", "health", "observe", "planning",
+    "provider", "quota", "route", "trim",
 ];
 /// What puts the decisions in their order.
 const FLOW: &[&str] = &["attempt", "exchange", "orchestrate"];

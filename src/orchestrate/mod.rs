@@ -143,7 +143,10 @@ impl Orchestration {
     pub fn begin(commission: Commission, now: Timestamp) -> (Self, Act) {
         let mode: Box<dyn Mode> = match &commission.rules.how {
             How::Ensemble(rules) => Box::new(Ensemble::new(Rc::clone(rules))),
-            How::Agent(rules) => Box::new(Agent::new(Rc::clone(rules))),
+            How::Agent(rules) => {
+                let (consumer, max_cost) = (Rc::clone(&commission.consumer), commission.rules.max_cost);
+                Box::new(Agent::new(Rc::clone(rules), consumer, max_cost))
+            }
         };
         let ends = now.after(commission.rules.timeout_ms.into());
         let (calls, open, held, usage, cost) = Default::default();

@@ -4,8 +4,7 @@
 //! "task": "…"}]}`. In strings of `arguments`, `{{facts}}` stands for the result of that step.
 
 use super::arguments::{references, violation};
-use crate::config::{Agent, Consumer, Skilled, Tool};
-use crate::cost;
+use crate::config::{Agent, Consumer, Model, Price, Skilled, Tool};
 use crate::json::{self, Document, Surrogates, Value};
 use crate::money::NanoUsd;
 use std::rc::Rc;
@@ -48,7 +47,7 @@ pub(super) struct Terms<'t> {
     pub agent: &'t Agent,
     pub consumer: &'t Consumer,
     /// The ids of steps that were carried out before.
-    pub known: &'t [String],
+    pub known: &'t [&'t str],
     /// What may still be spent.
     pub money: Option<NanoUsd>,
     /// How long the conversation is that each model is shown, in bytes.
@@ -58,9 +57,7 @@ pub(super) struct Terms<'t> {
 impl Terms<'_> {
     /// The models that may be given a step: where they run, and what is warranted of them, is right for whoever asks.
     pub fn models(&self) -> impl Iterator<Item = &Skilled> {
-        let may = |model: &crate::config::Model| {
-            self.consumer.may_use(model) && self.consumer.misses(model).is_none()
-        };
+        let may = |model: &Model| self.consumer.may_use(model) && self.consumer.misses(model).is_none();
         self.agent.models.iter().filter(move |skilled| skilled.known.as_ref().is_none_or(|model| may(model)))
     }
 
@@ -181,7 +178,7 @@ fn unknown(kind: &str, name: &str) -> String {
 fn is_bounded(steps: &[Step], terms: &Terms<'_>) -> Result<(), String> {
     for (at, step) in steps.iter().enumerate() {
         let is_there =
-            |need: &&String| !steps.iter().any(|it| it.id == **need) && !terms.known.contains(need);
+            |need: &&String| !steps.iter().any(|it| it.id == **need) && !terms.known.contains(&need.as_str());
         if let Some(need) = step.needs.iter().find(is_there) {
             return Err(format!("steps[{at}]: it needs {}", unknown("step", need)));
         }
@@ -221,7 +218,7 @@ fn is_affordable(steps: &[Step], terms: &Terms<'_>) -> Result<(), String> {
         tokens = tokens.saturating_add(prompt).saturating_add(output);
         let price = terms.agent.models.iter().find(|skilled| skilled.model == *model).and_then(|it| it.price);
         if let Some(price) = price {
-            money = money.saturating_add(cost::expected(&price, prompt, output, 0));
+            money = money.saturating_add(cost(&price, prompt, output));
         }
     }
     match (terms.agent.max_tokens, terms.money) {
@@ -235,8 +232,16 @@ fn is_affordable(steps: &[Step], terms: &Terms<'_>) -> Result<(), String> {
     }
 }
 
+/// What a call costs with so many tokens.
+fn cost(price: &Price, prompt: u64, output: u64) -> NanoUsd {
+    let of = |tokens: u64, price: NanoUsd| u128::from(tokens).saturating_mul(u128::from(price.nanos()));
+    let millionths = of(prompt, price.input).saturating_add(of(output, price.output.max(price.reasoning)));
+    let tokens = u64::try_from(millionths / 1_000_000).unwrap_or(u64::MAX);
+    NanoUsd::new(tokens).saturating_add(price.request)
+}
+
 /// The plan as it is told: in one form, whoever wrote it.
-pub(super) fn write(steps: &[Step], out: &mut Vec<u8>) {
+pub(super) fn write<'s>(steps: impl Iterator<Item = &'s Step>, out: &mut Vec<u8>) {
     json::object(out, |plan| {
         plan.array("steps", |list| {
             for step in steps {

@@ -112,7 +112,7 @@ pub(super) fn references(arguments: &[u8]) -> Vec<String> {
 pub(super) fn completed<'r>(
     tool: &Tool,
     arguments: &[u8],
-    result: impl Fn(&str) -> Option<&'r str>,
+    result: &dyn Fn(&str) -> Option<&'r str>,
 ) -> Result<Vec<u8>, String> {
     let broken = |_| "arguments".to_owned();
     let document = Document::parse(arguments, Surrogates::Lone).map_err(broken)?;

@@ -5,7 +5,6 @@ use super::plan::Terms;
 use super::work::Work;
 use crate::config::Price;
 use crate::json;
-use crate::orchestrate::prompt;
 use std::fmt::Write;
 
 /// Of one result is shown so much, and of all together so much, in bytes.
@@ -65,8 +64,8 @@ pub(super) fn planner(terms: &Terms<'_>) -> String {
 }
 
 /// What the planner is asked; `last` is a plan that was refused, and why.
-pub(super) fn plan(conversation: &str, works: &[Work], last: Option<(&str, &str)>) -> String {
-    let mut text = with_results(conversation, works.iter());
+pub(super) fn plan(conversation: &str, works: &[&Work], last: Option<(&str, &str)>) -> String {
+    let mut text = with_results(conversation, works);
     if let Some((plan, why)) = last {
         // Writing to a String cannot fail.
         let _ = write!(
@@ -79,31 +78,21 @@ pub(super) fn plan(conversation: &str, works: &[Work], last: Option<(&str, &str)
     text
 }
 
-/// The request for a step: of the model, with what it needs.
-pub(super) fn step<'w>(
-    model: &str,
-    task: &str,
-    conversation: &str,
-    needs: impl Iterator<Item = &'w Work> + Clone,
-    max_tokens: u64,
-) -> Vec<u8> {
+/// What the model of a step is told and asked, with what the step needs.
+pub(super) fn step(task: &str, conversation: &str, needs: &[&Work]) -> (String, String) {
     let text = format!("{}\n\n<task>\n{task}\n</task>", with_results(conversation, needs));
-    let mut body = prompt::question(model, STEP, &text);
-    // It is an object, and ends with its brace.
-    body.pop();
-    body.extend_from_slice(format!(",\"max_completion_tokens\":{max_tokens}}}").as_bytes());
-    body
+    (STEP.to_owned(), text)
 }
 
 /// What the validator is told, and what it is asked.
-pub(super) fn validation(rubric: &str, conversation: &str, works: &[Work]) -> (String, String) {
-    let text = format!("{}\n\n{VERDICT}", with_results(conversation, works.iter()));
+pub(super) fn validation(rubric: &str, conversation: &str, works: &[&Work]) -> (String, String) {
+    let text = format!("{}\n\n{VERDICT}", with_results(conversation, works));
     (format!("{VALIDATE} {rubric}\n\n{VERDICT}"), text)
 }
 
 /// What whoever writes the answer is told.
-pub(super) fn answer(works: &[Work], reasons: Option<&str>) -> String {
-    let mut text = format!("{ANSWER}\n\n<results>\n{}\n</results>", results(works.iter()));
+pub(super) fn answer(works: &[&Work], reasons: Option<&str>) -> String {
+    let mut text = format!("{ANSWER}\n\n<results>\n{}\n</results>", results(works));
     if let Some(reasons) = reasons {
         // Writing to a String cannot fail.
         let _ = write!(text, "\n\n{SHORTCOMINGS} {}", quoted(reasons));
@@ -111,9 +100,9 @@ pub(super) fn answer(works: &[Work], reasons: Option<&str>) -> String {
     text
 }
 
-fn with_results<'w>(conversation: &str, works: impl Iterator<Item = &'w Work> + Clone) -> String {
+fn with_results(conversation: &str, works: &[&Work]) -> String {
     let mut text = format!("<conversation>\n{conversation}</conversation>");
-    if works.clone().next().is_some() {
+    if !works.is_empty() {
         // Writing to a String cannot fail.
         let _ = write!(text, "\n\n<results>\n{}\n</results>", results(works));
     }
@@ -121,8 +110,8 @@ fn with_results<'w>(conversation: &str, works: impl Iterator<Item = &'w Work> + 
 }
 
 /// What came of steps, as JSON.
-fn results<'w>(works: impl Iterator<Item = &'w Work> + Clone) -> String {
-    let most = (MOST_RESULTS / works.clone().count().max(1)).min(MOST_RESULT);
+fn results(works: &[&Work]) -> String {
+    let most = (MOST_RESULTS / works.len().max(1)).min(MOST_RESULT);
     let mut out = Vec::new();
     json::array(&mut out, |list| {
         for work in works {
@@ -139,7 +128,7 @@ fn results<'w>(works: impl Iterator<Item = &'w Work> + Clone) -> String {
                             it.bool("cut", true);
                         }
                     }
-                    None => it.string("failed", &work.outcome()),
+                    None => it.string("failed", work.outcome()),
                 }
             });
         }

@@ -1,12 +1,11 @@
 //! A step that is carried out: who is asked what for it, and what has come of it.
 
+use super::agent::Whom;
 use super::arguments::{completed, request, violation};
 use super::plan::{Does, Step};
 use super::prompts;
 use crate::config::Tool;
 use crate::json::Object;
-use crate::orchestrate::ensemble::report_answer;
-use crate::orchestrate::{Answer, To};
 use std::rc::Rc;
 
 /// A step, and how far it is.
@@ -15,6 +14,8 @@ pub(super) struct Work {
     /// How often it was planned anew before.
     pub round: u32,
     pub state: State,
+    /// Under which it was asked for.
+    pub tag: Option<u32>,
 }
 
 /// How far a step is.
@@ -23,39 +24,33 @@ pub(super) enum State {
     Waits,
     /// It is on its way.
     Asked,
-    /// It was answered.
-    Answered(Box<Answer>),
-    /// It was not asked: why, in a word.
-    Left(String),
+    /// What was found.
+    Found(String),
+    /// Why nothing was, in a word.
+    Failed(String),
 }
 
 impl Work {
     /// What was found.
     pub fn result(&self) -> Option<&str> {
         match &self.state {
-            State::Answered(answer) => {
-                answer.said.as_ref().ok().filter(|said| !said.refuses).map(|said| said.text.as_str())
-            }
+            State::Found(text) => Some(text),
             _ => None,
         }
     }
 
     /// Whether nothing more will come of it.
     pub fn is_over(&self) -> bool {
-        matches!(self.state, State::Answered(_) | State::Left(_))
+        matches!(self.state, State::Found(_) | State::Failed(_))
     }
 
     /// How it went, in a word.
-    pub fn outcome(&self) -> String {
+    pub fn outcome(&self) -> &str {
         match &self.state {
-            State::Waits => "not_asked".to_owned(),
-            State::Asked => "not_waited_for".to_owned(),
-            State::Left(why) => why.clone(),
-            State::Answered(answer) => match &answer.said {
-                Ok(said) if said.refuses => "refused".to_owned(),
-                Ok(_) => "ok".to_owned(),
-                Err(why) => why.clone(),
-            },
+            State::Waits => "not_asked",
+            State::Asked => "not_waited_for",
+            State::Found(_) => "ok",
+            State::Failed(why) => why,
         }
     }
 
@@ -69,41 +64,36 @@ impl Work {
             Does::Ask(model) => out.string("model", model),
             Does::Use(tool, _) => out.string("tool", &tool.name),
         }
-        match &self.state {
-            State::Answered(answer) if self.result().is_some() || answer.said.is_err() => {
-                report_answer(out, answer);
-                out.number("ms", answer.ms);
-            }
-            _ => out.string("outcome", &self.outcome()),
-        }
+        out.string("outcome", self.outcome());
     }
 }
 
-/// What is asked for the step at `at`, of which nothing that it needs is still to come.
+/// Whom to ask what for the step at `at`, of which nothing that it needs is still to come.
 ///
 /// # Errors
-/// Why it is left, in a word.
-pub(super) fn ask(works: &[Work], at: usize, conversation: &str, max_tokens: u64) -> Result<To, String> {
+/// Why nobody is asked, in a word.
+pub(super) fn ask(works: &[Work], at: usize, conversation: &str, max_tokens: u64) -> Result<Whom, String> {
     let work = works.get(at).ok_or("none")?;
-    let needs = work.step.needs.iter().filter_map(|id| find(works, id));
     match &work.step.does {
         Does::Ask(model) => {
-            if !work.step.needs.is_empty() && needs.clone().all(|need| need.result().is_none()) {
+            let needs: Vec<&Work> = work.step.needs.iter().filter_map(|id| find(works, id)).collect();
+            if !needs.is_empty() && needs.iter().all(|need| need.result().is_none()) {
                 return Err("skipped".to_owned());
             }
-            Ok(To::Models(prompts::step(model, &work.step.task, conversation, needs, max_tokens)))
+            let (instruction, text) = prompts::step(&work.step.task, conversation, &needs);
+            Ok(Whom::Model { model: Rc::clone(model), instruction, text, max_tokens: Some(max_tokens) })
         }
         Does::Use(tool, arguments) => service(tool, arguments, works),
     }
 }
 
-fn service(tool: &Rc<Tool>, arguments: &[u8], works: &[Work]) -> Result<To, String> {
-    let arguments = completed(tool, arguments, |id| find(works, id)?.result())?;
+fn service(tool: &Rc<Tool>, arguments: &[u8], works: &[Work]) -> Result<Whom, String> {
+    let arguments = completed(tool, arguments, &|id| find(works, id)?.result())?;
     if violation(&tool.parameters, &arguments, false).is_some() {
         return Err("arguments".to_owned());
     }
     let (path, body) = request(tool, arguments)?;
-    Ok(To::Service { tool: Rc::clone(tool), path, body })
+    Ok(Whom::Tool { tool: Rc::clone(tool), path, body })
 }
 
 /// The step of this id that was planned last.

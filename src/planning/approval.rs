@@ -1,0 +1,146 @@
+//! A plan that the client approves of: it gets it as a call of a tool, and sends it back with what it says to it. Nothing is kept
+//! here meanwhile, so what comes back is text from outside like any other.
+
+use super::plan::object;
+use crate::json::{self, Document, Kind, Surrogates, Text, Value, omissions, splice};
+
+/// The tool that a plan is a call of.
+const TOOL: &str = "modelgate_approve_plan";
+/// Of what is said against a plan, in characters.
+const MOST_REASON: usize = 4 * 1024;
+
+/// A request, as far as it matters here.
+#[derive(Debug, Default)]
+pub struct Opened {
+    /// Without plans and what was said to them: models know nothing of that tool.
+    pub body: Vec<u8>,
+    /// Which model or route it asks for.
+    pub model: String,
+    /// Whether it brings tools of its own.
+    pub has_tools: bool,
+    /// What its last message says to a plan.
+    pub(super) opinion: Option<Opinion>,
+}
+
+/// What a client says to a plan.
+#[derive(Debug)]
+pub(super) struct Opinion {
+    /// The plan, as the client sends it.
+    pub plan: String,
+    /// What it has against it; none if it approves.
+    pub against: Option<String>,
+}
+
+/// Reads a request, a JSON text that was checked.
+#[must_use]
+pub fn open(body: &[u8]) -> Opened {
+    let Ok(document) = Document::parse(body, Surrogates::Paired) else { return Opened::default() };
+    let root = document.root();
+    let has = |key: &str| root.get(key).is_some_and(|tools| tools.items().next().is_some());
+    let model = root.get("model").map(decoded).unwrap_or_default();
+    let mut opened =
+        Opened { body: Vec::new(), model, has_tools: has("tools") || has("functions"), opinion: None };
+    let Some(messages) = root.get("messages") else { return opened };
+    let mut proposed: Vec<(Text<'_>, Text<'_>)> = Vec::new();
+    let mut goes = Vec::new();
+    for message in messages.items() {
+        let calls: Vec<_> = message.get("tool_calls").into_iter().flat_map(Value::items).collect();
+        let mut ours = 0_usize;
+        for call in &calls {
+            if let Some((id, plan)) = proposal(*call) {
+                proposed.push((id, plan));
+                ours = ours.saturating_add(1);
+            }
+        }
+        let answered = message.get("tool_call_id").and_then(Value::text);
+        let plan = answered.and_then(|id| proposed.iter().rev().find(|(other, _)| other.means(&id)));
+        opened.opinion = plan.map(|(_, plan)| {
+            let said = said(message);
+            let against = (!approves(&said)).then(|| reason(&said));
+            Opinion { plan: plan.decode().into_owned(), against }
+        });
+        goes.push(opened.opinion.is_some() || ours > 0 && ours == calls.len());
+    }
+    opened.body = match goes.contains(&true) {
+        true => splice(body, omissions(messages, |at| goes.get(at).copied().unwrap_or(false))),
+        false => body.to_vec(),
+    };
+    opened
+}
+
+/// The id of a call that proposes a plan, and the plan.
+fn proposal(call: Value<'_>) -> Option<(Text<'_>, Text<'_>)> {
+    let function =
+        call.get("function").filter(|function| function.get("name").is_some_and(|it| it.says(TOOL)))?;
+    Some((call.get("id")?.text()?, function.get("arguments")?.text()?))
+}
+
+fn decoded(value: Value<'_>) -> String {
+    value.text().map(|text| text.decode().into_owned()).unwrap_or_default()
+}
+
+fn said(message: Value<'_>) -> String {
+    let Some(content) = message.get("content") else { return String::new() };
+    let mut said = decoded(content);
+    for part in content.items() {
+        said.push_str(&part.get("text").map(decoded).unwrap_or_default());
+    }
+    said
+}
+
+/// Whether this is a yes, and nothing else.
+fn approves(said: &str) -> bool {
+    if let Some(document) = object(said) {
+        return document.root().get("approve").and_then(Value::bool) == Some(true);
+    }
+    let word = said.trim().trim_end_matches(['.', '!']);
+    ["approve", "approved", "yes"].iter().any(|yes| word.eq_ignore_ascii_case(yes))
+}
+
+fn reason(said: &str) -> String {
+    let reason: String = said.chars().take(MOST_REASON).collect();
+    if reason.trim().is_empty() { "it is not wanted so".to_owned() } else { reason }
+}
+
+/// A plan as a `chat.completion`: as its text, or as a call that asks to approve of it. `by` is the completion that it was in.
+#[must_use]
+pub fn completion(plan: &[u8], asks: bool, request_id: &str, by: &[u8]) -> Vec<u8> {
+    let plan = String::from_utf8_lossy(plan);
+    let document = Document::parse(by, Surrogates::Lone).ok();
+    let member = |key, kind| {
+        let value = document.as_ref()?.root().get(key).filter(|value| value.kind() == kind)?;
+        Some(value.raw())
+    };
+    let mut out = Vec::with_capacity(plan.len().saturating_add(512));
+    json::object(&mut out, |it| {
+        it.string("id", &format!("chatcmpl-{request_id}"));
+        it.string("object", "chat.completion");
+        it.raw("created", member("created", Kind::Number).unwrap_or(b"0"));
+        it.raw("model", member("model", Kind::String).unwrap_or(b"\"\""));
+        it.array("choices", |choices| {
+            choices.object(|choice| {
+                choice.number("index", 0);
+                choice.object("message", |message| {
+                    message.string("role", "assistant");
+                    if !asks {
+                        message.string("content", &plan);
+                        return;
+                    }
+                    message.null("content");
+                    message.array("tool_calls", |calls| {
+                        calls.object(|call| {
+                            call.string("id", &format!("call_{request_id}"));
+                            call.string("type", "function");
+                            call.object("function", |function| {
+                                function.string("name", TOOL);
+                                function.string("arguments", &plan);
+                            });
+                        });
+                    });
+                });
+                choice.string("finish_reason", if asks { "tool_calls" } else { "stop" });
+            });
+        });
+    });
+    out
+}
