@@ -18,7 +18,7 @@ const STEP_TOKENS: u64 = 4_096;
 const TOKENS: RangeInclusive<u64> = 1..=10_000_000;
 
 /// Someone plans the answer to a request, and the plan's steps are carried out.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Agent {
     /// Who plans: a model, as a client would ask for it, or a route.
     pub planner: Rc<str>,
@@ -46,8 +46,17 @@ pub struct Agent {
     pub max_tokens: Option<u64>,
 }
 
+impl PartialEq for Agent {
+    /// Each is one of its own.
+    fn eq(&self, other: &Self) -> bool {
+        std::ptr::eq(self, other)
+    }
+}
+
+impl Eq for Agent {}
+
 /// A model, and what it is good for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Skilled {
     /// A model, as a client would ask for it, or a route.
     pub model: Rc<str>,

@@ -34,6 +34,8 @@ pub(super) struct Check<'a> {
     pub default_price: Option<Price>,
     /// What agents may use.
     pub tools: Vec<Rc<Tool>>,
+    /// Where in the document tools are, and the tiers and consumers that they are for.
+    pub tools_for: Vec<(String, Option<Vec<String>>, Option<Vec<String>>)>,
 }
 
 /// The configuration `document` describes, with the environment that the keys are read from.
@@ -51,6 +53,7 @@ pub(super) fn check(
         tags: BTreeSet::new(),
         default_price: None,
         tools: Vec::new(),
+        tools_for: Vec::new(),
     };
     let mut catalog = Catalog::default();
     check.providers(&mut catalog, document.providers);

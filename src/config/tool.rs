@@ -4,7 +4,7 @@
 use super::check::Check;
 use super::raw;
 use super::shape::words;
-use crate::json::{Document, Surrogates};
+use crate::json::{Document, Surrogates, Value};
 use crate::names::{ClusterName, ConsumerName, TierName};
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -18,7 +18,7 @@ const BYTES_RANGE: RangeInclusive<u64> = 1..=1024 * 1024;
 const MOST_NAME: usize = 64;
 
 /// An HTTP service.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct Tool {
     /// What plans call it.
     pub name: Rc<str>,
@@ -47,6 +47,15 @@ pub struct Tool {
     /// Whether a variable of the environment that it needs is not there: it is left out.
     pub lacks_key: bool,
 }
+
+impl PartialEq for Tool {
+    /// Of one configuration: names are there once.
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Eq for Tool {}
 
 impl fmt::Debug for Tool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -114,6 +123,10 @@ fn pieces(path: &str) -> Option<Vec<Piece>> {
     pieces.iter().all(is_plain).then_some(pieces)
 }
 
+fn shown(key: Value<'_>) -> String {
+    String::from_utf8_lossy(key.raw()).into_owned()
+}
+
 impl Check<'_> {
     /// Reads the tools; whom they are for is looked at when it is known who there is.
     pub(super) fn tools(&mut self, raw: raw::Entries<raw::Tool>) {
@@ -155,6 +168,8 @@ impl Check<'_> {
         let tiers = self.only(&format!("{path}.tiers"), raw.tiers.as_deref(), TierName::parse)?;
         let (headers, lacks_key) = self.tool_headers(path, raw.headers)?;
         parameters?;
+        let only_for = (raw.consumers.is_some(), raw.tiers.is_some());
+        self.tools_for.push((path.to_owned(), raw.tiers, raw.consumers));
         Some(Tool {
             name: name.into(),
             cluster: cluster?,
@@ -165,8 +180,8 @@ impl Check<'_> {
             parameters: raw.parameters.0.into(),
             timeout_ms: u32::try_from(timeout_ms).unwrap_or(u32::MAX),
             max_bytes: usize::try_from(max_bytes).unwrap_or(usize::MAX),
-            consumers: raw.consumers.is_some().then_some(consumers),
-            tiers: raw.tiers.is_some().then_some(tiers),
+            consumers: only_for.0.then_some(consumers),
+            tiers: only_for.1.then_some(tiers),
             headers,
             lacks_key,
         })
@@ -193,27 +208,21 @@ impl Check<'_> {
             return None;
         };
         let document = Document::parse(schema.as_bytes(), Surrogates::Paired).ok()?;
-        let known: Vec<String> = document
-            .root()
-            .get("properties")
-            .into_iter()
-            .flat_map(|properties| properties.entries())
-            .filter_map(|(key, _)| Some(key.text()?.decode().into_owned()))
-            .collect();
-        let used =
-            |piece: &Piece, known: &str| matches!(piece, Piece::Argument { name, .. } if **name == *known);
+        let properties = document.root().get("properties");
+        let is_known = |name: &str| properties.is_some_and(|all| all.get(name).is_some());
         for piece in &pieces {
             if let Piece::Argument { name, .. } = piece
-                && !known.iter().any(|known| used(piece, known))
+                && !is_known(name)
             {
-                let found = format!("the argument `{name}` is none of the parameters' properties");
-                self.problems.add(path, found, format!("one of {}", known.join(", ")));
+                let found = format!("there is no argument `{name}`");
+                self.problems.add(path, found, "one of the parameters' properties");
             }
         }
-        if method == Method::Get {
-            for name in known.iter().filter(|known| !pieces.iter().any(|piece| used(piece, known))) {
-                let found = format!("the property `{name}` has no place in it, and a GET has no body");
-                self.problems.add(path, found, format!("{{{name}}} somewhere in it"));
+        for (key, _) in properties.into_iter().flat_map(Value::entries).filter(|_| method == Method::Get) {
+            let has_place = |piece: &Piece| matches!(piece, Piece::Argument { name, .. } if key.says(name));
+            if !pieces.iter().any(has_place) {
+                let found = format!("the property {} has no place in it, and a GET has no body", shown(key));
+                self.problems.add(path, found, "each property in braces somewhere in it");
             }
         }
         Some(pieces)
@@ -247,13 +256,7 @@ impl Check<'_> {
 
     /// Says for whom tools are that there are not.
     pub(super) fn tools_are_for_somebody(&mut self, auth: &super::Auth) {
-        for tool in self.tools.clone() {
-            let path = format!("tools.{}", tool.name);
-            let text = |name: &str| name.to_owned();
-            let tiers: Option<Vec<_>> =
-                tool.tiers.as_ref().map(|names| names.iter().map(|name| text(name.as_str())).collect());
-            let consumers: Option<Vec<_>> =
-                tool.consumers.as_ref().map(|names| names.iter().map(|name| text(name.as_str())).collect());
+        for (path, tiers, consumers) in std::mem::take(&mut self.tools_for) {
             self.all_there("tier", &path, tiers.as_deref(), auth.tiers.keys());
             self.all_there("consumer", &path, consumers.as_deref(), auth.consumers.keys());
         }

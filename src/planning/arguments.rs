@@ -6,7 +6,6 @@ use crate::json::{self, Document, Edit, Kind, Surrogates, Value, splice};
 
 /// Servers take no longer ones.
 const MOST_PATH: usize = 8 * 1024;
-const MOST_REFERENCES: usize = 64;
 /// Of arguments with all results in their places, in bytes.
 const MOST_ARGUMENTS: usize = 256 * 1024;
 
@@ -38,7 +37,7 @@ pub(super) fn violation(schema: &str, arguments: &[u8], open: bool) -> Option<St
             }
             continue;
         };
-        let is_open = open && value.text().is_some_and(|text| !in_text(&text.decode()).is_empty());
+        let is_open = open && value.text().is_some_and(|text| reference(&text.decode()).is_some());
         if let Some(wanted) = property.get("type").filter(|wanted| !is_open && !is_any(*wanted, value)) {
             return Some(format!("`{name}` is not of the type {}", String::from_utf8_lossy(wanted.raw())));
         }
@@ -59,31 +58,30 @@ fn is_any(wanted: Value<'_>, value: Value<'_>) -> bool {
     is(wanted) || wanted.items().any(is)
 }
 
-/// The ids that a text refers to, `{{id}}`, each with where it stands.
-fn in_text(text: &str) -> Vec<(usize, &str)> {
-    let mut found = Vec::new();
+/// The first id that a text refers to, `{{id}}`: what is before it, it, and what is after it.
+fn reference(text: &str) -> Option<(&str, &str, &str)> {
     let mut from = 0_usize;
-    while let Some((before, after)) = text.get(from..).and_then(|rest| rest.split_once("{{")) {
-        let at = from.saturating_add(before.len());
-        from = at.saturating_add(2);
-        if let Some((id, _)) = after.split_once("}}")
-            && !id.is_empty()
-            && id.bytes().all(is_id)
+    loop {
+        let at = from.saturating_add(text.get(from..)?.find("{{")?);
+        let after = text.get(at.saturating_add(2)..)?;
+        let length = after.bytes().take_while(|byte| is_id(*byte)).count();
+        if length > 0
+            && let Some(rest) = after.get(length..)?.strip_prefix("}}")
         {
-            found.push((at, id));
-            from = from.saturating_add(id.len()).saturating_add(2);
+            return Some((text.get(..at)?, after.get(..length)?, rest));
         }
-        if found.len() >= MOST_REFERENCES {
-            break;
-        }
+        from = at.saturating_add(1);
     }
-    found
 }
 
 /// The strings in a value, at any depth; keys are none of them.
-fn strings<'d>(value: Value<'d>, found: &mut Vec<Value<'d>>) {
+fn strings<'d>(value: Value<'d>, found: &mut dyn FnMut(Value<'d>, &str)) {
     match value.kind() {
-        Kind::String => found.push(value),
+        Kind::String => {
+            if let Some(text) = value.text() {
+                found(value, &text.decode());
+            }
+        }
         Kind::Array => value.items().for_each(|item| strings(item, found)),
         Kind::Object => value.entries().for_each(|(_, member)| strings(member, found)),
         Kind::Null | Kind::Bool | Kind::Number => {}
@@ -91,15 +89,15 @@ fn strings<'d>(value: Value<'d>, found: &mut Vec<Value<'d>>) {
 }
 
 /// The steps that arguments refer to.
-pub(super) fn references(arguments: &[u8]) -> Vec<String> {
-    let Ok(document) = Document::parse(arguments, Surrogates::Lone) else { return Vec::new() };
-    let mut all = Vec::new();
-    strings(document.root(), &mut all);
-    let texts = all.into_iter().filter_map(|value| Some(value.text()?.decode().into_owned()));
-    texts
-        .flat_map(|text| in_text(&text).into_iter().map(|(_, id)| id.to_owned()).collect::<Vec<_>>())
-        .take(MOST_REFERENCES)
-        .collect()
+pub(super) fn each_reference(arguments: &[u8], found: &mut dyn FnMut(&str)) {
+    let Ok(document) = Document::parse(arguments, Surrogates::Lone) else { return };
+    strings(document.root(), &mut |_, text| {
+        let mut rest = text;
+        while let Some((_, id, after)) = reference(rest) {
+            found(id);
+            rest = after;
+        }
+    });
 }
 
 /// The arguments with results in the places of references.
@@ -113,54 +111,55 @@ pub(super) fn completed<'r>(
     tool: &Tool,
     arguments: &[u8],
     result: &dyn Fn(&str) -> Option<&'r str>,
-) -> Result<Vec<u8>, String> {
-    let broken = |_| "arguments".to_owned();
-    let document = Document::parse(arguments, Surrogates::Lone).map_err(broken)?;
-    let schema = Document::parse(tool.parameters.as_bytes(), Surrogates::Lone).map_err(broken)?;
-    let wants_string: Vec<_> = document
-        .root()
-        .entries()
-        .filter(|(key, _)| {
-            let name = key.text().map(|name| name.decode().into_owned()).unwrap_or_default();
-            let property = schema.root().get("properties").and_then(|all| all.get(&name));
-            property.and_then(|property| property.get("type")).is_some_and(|kind| kind.says("string"))
-        })
-        .map(|(_, value)| value.span())
-        .collect();
-    let mut all = Vec::new();
-    strings(document.root(), &mut all);
-    let (mut edits, mut length) = (Vec::new(), 0_usize);
-    for value in all {
-        let Some(text) = value.text() else { continue };
-        let text = text.decode();
-        let found = in_text(&text);
-        if found.is_empty() {
-            continue;
-        }
-        let (mut whole, mut from) = (String::new(), 0_usize);
-        for (at, id) in &found {
-            let result = result(id).ok_or("no_result")?;
-            whole.push_str(text.get(from..*at).unwrap_or_default());
+) -> Result<Vec<u8>, &'static str> {
+    let (Ok(document), Ok(schema)) = (
+        Document::parse(arguments, Surrogates::Lone),
+        Document::parse(tool.parameters.as_bytes(), Surrogates::Lone),
+    ) else {
+        return Err("arguments");
+    };
+    let root = document.root();
+    let wants_string = |value: Value<'_>| {
+        let Some((key, _)) = root.entries().find(|(_, member)| member.span() == value.span()) else {
+            return false;
+        };
+        let property =
+            key.text().and_then(|key| schema.root().get("properties")?.get(&key.decode())?.get("type"));
+        property.is_some_and(|kind| kind.says("string"))
+    };
+    let (mut edits, mut length, mut fault) = (Vec::new(), 0_usize, None);
+    strings(root, &mut |value, text| {
+        let (mut whole, mut rest, mut is_alone) = (String::new(), text, false);
+        while let Some((before, id, after)) = reference(rest) {
+            let Some(result) = result(id) else {
+                fault = Some("no_result");
+                return;
+            };
             length = length.saturating_add(result.len());
             if length > MOST_ARGUMENTS {
-                return Err("too_long".to_owned());
+                fault = Some("too_long");
+                return;
             }
+            is_alone = before.is_empty() && after.is_empty() && whole.is_empty();
+            whole.push_str(before);
             whole.push_str(result);
-            from = at.saturating_add(id.len()).saturating_add(4);
+            rest = after;
         }
-        whole.push_str(text.get(from..).unwrap_or_default());
-        let is_alone = matches!(found.as_slice(), [(0, id)] if id.len().saturating_add(4) == text.len());
-        let json = match is_alone && !wants_string.contains(&value.span()) && is_value(&whole) {
-            true => whole.trim().as_bytes().to_vec(),
-            false => {
-                let mut json = Vec::new();
-                json::string(&mut json, &whole);
-                json
-            }
-        };
+        if rest.len() == text.len() {
+            return;
+        }
+        whole.push_str(rest);
+        let mut json = Vec::new();
+        match is_alone && is_value(&whole) && !wants_string(value) {
+            true => json.extend_from_slice(whole.trim().as_bytes()),
+            false => json::string(&mut json, &whole),
+        }
         edits.push(Edit::replace(value, json));
+    });
+    match fault {
+        Some(fault) => Err(fault),
+        None => Ok(splice(arguments, edits)),
     }
-    Ok(splice(arguments, edits))
 }
 
 /// Whether a text is JSON that is no text itself.

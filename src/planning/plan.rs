@@ -3,9 +3,10 @@
 //! `{"steps": [{"id": "facts", "tool": "search", "arguments": {"query": "…"}}, {"id": "sum", "needs": ["facts"], "model": "fast",
 //! "task": "…"}]}`. In strings of `arguments`, `{{facts}}` stands for the result of that step.
 
-use super::arguments::{references, violation};
+use super::arguments::{each_reference, violation};
+use super::prompts::beginning;
 use crate::config::{Agent, Consumer, Model, Price, Skilled, Tool};
-use crate::json::{self, Document, Surrogates, Value};
+use crate::json::{self, Document, Kind, Surrogates, Value};
 use crate::money::NanoUsd;
 use std::rc::Rc;
 
@@ -77,7 +78,7 @@ pub(super) fn read(text: &str, terms: &Terms<'_>) -> Result<Vec<Step>, String> {
     }
     let document = object(text).ok_or("there is no JSON object in the answer, or it is not valid JSON")?;
     let steps = document.root().get("steps").ok_or("`steps` is missing")?;
-    if steps.kind() != json::Kind::Array {
+    if steps.kind() != Kind::Array {
         return Err("`steps` is no list".to_owned());
     }
     let most = terms.agent.max_steps;
@@ -97,112 +98,155 @@ pub(super) fn read(text: &str, terms: &Terms<'_>) -> Result<Vec<Step>, String> {
 /// The JSON object in a text that may have more around it.
 pub(super) fn object(text: &str) -> Option<Document<'_>> {
     let text = text.get(..=text.rfind('}')?)?;
-    let starts = text.match_indices('{').take(TRIES);
-    starts.filter_map(|(at, _)| Document::parse(text.get(at..)?.as_bytes(), Surrogates::Lone).ok()).next()
+    let mut from = 0_usize;
+    for _ in 0..TRIES {
+        let rest = text.get(from..)?;
+        let at = rest.find('{')?;
+        if let Ok(document) = Document::parse(rest.get(at..)?.as_bytes(), Surrogates::Lone) {
+            return Some(document);
+        }
+        from = from.saturating_add(at).saturating_add(1);
+    }
+    None
 }
 
-/// A member that is a string; none is empty.
-fn text(value: Value<'_>, key: &str) -> Result<String, String> {
-    let Some(member) = value.get(key) else { return Ok(String::new()) };
-    let text = member.text().ok_or_else(|| format!("`{key}` is no string"))?;
-    let text = text.decode().into_owned();
-    if text.len() > MOST_SAID { Err(format!("`{key}` is too long")) } else { Ok(text) }
+/// A member that is a string and says something.
+fn text<'d>(value: Value<'d>, key: &str) -> Result<Option<Value<'d>>, String> {
+    let Some(member) = value.get(key) else { return Ok(None) };
+    match member.raw().len() {
+        _ if member.kind() != Kind::String => Err(format!("`{key}` is no string")),
+        2 => Ok(None),
+        length if length > MOST_SAID => Err(format!("`{key}` is too long")),
+        _ => Ok(Some(member)),
+    }
+}
+
+fn decoded(value: Value<'_>) -> String {
+    value.text().map(|text| text.decode().into_owned()).unwrap_or_default()
+}
+
+/// One need more, if it is not there yet.
+fn add(needs: &mut Vec<String>, need: &str) {
+    if needs.len() < MOST_NEEDS && !needs.iter().any(|other| other == need) {
+        needs.push(need.to_owned());
+    }
 }
 
 fn step(value: Value<'_>, terms: &Terms<'_>, before: &[Step]) -> Result<Step, String> {
-    let (id, task) = (text(value, "id")?, text(value, "task")?);
-    let (model, capability, tool) = (text(value, "model")?, text(value, "capability")?, text(value, "tool")?);
-    if id.is_empty() || id.len() > MOST_ID || !id.bytes().all(is_id) {
-        return Err(format!("`id` has to be 1 to {MOST_ID} letters, digits, `_` or `-`"));
-    }
-    if before.iter().any(|step| step.id == id) {
-        return Err(format!("the id {id:?} is there twice"));
-    }
-    let mut needs = Vec::new();
-    let listed = value.get("needs");
-    let alone = listed.filter(|needs| needs.text().is_some());
-    for need in listed.into_iter().flat_map(|needs| needs.items()).chain(alone).take(MOST_NEEDS) {
-        let need = need.text().ok_or("`needs` is no list of ids")?.decode().into_owned();
-        if !needs.contains(&need) {
-            needs.push(need);
-        }
-    }
-    let does = if tool.is_empty() {
-        if task.is_empty() {
-            return Err("`task` is missing".to_owned());
-        }
-        Does::Ask(model_of(&model, &capability, terms)?)
-    } else {
-        let tool = terms.tools().find(|known| *known.name == *tool).ok_or_else(|| unknown("tool", &tool))?;
-        let arguments = value.get("arguments").map_or(&b"{}"[..], Value::raw);
-        if arguments.len() > MOST_SAID {
-            return Err("`arguments` are too long".to_owned());
-        }
-        if let Some(why) = violation(&tool.parameters, arguments, true) {
-            return Err(format!("arguments of {}: {why}", tool.name));
-        }
-        for need in references(arguments) {
-            if !needs.contains(&need) {
-                needs.push(need);
-            }
-        }
-        Does::Use(Rc::clone(tool), arguments.to_vec())
+    let (id, task, tool) = (text(value, "id")?, text(value, "task")?, text(value, "tool")?);
+    let model = text(value, "model")?;
+    let is_named = |id: &Value<'_>| {
+        let inside = id.raw().get(1..id.raw().len().saturating_sub(1)).unwrap_or_default();
+        inside.len() <= MOST_ID && inside.iter().copied().all(is_id)
     };
-    if needs.contains(&id) {
+    let Some(id) = id.filter(is_named) else {
+        return Err(format!("`id` has to be 1 to {MOST_ID} letters, digits, `_` or `-`"));
+    };
+    if before.iter().any(|step| id.says(&step.id)) {
+        return Err(format!("the id {:?} is there twice", decoded(id)));
+    }
+    let does = match tool {
+        None if task.is_none() => return Err("`task` is missing".to_owned()),
+        None => Does::Ask(model_of(model, text(value, "capability")?, terms)?),
+        Some(tool) => tool_of(tool, value.get("arguments"), terms)?,
+    };
+    let mut needs = Vec::new();
+    if let Some(listed) = value.get("needs") {
+        if listed.kind() == Kind::String {
+            add(&mut needs, &decoded(listed));
+        }
+        for need in listed.items().take(MOST_NEEDS) {
+            add(&mut needs, &decoded(need));
+        }
+    }
+    if let Does::Use(_, arguments) = &does {
+        each_reference(arguments, &mut |id| add(&mut needs, id));
+    }
+    if needs.iter().any(|need| id.says(need)) {
         return Err("it needs itself".to_owned());
     }
-    Ok(Step { id, needs, does, task })
+    Ok(Step { id: decoded(id), needs, does, task: task.map(decoded).unwrap_or_default() })
+}
+
+fn tool_of(name: Value<'_>, arguments: Option<Value<'_>>, terms: &Terms<'_>) -> Result<Does, String> {
+    let Some(tool) = terms.tools().find(|tool| name.says(&tool.name)) else {
+        return Err(unknown("tool", name));
+    };
+    let arguments = arguments.map_or(&b"{}"[..], Value::raw);
+    if arguments.len() > MOST_SAID {
+        return Err("`arguments` are too long".to_owned());
+    }
+    match violation(&tool.parameters, arguments, true) {
+        Some(why) => Err(format!("arguments of {}: {why}", tool.name)),
+        None => Ok(Does::Use(Rc::clone(tool), arguments.to_vec())),
+    }
 }
 
 pub(super) fn is_id(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-'
 }
 
-fn model_of(model: &str, capability: &str, terms: &Terms<'_>) -> Result<Rc<str>, String> {
-    let found = match (model, capability) {
-        ("", "") => return Err("there is none of `model`, `capability` and `tool`".to_owned()),
-        ("", word) => terms.models().find(|skilled| skilled.capabilities.iter().any(|can| **can == *word)),
-        (name, _) => terms.models().find(|skilled| *skilled.model == *name),
+fn model_of(model: Option<Value<'_>>, word: Option<Value<'_>>, terms: &Terms<'_>) -> Result<Rc<str>, String> {
+    let (kind, name) = match (model, word) {
+        (Some(name), _) => ("model", name),
+        (None, Some(word)) => ("capability", word),
+        (None, None) => return Err("there is none of `model`, `capability` and `tool`".to_owned()),
     };
-    let unknown =
-        || if model.is_empty() { unknown("capability", capability) } else { unknown("model", model) };
-    found.map(|skilled| Rc::clone(&skilled.model)).ok_or_else(unknown)
+    let suits = |skilled: &&Skilled| match model {
+        Some(_) => name.says(&skilled.model),
+        None => skilled.capabilities.iter().any(|can| name.says(can)),
+    };
+    match terms.models().find(suits) {
+        Some(skilled) => Ok(Rc::clone(&skilled.model)),
+        None => Err(unknown(kind, name)),
+    }
 }
 
-fn unknown(kind: &str, name: &str) -> String {
-    let name: String = name.chars().take(MOST_ID).collect();
-    format!("unknown {kind} {name:?}")
+fn unknown(kind: &str, name: Value<'_>) -> String {
+    format!("unknown {kind} {:?}", beginning(&decoded(name), MOST_ID))
 }
 
 /// Whether every step comes at some time, none too late, and all of them are within what may be spent.
 fn is_bounded(steps: &[Step], terms: &Terms<'_>) -> Result<(), String> {
-    for (at, step) in steps.iter().enumerate() {
-        let is_there =
-            |need: &&String| !steps.iter().any(|it| it.id == **need) && !terms.known.contains(&need.as_str());
-        if let Some(need) = step.needs.iter().find(is_there) {
-            return Err(format!("steps[{at}]: it needs {}", unknown("step", need)));
+    // After how many others each comes, itself included; 0 as long as that is not known. Ids of this plan hide those of former ones.
+    let mut turns = vec![0_usize; steps.len()];
+    let mut deepest = 0_usize;
+    let mut goes_on = true;
+    while std::mem::take(&mut goes_on) {
+        for (at, step) in steps.iter().enumerate() {
+            let mut turn = 1_usize;
+            for need in &step.needs {
+                let before = match steps.iter().position(|other| other.id == *need) {
+                    Some(place) => turns.get(place).copied().unwrap_or(0),
+                    None if terms.known.contains(&need.as_str()) => continue,
+                    None => {
+                        let need = beginning(need, MOST_ID);
+                        return Err(format!("steps[{at}]: it needs unknown step {need:?}"));
+                    }
+                };
+                turn = if before == 0 || turn == 0 { 0 } else { turn.max(before.saturating_add(1)) };
+            }
+            if let Some(known) = turns.get_mut(at)
+                && *known != turn
+            {
+                (*known, goes_on) = (turn, true);
+                deepest = deepest.max(turn);
+            }
         }
     }
-    // In each turn come those whose needs have come before; ids of this plan hide those of former ones.
-    let mut come: Vec<&str> = Vec::new();
-    let mut depth = 0_usize;
-    while come.len() < steps.len() {
-        let waits = |need: &String| steps.iter().any(|it| it.id == *need) && !come.contains(&need.as_str());
-        let next: Vec<&str> = steps
-            .iter()
-            .filter(|step| !come.contains(&step.id.as_str()) && !step.needs.iter().any(waits))
-            .map(|step| step.id.as_str())
-            .collect();
-        if next.is_empty() {
-            let left: Vec<_> =
-                steps.iter().map(|step| step.id.as_str()).filter(|id| !come.contains(id)).collect();
-            return Err(format!("these steps wait for each other: {}", left.join(", ")));
+    if turns.contains(&0) {
+        let mut left = String::new();
+        for (step, _) in steps.iter().zip(&turns).filter(|(_, turn)| **turn == 0) {
+            left.push_str(if left.is_empty() { "" } else { ", " });
+            left.push_str(&step.id);
         }
-        come.extend(next);
-        depth = depth.saturating_add(1);
+        return Err(format!("these steps wait for each other: {left}"));
     }
-    if depth > terms.agent.max_depth {
-        return Err(format!("{depth} steps come one after the other; at most {} may", terms.agent.max_depth));
+    if deepest > terms.agent.max_depth {
+        return Err(format!(
+            "{deepest} steps come one after the other; at most {} may",
+            terms.agent.max_depth
+        ));
     }
     is_affordable(steps, terms)
 }

@@ -148,7 +148,8 @@ fn unmarked(json: &[u8]) -> String {
     String::from_utf8_lossy(json).replace('<', "\\u003c")
 }
 
-fn beginning(text: &str, most: usize) -> &str {
+/// As much of a text as is no longer than so many bytes.
+pub(super) fn beginning(text: &str, most: usize) -> &str {
     let mut end = most.min(text.len());
     while !text.is_char_boundary(end) {
         end = end.saturating_sub(1);

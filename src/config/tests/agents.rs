@@ -146,12 +146,12 @@ fn every_mistake_is_told_where_it_is() {
         (
             format!("{tools}/path"),
             json!("/{query}/{page}"),
-            "the argument `page` is none of the parameters' properties: expected one of query",
+            "there is no argument `page`: expected one of the parameters' properties",
         ),
         (
             format!("{tools}/path"),
             json!("/"),
-            "the property `query` has no place in it, and a GET has no body",
+            "the property \"query\" has no place in it, and a GET has no body",
         ),
         (format!("{tools}/method"), json!("put"), "unknown value `put`"),
         (
