@@ -2,7 +2,7 @@
 //!
 //! The design is in `docs/architecture.md`. Modules look only downward: words (`base64`, `json`, `sse`,
 //! `chance`, `chat`, `config`, `embeddings`, `error`, `money`, `names`, `plan`, `store`, `time`), policy (`affinity`, `auth`, `bandit`, `cache`, `classify`, `cost`, `estimate`, `health`,
-//! `route`, `provider`, `quota`, `trim`), flow (`exchange`, `attempt`), host (`filter`); only `filter` knows Envoy.
+//! `planning`, `route`, `provider`, `quota`, `trim`), flow (`exchange`, `attempt`), host (`filter`); only `filter` knows Envoy.
 
 // A panic traps the VM under every request of a worker, so nothing outside of tests may be able to.
 #![deny(unsafe_code)]

@@ -1,7 +1,7 @@
 //! Agents: who plans, which models and tools a plan may use, who looks at what came of it, and how far a plan may go.
 
 use super::catalog::{Catalog, Named};
-use super::check::Check;
+use super::check::{Check, at};
 use super::shape::words;
 use super::{Judge, Model, Price, Tool, raw};
 use crate::names;
@@ -104,7 +104,7 @@ impl Agent {
 impl Check<'_> {
     pub(super) fn agent(&mut self, catalog: &Catalog, path: &str, raw: &raw::Agent) -> Option<Agent> {
         if !MODELS.contains(&(raw.models.len() as u64)) {
-            self.problems.add(format!("{path}.models"), raw.models.len().to_string(), "from 1 to 16 of them");
+            self.problems.add(at(path, "models"), raw.models.len().to_string(), "from 1 to 16 of them");
         }
         let models: Vec<_> = raw.models.iter().map(|raw| self.skilled(catalog, raw)).collect();
         for (at, skilled) in models.iter().enumerate() {
@@ -114,17 +114,17 @@ impl Check<'_> {
             }
         }
         if raw.tools.len() as u64 > MOST_TOOLS {
-            self.problems.add(format!("{path}.tools"), raw.tools.len().to_string(), "at most 16 of them");
+            self.problems.add(at(path, "tools"), raw.tools.len().to_string(), "at most 16 of them");
         }
         let tools = raw.tools.iter().enumerate();
         let tools: Vec<_> =
             tools.map(|(at, name)| self.tool_named(&format!("{path}.tools[{at}]"), name)).collect();
         let validator = match &raw.validator {
-            Some(raw) => Some(self.judge(&format!("{path}.validator"), Some(raw))?),
+            Some(raw) => Some(self.judge(&at(path, "validator"), Some(raw))?),
             None => None,
         };
         let mut count = |key: &str, raw: Option<u64>, default: u64, range: &RangeInclusive<u64>| {
-            self.limited(&format!("{path}.{key}"), raw, default, range)
+            self.limited(&at(path, key), raw, default, range)
         };
         let max_steps = count("max_steps", raw.max_steps, MOST_STEPS, &STEPS);
         let max_depth = count("max_depth", raw.max_depth, MOST_DEPTH, &STEPS);

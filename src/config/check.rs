@@ -8,6 +8,7 @@ use super::identity::Sections;
 use super::problems::Problems;
 use super::quality;
 use super::strategy::Known;
+use super::tool::Users;
 use super::{Abilities, Ability, Bounds, Config, Price, Tasks, Timeouts, Tool, raw};
 use crate::names::{self, BadName, ClusterName, ModelName, RegionName, TagName};
 use std::collections::BTreeSet;
@@ -34,8 +35,8 @@ pub(super) struct Check<'a> {
     pub default_price: Option<Price>,
     /// What agents may use.
     pub tools: Vec<Rc<Tool>>,
-    /// Where in the document tools are, and the tiers and consumers that they are for.
-    pub tools_for: Vec<(String, Option<Vec<String>>, Option<Vec<String>>)>,
+    /// Whom they are for.
+    pub tools_for: Vec<Users>,
 }
 
 /// The configuration `document` describes, with the environment that the keys are read from.
@@ -340,6 +341,12 @@ impl Check<'_> {
     pub(super) fn is_refused(&self, section: &str, name: &str) -> bool {
         self.refused.contains(&format!("{section}.{name}"))
     }
+}
+
+/// Where a key of the map at `path` is.
+#[inline(never)]
+pub(super) fn at(path: &str, key: &str) -> String {
+    [path, ".", key].concat()
 }
 
 pub(super) fn within(range: &RangeInclusive<u64>) -> String {

@@ -1,7 +1,7 @@
 //! Tools: HTTP services that an agent's plans may use. Where one is and what is sent to it is the configuration's alone; a plan
 //! gives arguments, and they are checked and encoded.
 
-use super::check::Check;
+use super::check::{Check, at};
 use super::raw;
 use super::shape::words;
 use crate::json::{Document, Surrogates, Value};
@@ -65,6 +65,13 @@ impl fmt::Debug for Tool {
             .field("cluster", &self.cluster)
             .finish_non_exhaustive()
     }
+}
+
+/// Whom the tool at this place of the document is for, by names that may not be known.
+pub(super) struct Users {
+    path: String,
+    tiers: Option<Vec<String>>,
+    consumers: Option<Vec<String>>,
 }
 
 /// How a tool is asked.
@@ -145,31 +152,30 @@ impl Check<'_> {
             self.problems.add(path, format!("{name:?} cannot be a name"), "letters, digits, `_` and `-`");
             return None;
         }
-        let cluster = self.name(ClusterName::parse(&raw.cluster), &format!("{path}.cluster"), &raw.cluster);
+        let cluster = self.name(ClusterName::parse(&raw.cluster), &at(path, "cluster"), &raw.cluster);
         let host = raw.host.unwrap_or_else(|| raw.cluster.clone());
         if host.is_empty()
             || !host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._:[]".contains(&byte))
         {
-            self.problems.add(format!("{path}.host"), format!("{host:?}"), "a host, and a port if need be");
+            self.problems.add(at(path, "host"), format!("{host:?}"), "a host, and a port if need be");
         }
-        let parameters = self.parameters(&format!("{path}.parameters"), &raw.parameters.0);
-        let pieces = self.path(&format!("{path}.path"), &raw.path, &raw.parameters.0, raw.method);
+        let parameters = self.parameters(&at(path, "parameters"), &raw.parameters.0);
+        let pieces = self.path(&at(path, "path"), &raw.path, &raw.parameters.0, raw.method);
         if raw.description.trim().is_empty() {
             self.problems.add(
-                format!("{path}.description"),
+                at(path, "description"),
                 "it says nothing",
                 "what the tool does, for who plans",
             );
         }
-        let timeout_ms = self.limited(&format!("{path}.timeout_ms"), raw.timeout_ms, TIMEOUT_MS, &TIMES);
-        let max_bytes = self.limited(&format!("{path}.max_bytes"), raw.max_bytes, BYTES, &BYTES_RANGE);
-        let consumers =
-            self.only(&format!("{path}.consumers"), raw.consumers.as_deref(), ConsumerName::parse)?;
-        let tiers = self.only(&format!("{path}.tiers"), raw.tiers.as_deref(), TierName::parse)?;
+        let timeout_ms = self.limited(&at(path, "timeout_ms"), raw.timeout_ms, TIMEOUT_MS, &TIMES);
+        let max_bytes = self.limited(&at(path, "max_bytes"), raw.max_bytes, BYTES, &BYTES_RANGE);
+        let consumers = self.only(&at(path, "consumers"), raw.consumers.as_deref(), ConsumerName::parse)?;
+        let tiers = self.only(&at(path, "tiers"), raw.tiers.as_deref(), TierName::parse)?;
         let (headers, lacks_key) = self.tool_headers(path, raw.headers)?;
         parameters?;
         let only_for = (raw.consumers.is_some(), raw.tiers.is_some());
-        self.tools_for.push((path.to_owned(), raw.tiers, raw.consumers));
+        self.tools_for.push(Users { path: path.to_owned(), tiers: raw.tiers, consumers: raw.consumers });
         Some(Tool {
             name: name.into(),
             cluster: cluster?,
@@ -256,7 +262,7 @@ impl Check<'_> {
 
     /// Says for whom tools are that there are not.
     pub(super) fn tools_are_for_somebody(&mut self, auth: &super::Auth) {
-        for (path, tiers, consumers) in std::mem::take(&mut self.tools_for) {
+        for Users { path, tiers, consumers } in std::mem::take(&mut self.tools_for) {
             self.all_there("tier", &path, tiers.as_deref(), auth.tiers.keys());
             self.all_there("consumer", &path, consumers.as_deref(), auth.consumers.keys());
         }

@@ -1,6 +1,7 @@
 //! An agent: a model plans what is to be done, the steps are carried out, and a model answers with what they have found.
 
 use super::approval::{Opened, Opinion};
+use super::arguments::plain;
 use super::plan::{self, Step, Terms};
 use super::prompts;
 use super::work::{self, State, Work};
@@ -9,7 +10,7 @@ use crate::json::{self, Object, Value};
 use crate::money::NanoUsd;
 use std::rc::Rc;
 
-/// Of what a validator has against what was found, in characters.
+/// Of what a validator has against what was found, in bytes.
 const MOST_REASONS: usize = 4 * 1024;
 
 /// An agent at work on one request.
@@ -442,13 +443,10 @@ fn verdict(said: &str) -> Verdict {
         None => Verdict::Unreadable,
         Some(false) => {
             let reasons = root.get("reasons").or_else(|| root.get("reason"));
-            let reasons = reasons.map(|reasons| match reasons.text() {
-                Some(text) => text.decode().into_owned(),
-                None => String::from_utf8_lossy(reasons.raw()).into_owned(),
-            });
+            let reasons = reasons.map(plain);
             let reasons = reasons.filter(|text| !text.is_empty());
             let reasons = reasons.unwrap_or_else(|| "it is not enough".to_owned());
-            Verdict::Refused(reasons.chars().take(MOST_REASONS).collect())
+            Verdict::Refused(prompts::beginning(&reasons, MOST_REASONS).to_owned())
         }
     }
 }

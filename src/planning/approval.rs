@@ -1,12 +1,13 @@
 //! A plan that the client approves of: it gets it as a call of a tool, and sends it back with what it says to it. Nothing is kept
 //! here meanwhile, so what comes back is text from outside like any other.
 
-use super::plan::object;
+use super::plan::{decoded, items, object};
+use super::prompts::beginning;
 use crate::json::{self, Document, Kind, Surrogates, Text, Value, omissions, splice};
 
 /// The tool that a plan is a call of.
 const TOOL: &str = "modelgate_approve_plan";
-/// Of what is said against a plan, in characters.
+/// Of what is said against a plan, in bytes.
 const MOST_REASON: usize = 4 * 1024;
 
 /// A request, as far as it matters here.
@@ -36,15 +37,15 @@ pub(super) struct Opinion {
 pub fn open(body: &[u8]) -> Opened {
     let Ok(document) = Document::parse(body, Surrogates::Paired) else { return Opened::default() };
     let root = document.root();
-    let has = |key: &str| root.get(key).is_some_and(|tools| tools.items().next().is_some());
+    let has = |key: &str| root.get(key).is_some_and(|tools| !items(tools).is_empty());
     let model = root.get("model").map(decoded).unwrap_or_default();
     let mut opened =
         Opened { body: Vec::new(), model, has_tools: has("tools") || has("functions"), opinion: None };
     let Some(messages) = root.get("messages") else { return opened };
     let mut proposed: Vec<(Text<'_>, Text<'_>)> = Vec::new();
     let mut goes = Vec::new();
-    for message in messages.items() {
-        let calls: Vec<_> = message.get("tool_calls").into_iter().flat_map(Value::items).collect();
+    for message in items(messages) {
+        let calls = message.get("tool_calls").map(items).unwrap_or_default();
         let mut ours = 0_usize;
         for call in &calls {
             if let Some((id, plan)) = proposal(*call) {
@@ -75,14 +76,10 @@ fn proposal(call: Value<'_>) -> Option<(Text<'_>, Text<'_>)> {
     Some((call.get("id")?.text()?, function.get("arguments")?.text()?))
 }
 
-fn decoded(value: Value<'_>) -> String {
-    value.text().map(|text| text.decode().into_owned()).unwrap_or_default()
-}
-
 fn said(message: Value<'_>) -> String {
     let Some(content) = message.get("content") else { return String::new() };
     let mut said = decoded(content);
-    for part in content.items() {
+    for part in items(content) {
         said.push_str(&part.get("text").map(decoded).unwrap_or_default());
     }
     said
@@ -98,8 +95,8 @@ fn approves(said: &str) -> bool {
 }
 
 fn reason(said: &str) -> String {
-    let reason: String = said.chars().take(MOST_REASON).collect();
-    if reason.trim().is_empty() { "it is not wanted so".to_owned() } else { reason }
+    let reason = beginning(said, MOST_REASON);
+    if reason.trim().is_empty() { "it is not wanted so".to_owned() } else { reason.to_owned() }
 }
 
 /// A plan as a `chat.completion`: as its text, or as a call that asks to approve of it. `by` is the completion that it was in.

@@ -1,6 +1,7 @@
 //! The arguments of a tool: held against their schema, completed with other steps' results, and put where the tool wants them.
 
-use super::plan::is_id;
+use super::plan::{decoded, entries, is_id, items};
+use super::prompts::beginning;
 use crate::config::{Method, Piece, Tool};
 use crate::json::{self, Document, Edit, Kind, Surrogates, Value, splice};
 
@@ -20,24 +21,23 @@ pub(super) fn violation(schema: &str, arguments: &[u8], open: bool) -> Option<St
     if arguments.kind() != Kind::Object {
         return Some("they are no object".to_owned());
     }
-    let has = |name: &str| arguments.entries().any(|(key, _)| key.says(name));
-    for required in schema.get("required").into_iter().flat_map(Value::items) {
-        let name = required.text().map(|name| name.decode().into_owned()).unwrap_or_default();
-        if !has(&name) {
+    let given = entries(arguments);
+    for required in schema.get("required").map(items).unwrap_or_default() {
+        let name = decoded(required);
+        if !given.iter().any(|(key, _)| key.says(&name)) {
             return Some(format!("`{name}` is missing"));
         }
     }
     let is_closed = schema.get("additionalProperties").and_then(Value::bool) == Some(false);
-    for (key, value) in arguments.entries() {
-        let name = key.text().map(|name| name.decode().into_owned()).unwrap_or_default();
+    for (key, value) in given {
+        let name = decoded(key);
         let Some(property) = schema.get("properties").and_then(|properties| properties.get(&name)) else {
             if is_closed {
-                let name: String = name.chars().take(40).collect();
-                return Some(format!("there is no `{name}`"));
+                return Some(format!("there is no `{}`", beginning(&name, 40)));
             }
             continue;
         };
-        let is_open = open && value.text().is_some_and(|text| reference(&text.decode()).is_some());
+        let is_open = open && reference(&decoded(value)).is_some();
         if let Some(wanted) = property.get("type").filter(|wanted| !is_open && !is_any(*wanted, value)) {
             return Some(format!("`{name}` is not of the type {}", String::from_utf8_lossy(wanted.raw())));
         }
@@ -55,7 +55,7 @@ fn is_any(wanted: Value<'_>, value: Value<'_>) -> bool {
         Kind::Array => wanted.says("array"),
         Kind::Object => wanted.says("object"),
     };
-    is(wanted) || wanted.items().any(is)
+    is(wanted) || items(wanted).into_iter().any(is)
 }
 
 /// The first id that a text refers to, `{{id}}`: what is before it, it, and what is after it.
@@ -82,8 +82,8 @@ fn strings<'d>(value: Value<'d>, found: &mut dyn FnMut(Value<'d>, &str)) {
                 found(value, &text.decode());
             }
         }
-        Kind::Array => value.items().for_each(|item| strings(item, found)),
-        Kind::Object => value.entries().for_each(|(_, member)| strings(member, found)),
+        Kind::Array => items(value).into_iter().for_each(|item| strings(item, found)),
+        Kind::Object => entries(value).into_iter().for_each(|(_, member)| strings(member, found)),
         Kind::Null | Kind::Bool | Kind::Number => {}
     }
 }
@@ -120,7 +120,8 @@ pub(super) fn completed<'r>(
     };
     let root = document.root();
     let wants_string = |value: Value<'_>| {
-        let Some((key, _)) = root.entries().find(|(_, member)| member.span() == value.span()) else {
+        let Some((key, _)) = entries(root).into_iter().find(|(_, member)| member.span() == value.span())
+        else {
             return false;
         };
         let property =
@@ -180,11 +181,7 @@ pub(super) fn request(tool: &Tool, arguments: Vec<u8>) -> Result<(String, Option
             Piece::Plain(text) => path.push_str(text),
             Piece::Argument { name, in_path } => {
                 let value = document.root().get(name);
-                let text = value.map(|value| match value.text() {
-                    Some(text) => text.decode().into_owned(),
-                    None => String::from_utf8_lossy(value.raw()).into_owned(),
-                });
-                let text = text.unwrap_or_default();
+                let text = value.map(plain).unwrap_or_default();
                 // Nothing, `.` and `..` would lead elsewhere.
                 if *in_path && text.bytes().all(|byte| byte == b'.') {
                     return Err(format!("argument:{name}"));
@@ -198,6 +195,15 @@ pub(super) fn request(tool: &Tool, arguments: Vec<u8>) -> Result<(String, Option
     }
     drop(document);
     Ok((path, (tool.method == Method::Post).then_some(arguments)))
+}
+
+/// A string's text, or the JSON of anything else.
+#[inline(never)]
+pub(super) fn plain(value: Value<'_>) -> String {
+    match value.kind() {
+        Kind::String => decoded(value),
+        _ => String::from_utf8_lossy(value.raw()).into_owned(),
+    }
 }
 
 /// Percent-encodes all but what RFC 3986 calls unreserved.

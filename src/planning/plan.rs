@@ -82,12 +82,12 @@ pub(super) fn read(text: &str, terms: &Terms<'_>) -> Result<Vec<Step>, String> {
         return Err("`steps` is no list".to_owned());
     }
     let most = terms.agent.max_steps;
-    let count = steps.items().take(most.saturating_add(1)).count();
-    if count > most {
+    let steps = items(steps);
+    if steps.len() > most {
         return Err(format!("there are more than {most} steps"));
     }
-    let mut read = Vec::with_capacity(count);
-    for (at, value) in steps.items().enumerate() {
+    let mut read = Vec::with_capacity(steps.len());
+    for (at, value) in steps.into_iter().enumerate() {
         let step = step(value, terms, &read).map_err(|why| format!("steps[{at}]: {why}"))?;
         read.push(step);
     }
@@ -121,8 +121,24 @@ fn text<'d>(value: Value<'d>, key: &str) -> Result<Option<Value<'d>>, String> {
     }
 }
 
-fn decoded(value: Value<'_>) -> String {
+// What follows is small only where it is called.
+
+/// A string's text; empty if it is none.
+#[inline(never)]
+pub(super) fn decoded(value: Value<'_>) -> String {
     value.text().map(|text| text.decode().into_owned()).unwrap_or_default()
+}
+
+/// The items of a list; none of anything else.
+#[inline(never)]
+pub(super) fn items(value: Value<'_>) -> Vec<Value<'_>> {
+    value.items().collect()
+}
+
+/// The keys and values of an object; none of anything else.
+#[inline(never)]
+pub(super) fn entries(value: Value<'_>) -> Vec<(Value<'_>, Value<'_>)> {
+    value.entries().collect()
 }
 
 /// One need more, if it is not there yet.
@@ -155,7 +171,7 @@ fn step(value: Value<'_>, terms: &Terms<'_>, before: &[Step]) -> Result<Step, St
         if listed.kind() == Kind::String {
             add(&mut needs, &decoded(listed));
         }
-        for need in listed.items().take(MOST_NEEDS) {
+        for need in items(listed) {
             add(&mut needs, &decoded(need));
         }
     }
