@@ -104,17 +104,17 @@ impl Agent {
 impl Check<'_> {
     pub(super) fn agent(&mut self, catalog: &Catalog, path: &str, raw: &raw::Agent) -> Option<Agent> {
         if !MODELS.contains(&(raw.models.len() as u64)) {
-            self.problems.add(at(path, "models"), raw.models.len().to_string(), "from 1 to 16 of them");
+            self.wrong(&at(path, "models"), &raw.models.len().to_string(), "from 1 to 16 of them");
         }
         let models: Vec<_> = raw.models.iter().map(|raw| self.skilled(catalog, raw)).collect();
         for (at, skilled) in models.iter().enumerate() {
             if models.iter().take(at).any(|other| other.model == skilled.model) {
                 let path = format!("{path}.models[{at}].model");
-                self.problems.add(path, format!("{:?} is there twice", skilled.model), "each model once");
+                self.wrong(&path, &format!("{:?} is there twice", skilled.model), "each model once");
             }
         }
         if raw.tools.len() as u64 > MOST_TOOLS {
-            self.problems.add(at(path, "tools"), raw.tools.len().to_string(), "at most 16 of them");
+            self.wrong(&at(path, "tools"), &raw.tools.len().to_string(), "at most 16 of them");
         }
         let tools = raw.tools.iter().enumerate();
         let tools: Vec<_> =

@@ -343,6 +343,14 @@ impl Check<'_> {
     }
 }
 
+impl Check<'_> {
+    /// Notes a problem; where there are many to note, this takes less room.
+    #[inline(never)]
+    pub(super) fn wrong(&mut self, path: &str, found: &str, expected: &str) {
+        self.problems.add(path, found, expected);
+    }
+}
+
 /// Where a key of the map at `path` is.
 #[inline(never)]
 pub(super) fn at(path: &str, key: &str) -> String {

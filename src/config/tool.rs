@@ -149,7 +149,7 @@ impl Check<'_> {
     fn tool(&mut self, path: &str, name: &str, raw: raw::Tool) -> Option<Tool> {
         let is_name = |c: u8| c.is_ascii_alphanumeric() || c == b'_' || c == b'-';
         if name.is_empty() || name.len() > MOST_NAME || !name.bytes().all(is_name) {
-            self.problems.add(path, format!("{name:?} cannot be a name"), "letters, digits, `_` and `-`");
+            self.wrong(path, &format!("{name:?} cannot be a name"), "letters, digits, `_` and `-`");
             return None;
         }
         let cluster = self.name(ClusterName::parse(&raw.cluster), &at(path, "cluster"), &raw.cluster);
@@ -157,16 +157,12 @@ impl Check<'_> {
         if host.is_empty()
             || !host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._:[]".contains(&byte))
         {
-            self.problems.add(at(path, "host"), format!("{host:?}"), "a host, and a port if need be");
+            self.wrong(&at(path, "host"), &format!("{host:?}"), "a host, and a port if need be");
         }
         let parameters = self.parameters(&at(path, "parameters"), &raw.parameters.0);
         let pieces = self.path(&at(path, "path"), &raw.path, &raw.parameters.0, raw.method);
         if raw.description.trim().is_empty() {
-            self.problems.add(
-                at(path, "description"),
-                "it says nothing",
-                "what the tool does, for who plans",
-            );
+            self.wrong(&at(path, "description"), "it says nothing", "what the tool does, for who plans");
         }
         let timeout_ms = self.limited(&at(path, "timeout_ms"), raw.timeout_ms, TIMEOUT_MS, &TIMES);
         let max_bytes = self.limited(&at(path, "max_bytes"), raw.max_bytes, BYTES, &BYTES_RANGE);
@@ -199,18 +195,14 @@ impl Check<'_> {
         let is_object = document
             .is_some_and(|document| document.root().get("type").is_some_and(|kind| kind.says("object")));
         if !is_object {
-            self.problems.add(path, "no schema of an object", "JSON Schema with type: object");
+            self.wrong(path, "no schema of an object", "JSON Schema with type: object");
         }
         is_object.then_some(())
     }
 
     fn path(&mut self, path: &str, text: &str, schema: &str, method: Method) -> Option<Vec<Piece>> {
         let Some(pieces) = pieces(text).filter(|_| text.starts_with('/')) else {
-            self.problems.add(
-                path,
-                format!("{text:?}"),
-                "a path that begins with a slash, as `/search?q={query}`",
-            );
+            self.wrong(path, &format!("{text:?}"), "a path that begins with a slash, as `/search?q={query}`");
             return None;
         };
         let document = Document::parse(schema.as_bytes(), Surrogates::Paired).ok()?;
@@ -221,14 +213,14 @@ impl Check<'_> {
                 && !is_known(name)
             {
                 let found = format!("there is no argument `{name}`");
-                self.problems.add(path, found, "one of the parameters' properties");
+                self.wrong(path, &found, "one of the parameters' properties");
             }
         }
         for (key, _) in properties.into_iter().flat_map(Value::entries).filter(|_| method == Method::Get) {
             let has_place = |piece: &Piece| matches!(piece, Piece::Argument { name, .. } if key.says(name));
             if !pieces.iter().any(has_place) {
                 let found = format!("the property {} has no place in it, and a GET has no body", shown(key));
-                self.problems.add(path, found, "each property in braces somewhere in it");
+                self.wrong(path, &found, "each property in braces somewhere in it");
             }
         }
         Some(pieces)

@@ -2,7 +2,7 @@
 
 use super::approval::{Opened, Opinion};
 use super::arguments::plain;
-use super::plan::{self, Step, Terms};
+use super::plan::{self, Step, Terms, put, put_number};
 use super::prompts;
 use super::work::{self, State, Work};
 use crate::config::{self, Autonomy, Consumer, Tool};
@@ -292,7 +292,8 @@ impl Agent {
 
     fn last_plan(&self) -> Vec<u8> {
         let mut plan = Vec::new();
-        plan::write(self.works.iter().skip(self.first).map(|work| &work.step), &mut plan);
+        let steps: Vec<&Step> = self.works.iter().skip(self.first).map(|work| &work.step).collect();
+        plan::write(&steps, &mut plan);
         plan
     }
 
@@ -402,12 +403,12 @@ impl Agent {
     /// How it went so far, as a JSON object; `used` adds what the answer to a question has used.
     pub fn report(&self, out: &mut Vec<u8>, used: &dyn Fn(u32, &mut Object<'_>)) {
         json::object(out, |report| {
-            report.string("end", self.end);
+            put(report, "end", self.end);
             if let Some(why) = &self.why {
-                report.string("why", why);
+                put(report, "why", why);
             }
-            report.number("rounds", self.rounds);
-            report.number("repairs", self.repairs);
+            put_number(report, "rounds", self.rounds.into());
+            put_number(report, "repairs", self.repairs.into());
             report.array("steps", |steps| {
                 for work in &self.works {
                     steps.object(|step| {
@@ -421,10 +422,10 @@ impl Agent {
             report.array("asked", |list| {
                 for asked in &self.asked {
                     list.object(|it| {
-                        it.string("who", asked.who);
-                        it.string("came_to", asked.came_to);
+                        put(it, "who", asked.who);
+                        put(it, "came_to", asked.came_to);
                         if let Some(problem) = &asked.problem {
-                            it.string("problem", problem);
+                            put(it, "problem", problem);
                         }
                         used(asked.tag, it);
                     });

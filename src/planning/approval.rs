@@ -1,9 +1,9 @@
 //! A plan that the client approves of: it gets it as a call of a tool, and sends it back with what it says to it. Nothing is kept
 //! here meanwhile, so what comes back is text from outside like any other.
 
-use super::plan::{decoded, items, object};
+use super::plan::{decoded, items, object, put, put_raw};
 use super::prompts::beginning;
-use crate::json::{self, Document, Kind, Surrogates, Text, Value, omissions, splice};
+use crate::json::{self, Document, Kind, Surrogates, Value, omissions, splice};
 
 /// The tool that a plan is a call of.
 const TOOL: &str = "modelgate_approve_plan";
@@ -42,7 +42,7 @@ pub fn open(body: &[u8]) -> Opened {
     let mut opened =
         Opened { body: Vec::new(), model, has_tools: has("tools") || has("functions"), opinion: None };
     let Some(messages) = root.get("messages") else { return opened };
-    let mut proposed: Vec<(Text<'_>, Text<'_>)> = Vec::new();
+    let mut proposed: Vec<(Value<'_>, Value<'_>)> = Vec::new();
     let mut goes = Vec::new();
     for message in items(messages) {
         let calls = message.get("tool_calls").map(items).unwrap_or_default();
@@ -53,12 +53,12 @@ pub fn open(body: &[u8]) -> Opened {
                 ours = ours.saturating_add(1);
             }
         }
-        let answered = message.get("tool_call_id").and_then(Value::text);
-        let plan = answered.and_then(|id| proposed.iter().rev().find(|(other, _)| other.means(&id)));
+        let answered = message.get("tool_call_id");
+        let plan = answered.and_then(|id| proposed.iter().rev().find(|(other, _)| other.raw() == id.raw()));
         opened.opinion = plan.map(|(_, plan)| {
             let said = said(message);
             let against = (!approves(&said)).then(|| reason(&said));
-            Opinion { plan: plan.decode().into_owned(), against }
+            Opinion { plan: decoded(*plan), against }
         });
         goes.push(opened.opinion.is_some() || ours > 0 && ours == calls.len());
     }
@@ -70,10 +70,10 @@ pub fn open(body: &[u8]) -> Opened {
 }
 
 /// The id of a call that proposes a plan, and the plan.
-fn proposal(call: Value<'_>) -> Option<(Text<'_>, Text<'_>)> {
+fn proposal(call: Value<'_>) -> Option<(Value<'_>, Value<'_>)> {
     let function =
         call.get("function").filter(|function| function.get("name").is_some_and(|it| it.says(TOOL)))?;
-    Some((call.get("id")?.text()?, function.get("arguments")?.text()?))
+    Some((call.get("id")?, function.get("arguments")?))
 }
 
 fn said(message: Value<'_>) -> String {
@@ -108,36 +108,30 @@ pub fn completion(plan: &[u8], asks: bool, request_id: &str, by: &[u8]) -> Vec<u
         let value = document.as_ref()?.root().get(key).filter(|value| value.kind() == kind)?;
         Some(value.raw())
     };
+    let mut quoted = Vec::new();
+    json::string(&mut quoted, &plan);
+    let quoted = String::from_utf8_lossy(&quoted);
+    let (mut id, mut call) = (Vec::new(), Vec::new());
+    json::string(&mut id, &format!("chatcmpl-{request_id}"));
+    json::string(&mut call, &format!("call_{request_id}"));
+    let call = String::from_utf8_lossy(&call);
+    let (message, finish) = match asks {
+        false => (format!(r#""content":{quoted}"#), "stop"),
+        true => {
+            let function = format!(r#"{{"name":"{TOOL}","arguments":{quoted}}}"#);
+            let calls = format!(r#"[{{"id":{call},"type":"function","function":{function}}}]"#);
+            (format!(r#""content":null,"tool_calls":{calls}"#), "tool_calls")
+        }
+    };
+    let message = format!(r#"{{"role":"assistant",{message}}}"#);
+    let choices = format!(r#"[{{"index":0,"message":{message},"finish_reason":"{finish}"}}]"#);
     let mut out = Vec::with_capacity(plan.len().saturating_add(512));
     json::object(&mut out, |it| {
-        it.string("id", &format!("chatcmpl-{request_id}"));
-        it.string("object", "chat.completion");
-        it.raw("created", member("created", Kind::Number).unwrap_or(b"0"));
-        it.raw("model", member("model", Kind::String).unwrap_or(b"\"\""));
-        it.array("choices", |choices| {
-            choices.object(|choice| {
-                choice.number("index", 0);
-                choice.object("message", |message| {
-                    message.string("role", "assistant");
-                    if !asks {
-                        message.string("content", &plan);
-                        return;
-                    }
-                    message.null("content");
-                    message.array("tool_calls", |calls| {
-                        calls.object(|call| {
-                            call.string("id", &format!("call_{request_id}"));
-                            call.string("type", "function");
-                            call.object("function", |function| {
-                                function.string("name", TOOL);
-                                function.string("arguments", &plan);
-                            });
-                        });
-                    });
-                });
-                choice.string("finish_reason", if asks { "tool_calls" } else { "stop" });
-            });
-        });
+        put_raw(it, "id", &id);
+        put(it, "object", "chat.completion");
+        put_raw(it, "created", member("created", Kind::Number).unwrap_or(b"0"));
+        put_raw(it, "model", member("model", Kind::String).unwrap_or(b"\"\""));
+        put_raw(it, "choices", choices.as_bytes());
     });
     out
 }

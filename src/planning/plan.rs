@@ -6,7 +6,7 @@
 use super::arguments::{each_reference, violation};
 use super::prompts::beginning;
 use crate::config::{Agent, Consumer, Model, Price, Skilled, Tool};
-use crate::json::{self, Document, Kind, Surrogates, Value};
+use crate::json::{self, Document, Kind, Object, Surrogates, Value};
 use crate::money::NanoUsd;
 use std::rc::Rc;
 
@@ -57,14 +57,20 @@ pub(super) struct Terms<'t> {
 
 impl Terms<'_> {
     /// The models that may be given a step: where they run, and what is warranted of them, is right for whoever asks.
-    pub fn models(&self) -> impl Iterator<Item = &Skilled> {
+    #[inline(never)]
+    pub fn models(&self) -> Vec<&Skilled> {
         let may = |model: &Model| self.consumer.may_use(model) && self.consumer.misses(model).is_none();
-        self.agent.models.iter().filter(move |skilled| skilled.known.as_ref().is_none_or(|model| may(model)))
+        self.agent
+            .models
+            .iter()
+            .filter(|skilled| skilled.known.as_ref().is_none_or(|model| may(model)))
+            .collect()
     }
 
     /// The tools that a step may use.
-    pub fn tools(&self) -> impl Iterator<Item = &Rc<Tool>> {
-        self.agent.tools.iter().filter(|tool| tool.is_for(self.consumer))
+    #[inline(never)]
+    pub fn tools(&self) -> Vec<&Rc<Tool>> {
+        self.agent.tools.iter().filter(|tool| tool.is_for(self.consumer)).collect()
     }
 }
 
@@ -121,7 +127,31 @@ fn text<'d>(value: Value<'d>, key: &str) -> Result<Option<Value<'d>>, String> {
     }
 }
 
-// What follows is small only where it is called.
+// What follows is used often, and takes less room where it is not put into the place of each call.
+
+/// Writes a member that is a string.
+#[inline(never)]
+pub(super) fn put(out: &mut Object<'_>, key: &str, text: &str) {
+    out.string(key, text);
+}
+
+/// Writes a member that is a list of strings.
+#[inline(never)]
+pub(super) fn put_list(out: &mut Object<'_>, key: &str, texts: &[&str]) {
+    out.array(key, |list| texts.iter().for_each(|text| list.string(text)));
+}
+
+/// Writes a member that is JSON.
+#[inline(never)]
+pub(super) fn put_raw(out: &mut Object<'_>, key: &str, json: &[u8]) {
+    out.raw(key, json);
+}
+
+/// Writes a member that is a number.
+#[inline(never)]
+pub(super) fn put_number(out: &mut Object<'_>, key: &str, number: u64) {
+    out.number(key, number);
+}
 
 /// A string's text; empty if it is none.
 #[inline(never)]
@@ -185,7 +215,7 @@ fn step(value: Value<'_>, terms: &Terms<'_>, before: &[Step]) -> Result<Step, St
 }
 
 fn tool_of(name: Value<'_>, arguments: Option<Value<'_>>, terms: &Terms<'_>) -> Result<Does, String> {
-    let Some(tool) = terms.tools().find(|tool| name.says(&tool.name)) else {
+    let Some(tool) = terms.tools().into_iter().find(|tool| name.says(&tool.name)) else {
         return Err(unknown("tool", name));
     };
     let arguments = arguments.map_or(&b"{}"[..], Value::raw);
@@ -212,7 +242,7 @@ fn model_of(model: Option<Value<'_>>, word: Option<Value<'_>>, terms: &Terms<'_>
         Some(_) => name.says(&skilled.model),
         None => skilled.capabilities.iter().any(|can| name.says(can)),
     };
-    match terms.models().find(suits) {
+    match terms.models().into_iter().find(suits) {
         Some(skilled) => Ok(Rc::clone(&skilled.model)),
         None => Err(unknown(kind, name)),
     }
@@ -301,25 +331,31 @@ fn cost(price: &Price, prompt: u64, output: u64) -> NanoUsd {
 }
 
 /// The plan as it is told: in one form, whoever wrote it.
-pub(super) fn write<'s>(steps: impl Iterator<Item = &'s Step>, out: &mut Vec<u8>) {
+pub(super) fn write(steps: &[&Step], out: &mut Vec<u8>) {
     json::object(out, |plan| {
         plan.array("steps", |list| {
             for step in steps {
                 list.object(|it| {
-                    it.string("id", &step.id);
-                    it.array("needs", |needs| step.needs.iter().for_each(|need| needs.string(need)));
-                    match &step.does {
-                        Does::Ask(model) => it.string("model", model),
-                        Does::Use(tool, arguments) => {
-                            it.string("tool", &tool.name);
-                            it.raw("arguments", arguments);
-                        }
+                    named(step, it);
+                    if let Does::Use(_, arguments) = &step.does {
+                        put_raw(it, "arguments", arguments);
                     }
                     if !step.task.is_empty() {
-                        it.string("task", &step.task);
+                        put(it, "task", &step.task);
                     }
                 });
             }
         });
     });
+}
+
+/// What a step is called, what it needs, and who does it.
+pub(super) fn named(step: &Step, it: &mut Object<'_>) {
+    put(it, "id", &step.id);
+    let needs: Vec<&str> = step.needs.iter().map(String::as_str).collect();
+    put_list(it, "needs", &needs);
+    match &step.does {
+        Does::Ask(model) => put(it, "model", model),
+        Does::Use(tool, _) => put(it, "tool", &tool.name),
+    }
 }

@@ -1,7 +1,7 @@
 //! What the planner, the steps, the validator and whoever writes the answer are told. What was found is given as JSON, in which
 //! nothing can end the place that it stands in.
 
-use super::plan::Terms;
+use super::plan::{Terms, put, put_list, put_number, put_raw};
 use super::work::Work;
 use crate::config::Price;
 use crate::json;
@@ -29,15 +29,16 @@ pub(super) fn planner(terms: &Terms<'_>) -> String {
     json::array(&mut models, |list| {
         for skilled in terms.models() {
             list.object(|it| {
-                it.string("model", &skilled.model);
-                it.string("description", &skilled.description);
-                it.array("capabilities", |all| skilled.capabilities.iter().for_each(|word| all.string(word)));
+                put(it, "model", &skilled.model);
+                put(it, "description", &skilled.description);
+                let capabilities: Vec<&str> = skilled.capabilities.iter().map(|word| &**word).collect();
+                put_list(it, "capabilities", &capabilities);
                 if let Some(Price { input, output, .. }) = skilled.price {
                     it.number("usd_per_million_input_tokens", input);
                     it.number("usd_per_million_output_tokens", output);
                 }
                 if let Some(window) = skilled.known.as_ref().and_then(|model| model.context_window) {
-                    it.number("context_window", window);
+                    put_number(it, "context_window", window);
                 }
             });
         }
@@ -46,9 +47,9 @@ pub(super) fn planner(terms: &Terms<'_>) -> String {
     json::array(&mut tools, |list| {
         for tool in terms.tools() {
             list.object(|it| {
-                it.string("tool", &tool.name);
-                it.string("description", &tool.description);
-                it.raw("parameters", tool.parameters.as_bytes());
+                put(it, "tool", &tool.name);
+                put(it, "description", &tool.description);
+                put_raw(it, "parameters", tool.parameters.as_bytes());
             });
         }
     });
@@ -116,19 +117,19 @@ fn results(works: &[&Work]) -> String {
     json::array(&mut out, |list| {
         for work in works {
             list.object(|it| {
-                it.string("step", &work.step.id);
+                put(it, "step", &work.step.id);
                 if !work.step.task.is_empty() {
-                    it.string("task", beginning(&work.step.task, most));
+                    put(it, "task", beginning(&work.step.task, most));
                 }
                 match work.result() {
                     Some(text) => {
                         let shown = beginning(text, most);
-                        it.string("result", shown);
+                        put(it, "result", shown);
                         if shown.len() < text.len() {
                             it.bool("cut", true);
                         }
                     }
-                    None => it.string("failed", work.outcome()),
+                    None => put(it, "failed", work.outcome()),
                 }
             });
         }

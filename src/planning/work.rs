@@ -2,7 +2,7 @@
 
 use super::agent::Whom;
 use super::arguments::{completed, request, violation};
-use super::plan::{Does, Step};
+use super::plan::{Does, Step, named, put, put_number};
 use super::prompts;
 use crate::config::Tool;
 use crate::json::Object;
@@ -55,16 +55,9 @@ impl Work {
     }
 
     pub fn report(&self, out: &mut Object<'_>) {
-        out.string("id", &self.step.id);
-        if self.round > 0 {
-            out.number("round", self.round);
-        }
-        out.array("needs", |needs| self.step.needs.iter().for_each(|need| needs.string(need)));
-        match &self.step.does {
-            Does::Ask(model) => out.string("model", model),
-            Does::Use(tool, _) => out.string("tool", &tool.name),
-        }
-        out.string("outcome", self.outcome());
+        named(&self.step, out);
+        put_number(out, "round", self.round.into());
+        put(out, "outcome", self.outcome());
     }
 }
 
