@@ -256,7 +256,7 @@ fn a_document_of_the_wrong_shape_is_refused_where_it_is_wrong() {
         (json!({"providers": {}}), "providers: there is none: expected at least one provider".to_owned()),
         (
             json!({"provider": {}}),
-            "provider: unknown key `provider`: expected one of `providers`, `models`, `pricing`, `routes`, \
+            "provider: unknown key `provider`: expected one of `providers`, `models`, `pricing`, `tools`, `routes`, \
              `default_provider`, `internal_cluster`, `auth`, `tiers`, `consumers`, `limits`, `cache`, `tasks`, `task_model`, `health`, `bounds`, `timeouts`; nearest: \"providers\""
                 .to_owned(),
         ),
