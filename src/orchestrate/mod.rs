@@ -1,7 +1,7 @@
 //! Several calls to models that make one answer: what is asked of whom, and what the client gets in the end.
 //!
 //! Every call goes to the gateway itself, so it is planned, tried again, limited and charged like any other request. What is
-//! known here is only what was answered; nothing that was answered becomes a name, an address or a header. A [`Mode`] says
+//! known here is only what was answered; nothing that was answered becomes a name, an address or a header. A `Mode` says
 //! what to do next, and what holds for all of them is seen to here: time, money, the number of calls, the bytes that are held, and
 //! the bill.
 

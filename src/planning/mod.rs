@@ -1,8 +1,8 @@
 //! Plans that models make for an agent: read, judged, and carried out step by step.
 //!
-//! [`Agent`] says whom to ask what, and is told what was said; who carries that over is [`orchestrate`](../modelgate/orchestrate)'s
-//! affair. A plan is text from outside, whoever wrote it: it can only choose among the models and tools that the configuration lists for
-//! this agent. What steps find is material for those who come after, and never decides what is asked of whom.
+//! [`Agent`] says whom to ask what, and is told what was said; who carries that over is `orchestrate`'s affair. A plan is text from
+//! outside, whoever wrote it: it can only choose among the models and tools that the configuration lists for this agent. What steps
+//! find is material for those who come after, and never decides what is asked of whom.
 
 // A panic traps the VM under every request of a worker, so nothing outside of tests may be able to.
 #![deny(unsafe_code)]
