@@ -1,7 +1,7 @@
 //! A plan that the client approves of: it gets it as a call of a tool, and sends it back with what it says to it. Nothing is kept
 //! here meanwhile, so what comes back is text from outside like any other.
 
-use super::plan::{decoded, items, object, put, put_raw};
+use super::plan::{decoded, items, put, put_raw};
 use super::prompts::beginning;
 use crate::json::{self, Document, Kind, Surrogates, Value, omissions, splice};
 
@@ -87,7 +87,7 @@ fn said(message: Value<'_>) -> String {
 
 /// Whether this is a yes, and nothing else.
 fn approves(said: &str) -> bool {
-    if let Some(document) = object(said) {
+    if let Ok(document) = Document::parse(said.trim().as_bytes(), Surrogates::Lone) {
         return document.root().get("approve").and_then(Value::bool) == Some(true);
     }
     let word = said.trim().trim_end_matches(['.', '!']);

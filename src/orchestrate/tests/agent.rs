@@ -429,9 +429,12 @@ fn a_plan_is_carried_out_once_the_client_approves() {
 #[test]
 fn a_plan_that_is_refused_is_made_anew_and_asked_for_again() {
     let rule = agent(&json!({"autonomy": "approve"}));
-    for said in
-        ["Not b, please.", r#"{"approve": false, "reasons": "Not b, please."}"#, "yes, but Not b, please."]
-    {
+    for said in [
+        "Not b, please.",
+        r#"{"approve": false, "reasons": "Not b, please."}"#,
+        "yes, but Not b, please.",
+        "{\"approve\": true}? Not b, please.",
+    ] {
         let mut play = Play::begin(&rule, &opinion(&plan(&[step("one", "b", &[])]), said));
         assert_eq!(play.asked(), ["a"], "{said}");
         assert!(play.open[0].1.to_string().contains("Not b, please."));
