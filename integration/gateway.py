@@ -24,11 +24,12 @@ TRAPS = ("panicked at", "Uncaught RuntimeError", "already borrowed", "wasm_fail_
 class Gateway:
     """One running gateway, and clients for it."""
 
-    def __init__(self, document, directory, edit=None, concurrency=2, environment=None, shipped=SHIPPED):
+    def __init__(self, document, directory, edit=None, concurrency=2, environment=None, shipped=SHIPPED, services=None):
         config = render.load(shipped)
         render.listen(config, 0, 0)
         render.use_wasm(config, os.environ["WASM"])
         render.use_providers(config, document)
+        render.use_services(config, services or {})
         if edit:
             edit(config)
         path = os.path.join(directory, "envoy.yaml")

@@ -96,6 +96,17 @@ def use_providers(config, document):
         rows.update({name: cluster_action(name) for name in chosen})
 
 
+def use_services(config, services):
+    """Clusters for tools: each name at its URL. They have no filter of the gateway's, and no row in the matcher: no request of a
+    client is for them."""
+    template = provider_clusters(config)[0]
+    tls = next((c["transport_socket"] for c in config["static_resources"]["clusters"] if "transport_socket" in c), None)
+    for name, url in services.items():
+        cluster = at(copy.deepcopy({**template, "name": name}), url, tls)
+        cluster["typed_extension_protocol_options"][HTTP_OPTIONS].pop("http_filters", None)
+        config["static_resources"]["clusters"].append(cluster)
+
+
 def provider_clusters(config):
     """The clusters that lead to providers."""
     return [cluster for cluster in config["static_resources"]["clusters"] if not is_internal(cluster)]

@@ -2,7 +2,7 @@
 //!
 //! The design is in `docs/architecture.md`. Modules look only downward: words (`base64`, `json`, `sse`,
 //! `chance`, `chat`, `config`, `embeddings`, `error`, `money`, `names`, `plan`, `store`, `time`), policy (`affinity`, `auth`, `bandit`, `cache`, `classify`, `cost`, `estimate`, `health`,
-//! `route`, `rules`, `provider`, `quota`, `schema`, `trim`), flow (`exchange`, `attempt`, `orchestrate`), host (`filter`); only `filter` knows Envoy.
+//! `planning`, `route`, `rules`, `provider`, `quota`, `schema`, `trim`), flow (`exchange`, `attempt`, `orchestrate`), host (`filter`); only `filter` knows Envoy.
 
 // A panic traps the VM under every request of a worker, so nothing outside of tests may be able to.
 #![deny(unsafe_code)]
@@ -47,5 +47,6 @@ pub mod store;
 pub mod trim;
 
 pub use modelgate_config as config;
+pub use modelgate_planning as planning;
 pub use modelgate_schema as schema;
 pub use modelgate_words::{chance, json, money, names, time};

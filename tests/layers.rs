@@ -18,14 +18,15 @@ const WORDS: &[&str] = &[
     "money",
     "names",
     "plan",
+    "schema",
     "sse",
     "store",
     "time",
 ];
 /// The decisions, each on its own.
 const POLICY: &[&str] = &[
-    "affinity", "auth", "bandit", "cache", "classify", "cost", "estimate", "health", "observe", "provider",
-    "quota", "route", "rules", "schema", "trim",
+    "affinity", "auth", "bandit", "cache", "classify", "cost", "estimate", "health", "observe", "planning",
+    "provider", "quota", "route", "rules", "trim",
 ];
 /// What puts the decisions in their order.
 const FLOW: &[&str] = &["attempt", "exchange", "orchestrate"];

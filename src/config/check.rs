@@ -8,7 +8,8 @@ use super::identity::Sections;
 use super::problems::Problems;
 use super::quality;
 use super::strategy::Known;
-use super::{Abilities, Ability, Bounds, Config, Tasks, Timeouts, raw};
+use super::tool::Users;
+use super::{Abilities, Ability, Bounds, Config, Price, Tasks, Timeouts, Tool, raw};
 use crate::names::{self, BadName, ClusterName, ModelName, RegionName, TagName};
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
@@ -30,6 +31,12 @@ pub(super) struct Check<'a> {
     pub regions: BTreeSet<RegionName>,
     /// What is warranted of models.
     pub tags: BTreeSet<TagName>,
+    /// What a model costs of which nothing else is said.
+    pub default_price: Option<Price>,
+    /// What agents may use.
+    pub tools: Vec<Rc<Tool>>,
+    /// Whom they are for.
+    pub tools_for: Vec<Users>,
 }
 
 /// The configuration `document` describes, with the environment that the keys are read from.
@@ -45,12 +52,17 @@ pub(super) fn check(
         route_names: BTreeSet::new(),
         regions: BTreeSet::new(),
         tags: BTreeSet::new(),
+        default_price: None,
+        tools: Vec::new(),
+        tools_for: Vec::new(),
     };
     let mut catalog = Catalog::default();
     check.providers(&mut catalog, document.providers);
     let tasks = document.tasks.map(|raw| check.tasks(raw));
     check.models(&mut catalog, document.models, &quality::added(tasks.as_ref()));
     let default_price = document.pricing.default.and_then(|raw| check.price("pricing.default", raw));
+    check.default_price = default_price;
+    check.tools(document.tools);
     let cache = check.cache(&document.cache);
     let health = check.health(document.health.as_ref());
     let admin_cluster = check.admin_cluster(document.health.as_ref());
@@ -62,8 +74,8 @@ pub(super) fn check(
     check.cache_is_used(&catalog, &document.cache);
     let default = document.default_provider.and_then(|name| check.default_provider(&catalog, &name));
     let asked = [
-        ("cache.embedder", document.cache.embedder.as_ref().map(|raw| &raw.model)),
-        ("task_model", document.task_model.as_ref().map(|raw| &raw.model)),
+        ("cache.embedder.model", document.cache.embedder.as_ref().map(|raw| &raw.model)),
+        ("task_model.model", document.task_model.as_ref().map(|raw| &raw.model)),
     ];
     for (path, model) in asked {
         model.into_iter().for_each(|model| check.is_known(&catalog, default.as_ref(), path, model));
@@ -72,6 +84,7 @@ pub(super) fn check(
     let internal_cluster = check.internal_cluster(document.internal_cluster.as_deref());
     let sections = Sections { auth: document.auth, tiers: document.tiers, consumers: document.consumers };
     let auth = check.auth(&catalog, sections);
+    check.tools_are_for_somebody(&auth);
     let limits = check.limits(&catalog, &auth, document.limits);
     let content_rules = check.content_rules(&catalog, &auth, document.content_rules);
     let bounds = check.bounds(document.bounds);
@@ -250,7 +263,7 @@ impl Check<'_> {
             let nearest = names::nearest(model, catalog.names.keys().map(|name| &**name));
             let found = format!("unknown model {model:?}");
             let expected = "a model, an alias, a route or provider/model";
-            self.problems.add_with_nearest(format!("{path}.model"), found, expected, nearest);
+            self.problems.add_with_nearest(path, found, expected, nearest);
         }
     }
 
@@ -330,6 +343,20 @@ impl Check<'_> {
     pub(super) fn is_refused(&self, section: &str, name: &str) -> bool {
         self.refused.contains(&format!("{section}.{name}"))
     }
+}
+
+impl Check<'_> {
+    /// Notes a problem; where there are many to note, this takes less room.
+    #[inline(never)]
+    pub(super) fn wrong(&mut self, path: &str, found: &str, expected: &str) {
+        self.problems.add(path, found, expected);
+    }
+}
+
+/// Where a key of the map at `path` is.
+#[inline(never)]
+pub(super) fn at(path: &str, key: &str) -> String {
+    [path, ".", key].concat()
 }
 
 pub(super) fn within(range: &RangeInclusive<u64>) -> String {

@@ -178,7 +178,7 @@ impl Check<'_> {
     }
 
     /// The names that a limit is only for. A list of none would be for nobody, which nobody means.
-    fn only<T>(
+    pub(super) fn only<T>(
         &mut self,
         path: &str,
         raw: Option<&[String]>,
@@ -194,7 +194,7 @@ impl Check<'_> {
     }
 
     /// Whether the configuration has those tiers or consumers.
-    fn all_there<'k>(
+    pub(super) fn all_there<'k>(
         &mut self,
         kind: &str,
         path: &str,

@@ -25,6 +25,7 @@ use crate as config;
 use modelgate_words::{json, money, names, time};
 
 mod ability;
+mod agent;
 mod base_url;
 mod cache;
 mod cascade;
@@ -56,9 +57,11 @@ mod task;
 mod task_model;
 #[cfg(test)]
 mod tests;
+mod tool;
 mod vendor;
 
 pub use ability::{Abilities, Ability};
+pub use agent::{Agent, Autonomy, Skilled};
 pub use base_url::{BadBaseUrl, BaseUrl, Scheme};
 pub use cache::{Cache, CachePolicy, CacheStore, Embedder, Exact, Semantic, Similarity, When};
 pub use cascade::{Cascade, Measure, Race};
@@ -83,6 +86,7 @@ pub use secret::{Key, Secret, Unsendable};
 pub use strategy::{Adaptive, Affinity, Constraints, Strategy};
 pub use task::{Alternative, BUILT_IN, BadPhrase, Phrase, Step, Task, Tasks};
 pub use task_model::TaskModel;
+pub use tool::{Method, Piece, Tool};
 pub use vendor::Vendor;
 
 use crate::names::ClusterName;

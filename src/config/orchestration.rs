@@ -3,7 +3,7 @@
 
 use super::catalog::Catalog;
 use super::check::Check;
-use super::{Cascade, Checked, Ensemble, Race, raw};
+use super::{Agent, Cascade, Checked, Ensemble, Race, raw};
 use crate::money::NanoUsd;
 use crate::names::{self, TaskName, TierName};
 use std::ops::RangeInclusive;
@@ -45,6 +45,8 @@ pub enum How {
     Race(Rc<Race>),
     /// The route's targets answer, until an answer has the form that was asked for.
     Checked(Rc<Checked>),
+    /// A plan is made of what is to be done, and carried out.
+    Agent(Rc<Agent>),
 }
 
 /// Which requests several calls answer: those of which all of this holds.
@@ -71,6 +73,7 @@ impl How {
             Self::Cascade(cascade) => cascade.stages.iter().take(1).map(|stage| &*stage.model).collect(),
             Self::Race(race) => race.targets.iter().map(|target| &*target.model).collect(),
             Self::Checked(_) => Vec::new(),
+            Self::Agent(agent) => vec![&agent.planner],
         }
     }
 
@@ -86,6 +89,7 @@ impl How {
             Self::Cascade(cascade) => cascade.models(),
             Self::Race(race) => race.models(),
             Self::Checked(_) => Vec::new(),
+            Self::Agent(agent) => agent.models(),
         }
     }
 }
@@ -93,6 +97,7 @@ impl How {
 impl Check<'_> {
     pub(super) fn orchestration(
         &mut self,
+        catalog: &Catalog,
         path: &str,
         raw: &raw::Orchestration,
     ) -> Option<Rc<Orchestration>> {
@@ -100,16 +105,21 @@ impl Check<'_> {
         let (timeout_ms, call_timeout_ms, max_cost) =
             self.time_and_money(&path, (raw.timeout_ms, raw.call_timeout_ms), raw.max_cost_usd);
         let when = self.when(&format!("{path}.when"), &raw.when);
-        let how = match (&raw.ensemble, &raw.cascade, &raw.race) {
-            (Some(raw), None, None) => {
+        let how = match (&raw.ensemble, &raw.cascade, &raw.race, &raw.agent) {
+            (Some(raw), None, None, None) => {
                 How::Ensemble(Rc::new(self.ensemble(&format!("{path}.ensemble"), raw)?))
             }
-            (None, Some(raw), None) => How::Cascade(Rc::new(self.cascade(&format!("{path}.cascade"), raw)?)),
-            (None, None, Some(raw)) => How::Race(Rc::new(self.race(&format!("{path}.race"), raw))),
+            (None, Some(raw), None, None) => {
+                How::Cascade(Rc::new(self.cascade(&format!("{path}.cascade"), raw)?))
+            }
+            (None, None, Some(raw), None) => How::Race(Rc::new(self.race(&format!("{path}.race"), raw))),
+            (None, None, None, Some(raw)) => {
+                How::Agent(Rc::new(self.agent(catalog, &format!("{path}.agent"), raw)?))
+            }
             (ensemble, ..) => {
-                let is_several = ensemble.is_some() || raw.cascade.is_some();
+                let is_several = ensemble.is_some() || raw.cascade.is_some() || raw.race.is_some();
                 let found = if is_several { "more than one way is said" } else { "no way is said" };
-                self.problems.add(path, found, "one of `ensemble`, `cascade` and `race`");
+                self.problems.add(path, found, "one of `ensemble`, `cascade`, `race` and `agent`");
                 return None;
             }
         };

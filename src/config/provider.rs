@@ -138,6 +138,14 @@ impl Check<'_> {
     }
 
     fn key_in(&mut self, variable: &str, path: &str) -> Option<Key> {
+        match self.variable(variable, path, "the provider")? {
+            Some(text) => self.secret(path, &format!("the value of {variable}"), &text),
+            None => Some(Key::Missing { variable: variable.into() }),
+        }
+    }
+
+    /// What this variable of the environment has; if nothing, it is warned that `who` is left out.
+    pub(super) fn variable(&mut self, variable: &str, path: &str, who: &str) -> Option<Option<String>> {
         let mut characters = variable.chars();
         let valid = characters.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
             && characters.all(|c| c.is_ascii_alphanumeric() || c == '_');
@@ -150,16 +158,14 @@ impl Check<'_> {
             );
             return None;
         }
-        match (self.env)(variable).filter(|text| !text.trim().is_empty()) {
-            Some(text) => self.secret(path, &format!("the value of {variable}"), &text),
-            None => {
-                self.warnings.push(format!(
-                    "{path}: {variable} is not set in the plugin's environment (vm_config.environment_variables): \
-                     the provider is left out"
-                ));
-                Some(Key::Missing { variable: variable.into() })
-            }
+        let text = (self.env)(variable).filter(|text| !text.trim().is_empty());
+        if text.is_none() {
+            self.warnings.push(format!(
+                "{path}: {variable} is not set in the plugin's environment (vm_config.environment_variables): \
+                 {who} is left out"
+            ));
         }
+        Some(text)
     }
 
     fn secret(&mut self, path: &str, what: &str, text: &str) -> Option<Key> {
@@ -174,7 +180,7 @@ impl Check<'_> {
         parsed.ok().map(Key::Secret)
     }
 
-    fn headers(
+    pub(super) fn headers(
         &mut self,
         path: &str,
         raw: raw::Entries<String>,

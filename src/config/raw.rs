@@ -3,6 +3,7 @@
 //! Every map is declared with the keys it may have; what is read by that, and what is said where something else is there,
 //! is [`shape`](super::shape)'s affair.
 
+use super::agent::Autonomy;
 use super::cache::When;
 use super::cascade::By as MeasuredBy;
 use super::consumer::CacheScope;
@@ -17,6 +18,7 @@ use super::quality::Language;
 pub(super) use super::shape::Entries;
 use super::shape::{Map, Node, Shape, choice, map};
 use super::strategy::Strategy;
+use super::tool::Method;
 use crate::json::{Document as Json, Surrogates};
 
 map! {
@@ -24,6 +26,7 @@ map! {
         providers: Entries<Provider>,
         models: Entries<Model> = Default::default(),
         pricing: Pricing = Default::default(),
+        tools: Entries<Tool> = Default::default(),
         routes: Entries<Route> = Default::default(),
         default_provider: Option<String>,
         internal_cluster: Option<String>,
@@ -166,7 +169,7 @@ map! {
 }
 
 map! {
-    Orchestration: "a map with one of the keys ensemble, cascade and race, and when, timeout_ms, …" {
+    Orchestration: "a map with one of the keys ensemble, cascade, race and agent, and when, timeout_ms, …" {
         when: Trigger = Default::default(),
         timeout_ms: Option<u64>,
         call_timeout_ms: Option<u64>,
@@ -175,6 +178,7 @@ map! {
         ensemble: Option<Ensemble>,
         cascade: Option<Cascade>,
         race: Option<Race>,
+        agent: Option<Agent>,
     }
 }
 
@@ -182,6 +186,23 @@ map! {
     Cascade: "a cascade: a map with the keys stages and accept" {
         stages: Vec<Member>,
         accept: Accept = Default::default(),
+    }
+}
+
+map! {
+    Agent: "an agent: a map with the keys planner, models, tools, …" {
+        planner: String,
+        instructions: Option<String>,
+        models: Vec<Skilled>,
+        tools: Vec<String> = Default::default(),
+        validator: Option<Judge>,
+        synthesis: Option<String>,
+        autonomy: Autonomy = Default::default(),
+        max_steps: Option<u64>,
+        max_depth: Option<u64>,
+        max_rounds: Option<u64>,
+        max_step_tokens: Option<u64>,
+        max_tokens: Option<u64>,
     }
 }
 
@@ -197,9 +218,60 @@ map! {
 }
 
 map! {
+    Skilled: "a map with the keys model, description and capabilities" {
+        model: String,
+        description: String,
+        capabilities: Vec<String> = Default::default(),
+    }
+}
+
+map! {
     Race: "a race: a map with the keys targets and stagger_ms" {
         targets: Vec<Member>,
         stagger_ms: Option<u64>,
+    }
+}
+
+map! {
+    Tool: "a tool: a map with the keys cluster, path, description, parameters, …" {
+        cluster: String,
+        host: Option<String>,
+        method: Method = Default::default(),
+        path: String,
+        description: String,
+        parameters: JsonText,
+        timeout_ms: Option<u64>,
+        max_bytes: Option<u64>,
+        consumers: Option<Vec<String>>,
+        tiers: Option<Vec<String>>,
+        headers: Entries<HeaderValue> = Default::default(),
+    }
+}
+
+/// A map that is kept as JSON text, or that text.
+pub(super) struct JsonText(pub String);
+
+impl Shape for JsonText {
+    fn read(node: Node<'_>, problems: &mut Problems) -> Option<Self> {
+        match node.is_object() {
+            true => Some(Self(node.json())),
+            false => String::read(node, problems).map(Self),
+        }
+    }
+}
+
+/// A text, or `{env: VARIABLE}`.
+pub(super) enum HeaderValue {
+    Plain(String),
+    Env(String),
+}
+
+impl Shape for HeaderValue {
+    fn read(node: Node<'_>, problems: &mut Problems) -> Option<Self> {
+        match node.is_object() {
+            true => choice(node, &["env"], problems)?.1.map(Self::Env),
+            false => String::read(node, problems).map(Self::Plain),
+        }
     }
 }
 

@@ -111,7 +111,8 @@ impl Check<'_> {
             let adaptive = self.adaptive(&path, &raw.adaptive);
             let affinity = self.affinity(&path, raw.affinity.as_ref());
             let experiment = raw.experiment.as_ref().map(|raw| self.experiment(catalog, &path, raw));
-            let orchestration = raw.orchestration.as_ref().and_then(|raw| self.orchestration(&path, raw));
+            let orchestration =
+                raw.orchestration.as_ref().and_then(|raw| self.orchestration(catalog, &path, raw));
             let check = raw.check.as_ref().and_then(|raw| self.checked(&path, raw));
             self.strategy_is_of_use(&path, raw.strategy, &targets, &raw, known);
             let route = Rc::new(Route {

@@ -53,6 +53,7 @@ fn confidential(segments: &[String]) -> Option<&'static str> {
         ("providers", "api_key") => Some("{env: VARIABLE}, {value: KEY} or none"),
         ("consumers", "keys") => Some("a list of {sha256: HASH, not_after: DATE}, each key once"),
         ("providers", "headers") => Some("a map from header names to strings, each name once"),
+        ("tools", "headers") => Some("a map from header names to strings or {env: VARIABLE}, each name once"),
         _ => None,
     }
 }
@@ -71,6 +72,11 @@ impl<'n> Node<'n> {
     /// Whether a map is here.
     pub fn is_object(&self) -> bool {
         self.value.kind() == Kind::Object
+    }
+
+    /// The JSON text of what is here.
+    pub fn json(&self) -> String {
+        String::from_utf8_lossy(self.value.raw()).into_owned()
     }
 
     /// Notes what is wrong here.

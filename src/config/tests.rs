@@ -1,5 +1,6 @@
 //! The document as a whole: what is read from it, and what is said of each mistake.
 
+mod agents;
 mod content_rules;
 mod identity;
 mod tasks;
@@ -256,7 +257,7 @@ fn a_document_of_the_wrong_shape_is_refused_where_it_is_wrong() {
         (json!({"providers": {}}), "providers: there is none: expected at least one provider".to_owned()),
         (
             json!({"provider": {}}),
-            "provider: unknown key `provider`: expected one of `providers`, `models`, `pricing`, `routes`, \
+            "provider: unknown key `provider`: expected one of `providers`, `models`, `pricing`, `tools`, `routes`, \
              `default_provider`, `internal_cluster`, `auth`, `tiers`, `consumers`, `limits`, `content_rules`, `cache`, `tasks`, `task_model`, `health`, `bounds`, `timeouts`; nearest: \"providers\""
                 .to_owned(),
         ),

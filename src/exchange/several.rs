@@ -60,7 +60,7 @@ pub(super) fn rules(
     }
     let how = |check: &Rc<Orchestration>| match &check.how {
         How::Checked(rules) => Some(Rc::clone(rules)),
-        How::Ensemble(_) | How::Cascade(_) | How::Race(_) => None,
+        How::Ensemble(_) | How::Cascade(_) | How::Race(_) | How::Agent(_) => None,
     };
     let check =
         route.check.as_ref().filter(|check| how(check).is_some_and(|how| has_form(request, how.tools)));

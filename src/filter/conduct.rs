@@ -11,7 +11,9 @@ use crate::config::Consumer;
 use crate::error::ApiError;
 use crate::exchange::{Asking, Findings, Service, Several, Step, Told};
 use crate::money::NanoUsd;
-use crate::orchestrate::{Act, Commission, Finished, Known, Orchestration, Received, To};
+use crate::orchestrate::{Act, Ask, Commission, Finished, Known, Orchestration, Received, To};
+use crate::route::Among;
+use std::collections::VecDeque;
 use std::rc::Rc;
 
 /// A request whose answer calls are making.
@@ -27,8 +29,10 @@ struct Pending {
     /// The host's number of the call.
     number: u32,
     tag: u32,
+    /// How much of its answer is read, in bytes.
+    most: usize,
     #[expect(dead_code, reason = "it is there for as long as the call is on its way")]
-    caller: Caller,
+    caller: Option<Caller>,
 }
 
 impl Gateway {
@@ -40,9 +44,12 @@ impl Gateway {
         let held_bytes = self.config.bounds().response_bytes;
         let models =
             models.into_iter().map(|(name, price, late_ms)| Known { name, price, late_ms }).collect();
+        let consumer = Rc::clone(consumer);
+        let whom = Rc::clone(&consumer);
         let commission = Commission {
             rules,
             check,
+            consumer: whom,
             body,
             request_id,
             stream,
@@ -52,7 +59,6 @@ impl Gateway {
             models,
         };
         let (orchestration, act) = Orchestration::begin(commission, books::now());
-        let consumer = Rc::clone(consumer);
         let conducted = Conducted { consumer, orchestration, findings, calls: Vec::new() };
         self.conduct(Box::new(conducted), Some(act))
     }
@@ -68,7 +74,8 @@ impl Gateway {
             self.state = State::Orchestrating(conducted);
             return;
         };
-        let Pending { tag, .. } = conducted.calls.swap_remove(at);
+        let Pending { tag, most, .. } = conducted.calls.swap_remove(at);
+        let size = size.min(most);
         let act =
             received(is_answered, size, |received| conducted.orchestration.take(tag, received, books::now()));
         let action = self.conduct(conducted, act);
@@ -78,12 +85,13 @@ impl Gateway {
     }
 
     /// Does what is to be done next.
-    fn conduct(&mut self, mut conducted: Box<Conducted>, mut act: Option<Act>) -> Action {
+    fn conduct(&mut self, mut conducted: Box<Conducted>, act: Option<Act>) -> Action {
+        let mut acts: VecDeque<Act> = act.into_iter().collect();
         loop {
             if let Some(model) = conducted.orchestration.blamed() {
                 books::with(|books| conducted.findings.learn_of_failure(&model, &self.config, books));
             }
-            match act {
+            match acts.pop_front() {
                 None => {
                     self.state = State::Orchestrating(conducted);
                     return Action::Pause;
@@ -91,37 +99,14 @@ impl Gateway {
                 Some(Act::Call(asks)) => {
                     let mut refused = Vec::new();
                     for (ask, timeout_ms) in asks {
-                        let (body, kind, among) = match ask.to {
-                            To::Models(body) => (body, Kind::Chat, None),
-                            To::Targets(body, among) => (body, Kind::Plain, Some(among)),
-                            To::Nobody => (b"{}".to_vec(), Kind::Wait, None),
-                        };
-                        let path = "/v1/chat/completions";
-                        let outgoing = Outgoing {
-                            path,
-                            body: &body,
-                            timeout_ms,
-                            task: conducted.findings.task().filter(|_| among.is_some()),
-                            route: Some(&conducted.findings.route),
-                            kind,
-                            among,
-                        };
-                        match self.send(&outgoing, &conducted.consumer) {
-                            Ok((number, caller)) => {
-                                conducted.calls.push(Pending { number, tag: ask.tag, caller });
-                            }
-                            Err(abi::Refused(status)) => {
-                                log::error!("Envoy refused a call to the gateway itself: status {status}");
-                                refused.push(ask.tag);
-                            }
+                        match self.dispatch(ask, timeout_ms, &conducted.consumer, &conducted.findings) {
+                            Ok(pending) => conducted.calls.push(pending),
+                            Err(tag) => refused.push(tag),
                         }
                     }
-                    act = None;
                     for tag in refused {
                         let received = Received { status: 503, ..Received::default() };
-                        if let Some(next) = conducted.orchestration.take(tag, &received, books::now()) {
-                            act = Some(next);
-                        }
+                        acts.extend(conducted.orchestration.take(tag, &received, books::now()));
                     }
                 }
                 Some(Act::Reply(finished)) => {
@@ -142,6 +127,41 @@ impl Gateway {
                 }
             }
         }
+    }
+
+    /// Makes a call.
+    ///
+    /// # Errors
+    /// Its tag, if Envoy refuses it.
+    fn dispatch(
+        &self,
+        ask: Ask,
+        timeout_ms: u32,
+        consumer: &Consumer,
+        findings: &Findings,
+    ) -> Result<Pending, u32> {
+        let Ask { tag, to, .. } = ask;
+        let ask_gateway = |body: &[u8], kind, among: Option<Among>| {
+            let task = findings.task().filter(|_| among.is_some());
+            let (path, route) = ("/v1/chat/completions", Some(&findings.route));
+            let sent = self.send(&Outgoing { path, body, timeout_ms, task, route, kind, among }, consumer);
+            sent.map(|(number, caller)| Pending { number, tag, most: usize::MAX, caller: Some(caller) })
+        };
+        let sent = match to {
+            To::Models(body) => ask_gateway(&body, Kind::Chat, None),
+            To::Targets(body, among) => ask_gateway(&body, Kind::Plain, Some(among)),
+            To::Nobody => ask_gateway(b"{}", Kind::Wait, None),
+            To::Service { tool, path, body } => {
+                let sent = self.visit(&tool, &path, body.as_deref(), timeout_ms);
+                // One byte more tells that it is too long.
+                let most = tool.max_bytes.saturating_add(1);
+                sent.map(|number| Pending { number, tag, most, caller: None })
+            }
+        };
+        sent.map_err(|abi::Refused(status)| {
+            log::error!("Envoy refused a call that an answer is made of: status {status}");
+            tag
+        })
     }
 
     fn forward_instead(

@@ -7,7 +7,7 @@ use super::gateway::{Gateway, State};
 use super::{books, flights};
 use crate::cache::Key;
 use crate::classify::TASK_HEADER;
-use crate::config::Consumer;
+use crate::config::{Consumer, Tool};
 use crate::exchange::{About, Call, PREFIX, Service, Told};
 use crate::names::RouteName;
 use crate::route::Among;
@@ -131,6 +131,32 @@ impl Gateway {
         let number = abi::call(cluster.as_str(), &headers, outgoing.body, outgoing.timeout_ms)?;
         exports::expect(number, self.context);
         Ok((number, caller))
+    }
+
+    /// Asks a service, and gives the host's number of the call. What is sent is the configuration's, but for the path's arguments and
+    /// the body.
+    pub(super) fn visit(
+        &self,
+        tool: &Tool,
+        path: &str,
+        body: Option<&[u8]>,
+        timeout_ms: u32,
+    ) -> Result<u32, abi::Refused> {
+        let length = body.map(|body| body.len().to_string());
+        let mut headers = vec![
+            (":method", if body.is_some() { "POST" } else { "GET" }),
+            (":path", path),
+            (":scheme", "http"),
+            (":authority", &tool.host),
+            ("user-agent", "modelgate"),
+        ];
+        if let Some(length) = &length {
+            headers.extend([("content-type", "application/json"), ("content-length", &**length)]);
+        }
+        headers.extend(tool.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+        let number = abi::call(tool.cluster.as_str(), &headers, body.unwrap_or_default(), timeout_ms)?;
+        exports::expect(number, self.context);
+        Ok(number)
     }
 
     /// Others may wait for its answer.

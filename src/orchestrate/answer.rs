@@ -35,6 +35,8 @@ pub struct Answer {
     pub cost: Option<NanoUsd>,
     /// The model that has answered; empty if none has.
     pub model: String,
+    /// How long it took, in milliseconds.
+    pub ms: u64,
 }
 
 /// What is answered instead of a completion.
@@ -83,7 +85,19 @@ impl Answer {
         };
         let refusal = (received.status != 200).then(|| Refusal::of(received));
         let ((said, usage), cost, model) = (said, received.cost, received.model.to_owned());
-        Self { said, refusal, usage, cost, model }
+        Self { said, refusal, usage, cost, model, ms: 0 }
+    }
+
+    /// What a service has answered, of which no more than so many bytes are of use.
+    #[must_use]
+    pub fn of_service(received: &Received<'_>, most: usize) -> Self {
+        let said = match std::str::from_utf8(received.body) {
+            _ if !(200..300).contains(&received.status) => Err(format!("{}:tool", received.status)),
+            _ if received.body.len() > most => Err("too_large".to_owned()),
+            Err(_) => Err("not_text".to_owned()),
+            Ok(text) => Ok(Said::plain(text)),
+        };
+        Self { said, refusal: None, usage: Usage::default(), cost: None, model: String::new(), ms: 0 }
     }
 }
 
@@ -122,6 +136,20 @@ impl Said {
             model: received.model.to_owned(),
         };
         (!said.text.is_empty() || said.calls.is_some()).then_some(said)
+    }
+
+    /// A text that no model has said.
+    fn plain(text: &str) -> Self {
+        Self {
+            completion: Vec::new(),
+            text: text.to_owned(),
+            calls: None,
+            finish: None,
+            refuses: false,
+            misfits: false,
+            provider: String::new(),
+            model: String::new(),
+        }
     }
 
     /// All that it says, for someone who compares it with others.

@@ -301,6 +301,11 @@ pub(super) fn report_answer(out: &mut json::Object<'_>, answer: &Answer) {
         Ok(said) => out.string("outcome", if said.misfits { "misfit" } else { "ok" }),
         Err(why) => out.string("outcome", why),
     }
+    report_use(out, answer);
+}
+
+/// Who has answered, and what that has used.
+pub(super) fn report_use(out: &mut json::Object<'_>, answer: &Answer) {
     if !answer.model.is_empty() {
         out.string("answered_by", &answer.model);
     }

@@ -18,7 +18,7 @@ pub(super) fn ask(judge: &Judge, conversation: &str, answer: &str) -> Vec<u8> {
     let instruction = format!("{INSTRUCTION}\n\n{}\n\n{FORM}", judge.rubric);
     let text =
         format!("<conversation>\n{conversation}</conversation>\n\n<answer>\n{answer}\n</answer>\n\n{FORM}");
-    prompt::question(&judge.model, &instruction, &text)
+    prompt::question(&judge.model, &instruction, &text, None)
 }
 
 /// The points that it has given, in thousandths: by a JSON object, or by the first number from 0 to 10 that it says, also as `8/10`.

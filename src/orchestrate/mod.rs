@@ -5,6 +5,7 @@
 //! what to do next, and what holds for all of them is seen to here: time, money, the number of calls, the bytes that are held, and
 //! the bill.
 
+mod agent;
 mod answer;
 mod ballot;
 mod cascade;
@@ -25,10 +26,11 @@ pub use continuation::{Broken, Continuation};
 pub use finish::Finished;
 
 use crate::chat::{Before, Usage};
-use crate::config::{self, How, Price};
+use crate::config::{self, Consumer, How, Price, Tool};
 use crate::money::NanoUsd;
 use crate::route::Among;
 use crate::time::Timestamp;
+use agent::Agent;
 use cascade::Cascade;
 use checked::Checked;
 use ensemble::Ensemble;
@@ -45,6 +47,8 @@ pub struct Commission {
     pub rules: Rc<config::Orchestration>,
     /// How the answer is checked in the end, where it is and that is not all that is done.
     pub check: Option<Rc<config::Checked>>,
+    /// Who asks.
+    pub consumer: Rc<Consumer>,
     /// The client's request, a JSON text that was checked.
     pub body: Vec<u8>,
     /// Its id.
@@ -106,6 +110,15 @@ pub enum To {
     Nobody,
     /// The same, answered by some targets of the route that it names, as they are: by no orchestration, and from no cache.
     Targets(Vec<u8>, Among),
+    /// A service that the configuration knows.
+    Service {
+        /// Where it is, and what else is sent.
+        tool: Rc<Tool>,
+        /// `:path`.
+        path: String,
+        /// The body, a JSON text, of a `POST`.
+        body: Option<Vec<u8>>,
+    },
 }
 
 /// What a mode does next.
@@ -165,11 +178,19 @@ pub struct Orchestration {
     /// When all of it has to be over.
     ends: Timestamp,
     calls: usize,
-    /// How many of them are on their way.
-    open: usize,
+    /// Those that are on their way.
+    open: Vec<Open>,
     held: usize,
     usage: Usage,
     cost: Option<NanoUsd>,
+}
+
+/// A call on its way.
+struct Open {
+    tag: u32,
+    since: Timestamp,
+    /// How long its answer may be, if it comes from a service.
+    service: Option<usize>,
 }
 
 impl Orchestration {
@@ -181,6 +202,10 @@ impl Orchestration {
             How::Cascade(rules) => Box::new(Cascade::new(Rc::clone(rules), &commission.body)),
             How::Race(rules) => Box::new(Race::new(Rc::clone(rules))),
             How::Checked(rules) => Box::new(Checked::new(Rc::clone(rules), commission.body.clone())),
+            How::Agent(rules) => {
+                let (consumer, max_cost) = (Rc::clone(&commission.consumer), commission.rules.max_cost);
+                Box::new(Agent::new(Rc::clone(rules), consumer, max_cost))
+            }
         };
         let ends = now.after(commission.rules.timeout_ms.into());
         let (earlier, calls, open, held, usage, cost) = Default::default();
@@ -192,8 +217,13 @@ impl Orchestration {
 
     /// What is done after the call with this tag was answered so; none as long as others are waited for.
     pub fn take(&mut self, tag: u32, received: &Received<'_>, now: Timestamp) -> Option<Act> {
-        self.open = self.open.saturating_sub(1);
-        let mut answer = Answer::read(received);
+        let at = self.open.iter().position(|open| open.tag == tag)?;
+        let open = self.open.swap_remove(at);
+        let mut answer = match open.service {
+            Some(most) => Answer::of_service(received, most),
+            None => Answer::read(received),
+        };
+        answer.ms = now.since(open.since);
         self.usage = self.usage.plus(&answer.usage);
         self.cost = match (self.cost, answer.cost) {
             (Some(sum), Some(cost)) => Some(sum.saturating_add(cost)),
@@ -205,7 +235,7 @@ impl Orchestration {
         }
         let next = self.mode.take(tag, answer, &self.commission);
         match next {
-            Next::Ask(asks) if asks.is_empty() && self.open > 0 => None,
+            Next::Ask(asks) if asks.is_empty() && !self.open.is_empty() => None,
             next => Some(self.act(next, now)),
         }
     }
@@ -223,7 +253,13 @@ impl Orchestration {
         match self.if_it_may(next, left) {
             Next::Ask(asks) => {
                 self.calls = self.calls.saturating_add(asks.len());
-                self.open = self.open.saturating_add(asks.len());
+                for ask in &asks {
+                    let service = match &ask.to {
+                        To::Models(_) | To::Targets(..) | To::Nobody => None,
+                        To::Service { tool, .. } => Some(tool.max_bytes),
+                    };
+                    self.open.push(Open { tag: ask.tag, since: now, service });
+                }
                 let most = self.commission.rules.call_timeout_ms.min(left).max(1);
                 Act::Call(
                     asks.into_iter()
@@ -248,7 +284,7 @@ impl Orchestration {
     fn if_it_may(&mut self, next: Next, left: u32) -> Next {
         match next {
             Next::Ask(asks)
-                if (asks.is_empty() && self.open == 0) || left == 0 || self.may_ask_no_more(&asks) =>
+                if (asks.is_empty() && self.open.is_empty()) || left == 0 || self.may_ask_no_more(&asks) =>
             {
                 self.mode.conclude(&self.commission)
             }

@@ -63,8 +63,8 @@ pub(super) fn continued(body: &[u8], turns: &[u8]) -> Option<Vec<u8>> {
     Some(splice(body, vec![Edit::replace(last, [last.raw(), b",", turns].concat())]))
 }
 
-/// A question to a model, by a system prompt and what a user says.
-pub(super) fn question(model: &str, instruction: &str, text: &str) -> Vec<u8> {
+/// A question to a model, by a system prompt and what a user says; the answer may have so many tokens.
+pub(super) fn question(model: &str, instruction: &str, text: &str, max_tokens: Option<u64>) -> Vec<u8> {
     let mut body = Vec::with_capacity(text.len().saturating_add(instruction.len()).saturating_add(256));
     json::object(&mut body, |body| {
         body.string("model", model);
@@ -76,6 +76,9 @@ pub(super) fn question(model: &str, instruction: &str, text: &str) -> Vec<u8> {
                 });
             }
         });
+        if let Some(tokens) = max_tokens {
+            body.number("max_completion_tokens", tokens);
+        }
     });
     body
 }

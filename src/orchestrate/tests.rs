@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod agent;
 mod cascade;
 mod checked;
 mod ensemble;
@@ -38,22 +39,42 @@ pub(super) enum End {
     Forward(Value, Before),
 }
 
-/// The route that a configuration has with these keys: models are named by what they are asked as, a to f and `judge`.
-fn route(keys: &Value) -> Rc<config::Route> {
-    let models: serde_json::Map<String, Value> = ["a", "b", "c", "d", "e", "f", "judge"]
+/// The route that a configuration has with these keys, and who asks. Models are named by what they are asked as, a to f and `judge`; f is
+/// dear. There are the tools `search`, `add` and `secret`, the last for others.
+fn route(keys: &Value) -> (Rc<config::Route>, Rc<Consumer>) {
+    let mut route = json!({"targets": [{"model": "a"}]});
+    route.as_object_mut().unwrap().extend(keys.as_object().cloned().unwrap());
+    let mut models: serde_json::Map<String, Value> = ["a", "b", "c", "d", "e", "f", "judge"]
         .map(|name| (name.to_owned(), json!({"provider": "p"})))
         .into_iter()
         .collect();
-    let mut route = json!({"targets": [{"model": "a"}]});
-    route.as_object_mut().unwrap().extend(keys.as_object().cloned().unwrap());
+    models["f"]["price"] = json!({"input": 1_000, "output": 1_000});
+    let text = json!({"type": "object", "properties": {"query": {"type": "string"}}, "required": ["query"]});
+    let numbers = json!({"type": "object", "properties": {"x": {"type": "number"}, "y": {"type": "number"}}});
+    let tools = json!({
+        "search": {
+            "cluster": "searching", "path": "/search?q={query}", "description": "Finds pages.", "parameters": text,
+            "timeout_ms": 3_000, "max_bytes": 100,
+        },
+        "add": {
+            "cluster": "adding", "method": "post", "path": "/add", "description": "Adds.", "parameters": numbers,
+        },
+        "secret": {
+            "cluster": "searching", "path": "/secret/{query}", "description": "Knows.", "parameters": text,
+            "consumers": ["somebody"],
+        },
+        "page": {"cluster": "searching", "path": "/page/{query}", "description": "Reads.", "parameters": text},
+    });
     let document = json!({
         "providers": {"p": {"vendor": "openai", "api_key": {"value": "k"}}},
         "models": models,
+        "tools": tools,
+        "consumers": {"somebody": {}},
         "auth": {"anonymous": {"consumer": "anyone"}},
         "routes": {"several": route},
     });
     let config = Config::parse(document.to_string().as_bytes(), &|_| None).unwrap();
-    Rc::clone(&config.routes()[0])
+    (Rc::clone(&config.routes()[0]), Rc::clone(config.auth().anonymous().unwrap()))
 }
 
 impl Play {
@@ -64,21 +85,30 @@ impl Play {
 
     /// The same where this is known of models.
     pub fn knowing(models: Vec<Known>, rule: &Value, request: &Value) -> Self {
-        let is_orchestration = ["ensemble", "cascade", "race"].iter().any(|way| rule.get(way).is_some());
-        let route = route(&json!({if is_orchestration { "orchestration" } else { "check" }: rule}));
-        Self::of(route.orchestration.clone().or(route.check.clone()).unwrap(), None, models, request)
+        let is_orchestration =
+            ["ensemble", "cascade", "race", "agent"].iter().any(|way| rule.get(way).is_some());
+        let (route, consumer) =
+            route(&json!({if is_orchestration { "orchestration" } else { "check" }: rule}));
+        Self::of(
+            route.orchestration.clone().or(route.check.clone()).unwrap(),
+            None,
+            consumer,
+            models,
+            request,
+        )
     }
 
     /// Begins with an orchestration whose answer is checked.
     pub fn both(orchestration: &Value, check: &Value, request: &Value) -> Self {
-        let route = route(&json!({"orchestration": orchestration, "check": check}));
+        let (route, consumer) = route(&json!({"orchestration": orchestration, "check": check}));
         let How::Checked(check) = &route.check.as_ref().unwrap().how else { panic!() };
-        Self::of(route.orchestration.clone().unwrap(), Some(Rc::clone(check)), Vec::new(), request)
+        Self::of(route.orchestration.clone().unwrap(), Some(Rc::clone(check)), consumer, Vec::new(), request)
     }
 
     fn of(
         rules: Rc<config::Orchestration>,
         check: Option<Rc<config::Checked>>,
+        consumer: Rc<Consumer>,
         models: Vec<Known>,
         request: &Value,
     ) -> Self {
@@ -88,6 +118,7 @@ impl Play {
         let commission = Commission {
             rules,
             check,
+            consumer,
             body: request.to_string().into_bytes(),
             request_id: "r1".to_owned(),
             stream: is(&request["stream"]),
@@ -116,6 +147,10 @@ impl Play {
                             serde_json::from_slice(&body).unwrap()
                         }
                         To::Nobody => json!({"model": "nobody"}),
+                        To::Service { tool, path, body } => {
+                            let body = body.map(|body| serde_json::from_slice::<Value>(&body).unwrap());
+                            json!({"model": &*tool.name, "path": path, "body": body})
+                        }
                     };
                     self.open.push((ask.tag, body, timeout_ms));
                 }
@@ -132,7 +167,7 @@ impl Play {
         }
     }
 
-    /// The models that are being asked, oldest call first.
+    /// The models and tools that are being asked, oldest call first.
     pub fn asked(&self) -> Vec<&str> {
         self.open.iter().map(|(_, body, _)| body["model"].as_str().unwrap()).collect()
     }
