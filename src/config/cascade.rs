@@ -2,6 +2,7 @@
 
 use super::check::{Check, within};
 use super::ensemble::{Judge, Member};
+use super::pattern::{Builder, Program};
 use super::shape::words;
 use super::{Score, raw};
 use std::ops::RangeInclusive;
@@ -19,6 +20,8 @@ pub struct Cascade {
     pub stages: Vec<Member>,
     /// Fewer characters are no answer.
     pub min_length: u64,
+    /// What an answer has to have in it, somewhere.
+    pub pattern: Option<Program>,
     /// How it is told how sure an answer is; none if that does not matter.
     pub measure: Option<Measure>,
     /// How sure it has to be, in thousandths.
@@ -85,6 +88,14 @@ impl Check<'_> {
         let path = format!("{path}.accept");
         let accept = &raw.accept;
         let min_length = self.limited(&format!("{path}.min_length"), accept.min_length, 0, &LENGTHS);
+        let pattern = accept.pattern.as_deref().and_then(|text| {
+            let mut builder = Builder::default();
+            if let Err(why) = builder.pattern(text) {
+                let expected = "a regular expression; see docs/content-rules.md";
+                self.problems.add(format!("{path}.pattern"), format!("{text:?}: {why}"), expected);
+            }
+            builder.build()
+        });
         let samples = self.limited(&format!("{path}.samples"), accept.samples, 3, &SAMPLES);
         let threshold =
             accept.threshold.map_or(Some(THRESHOLD), |it| self.score(&format!("{path}.threshold"), it));
@@ -97,7 +108,7 @@ impl Check<'_> {
                 Some(Measure::Judge(self.judge(&format!("{path}.judge"), accept.judge.as_ref())?))
             }
         };
-        Some(Cascade { stages, min_length, measure, threshold: threshold? })
+        Some(Cascade { stages, min_length, pattern, measure, threshold: threshold? })
     }
 
     pub(super) fn race(&mut self, path: &str, raw: &raw::Race) -> Race {

@@ -208,8 +208,9 @@ map! {
 
 map! {
     #[derive(Default)]
-    Accept: "a map with the keys min_length, by, threshold, samples and judge" {
+    Accept: "a map with the keys min_length, pattern, by, threshold, samples and judge" {
         min_length: Option<u64>,
+        pattern: Option<String>,
         by: Option<MeasuredBy>,
         threshold: Option<f64>,
         samples: Option<u64>,

@@ -10,6 +10,7 @@ use crate::config::{self, Measure, Member};
 use crate::cost;
 use crate::json;
 use crate::money::NanoUsd;
+use crate::rules::finds;
 use std::rc::Rc;
 
 /// What a judge is asked comes back under this tag; everything else under the place of its stage.
@@ -78,7 +79,7 @@ impl Cascade {
         let Some(said) = answers().find(|said| said.is_good()).or(answers().next()) else {
             return self.doubt("failed", commission);
         };
-        if let Some(doubt) = flaw(said, rules.min_length) {
+        if let Some(doubt) = flaw(said, &rules) {
             return self.doubt(doubt, commission);
         }
         stage.sure = match &rules.measure {
@@ -144,7 +145,7 @@ impl Stage {
 }
 
 /// What tells by itself that an answer is not to be believed.
-fn flaw(said: &Said, min_length: u64) -> Option<&'static str> {
+fn flaw(said: &Said, rules: &config::Cascade) -> Option<&'static str> {
     if said.refuses {
         return Some("refused");
     }
@@ -154,11 +155,13 @@ fn flaw(said: &Said, min_length: u64) -> Option<&'static str> {
     if !said.is_good() {
         return Some("cut_off");
     }
-    match said.has_bad_arguments() {
-        true => Some("bad_arguments"),
-        false if said.calls.is_none() && (said.text.chars().count() as u64) < min_length => Some("too_short"),
-        false => None,
+    if said.calls.is_some() {
+        return said.has_bad_arguments().then_some("bad_arguments");
     }
+    if (said.text.chars().count() as u64) < rules.min_length {
+        return Some("too_short");
+    }
+    rules.pattern.as_ref().filter(|pattern| !finds(pattern, &said.text)).map(|_| "no_match")
 }
 
 impl Mode for Cascade {

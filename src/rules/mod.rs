@@ -14,5 +14,6 @@ mod screen;
 mod tests;
 
 pub use escapes::Escapes;
+pub use run::finds;
 pub use said::Said;
 pub use screen::{Fired, Screen, Screened, names};

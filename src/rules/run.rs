@@ -26,6 +26,15 @@ impl Scratch {
     }
 }
 
+/// Whether a program finds anything in a text.
+#[must_use]
+pub fn finds(program: &Program, text: &str) -> bool {
+    let (mut run, mut scratch, mut found) = (Run::default(), Scratch::new(program.nodes.len()), false);
+    run.push(program, &mut scratch, text, &mut |_, _| found = true);
+    run.finish(program, &mut scratch, &mut |_, _| found = true);
+    found
+}
+
 /// How far a rule has come in a text.
 #[derive(Debug, Default)]
 pub(super) struct Run {

@@ -43,13 +43,17 @@ fn what_is_not_to_be_believed_goes_on_to_the_next() {
         ),
         ("cut_off", 200, with(&|choice| choice["finish_reason"] = json!("length"))),
         ("too_short", 200, completion("Hm.")),
+        ("no_match", 200, completion("It may be Lyon.")),
         (
             "bad_arguments",
             200,
             with(&|choice| choice["message"] = json!({"content": null, "tool_calls": call("{\"x\": ")})),
         ),
     ] {
-        let mut play = Play::begin(&cascade(&json!({"min_length": 5})), &says("Capital of France?"));
+        let mut play = Play::begin(
+            &cascade(&json!({"min_length": 5, "pattern": "[Pp]aris|P"})),
+            &says("Capital of France?"),
+        );
         play.receive("a", status, &answer);
         assert_eq!(play.asked(), ["b"], "{verdict}");
         play.say("b", "It is Paris.");
