@@ -59,10 +59,9 @@ fn the_full_example_has_every_key() {
         "/pricing",
         "/tools/search",
         "/routes/smart",
-        "/routes/smart/orchestration/when",
-        "/routes/smart/orchestration/agent",
-        "/routes/smart/orchestration/agent/models/0",
-        "/routes/smart/orchestration/agent/validator",
+        "/routes/diligent/orchestration/agent",
+        "/routes/diligent/orchestration/agent/models/0",
+        "/routes/diligent/orchestration/agent/validator",
         "/routes/smart/targets/1",
         "/auth",
         "/auth/jwt",
@@ -112,7 +111,7 @@ fn the_full_example_has_every_key() {
         }
         if place == "/routes/smart/orchestration" {
             // There is but one way.
-            known.extend(["cascade", "race"].map(|way| (way.to_owned(), json!({}))));
+            known.extend(["cascade", "race", "agent"].map(|way| (way.to_owned(), json!({}))));
         }
         let problems =
             Config::parse(broken.to_string().as_bytes(), &|_| None).expect_err("a problem").to_string();
