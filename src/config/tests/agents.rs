@@ -132,7 +132,7 @@ fn every_mistake_is_told_where_it_is() {
         (
             "/routes/r/orchestration/ensemble".to_owned(),
             json!({"members": [{"model": "big"}], "combine": "longest"}),
-            "two things are to be done",
+            "more than one way is said",
         ),
         (
             tools.to_owned(),
