@@ -18,7 +18,7 @@ MODELS = {
     "two": ("anthropic", "claude-haiku-4-5"),
     "three": ("gemini", "gemini-2.5-flash"),
     "judge": ("mistral", "mistral-small-latest"),
-    "other": ("groq", "openai/gpt-oss-20b"),
+    "other": ("compatible", "some-model"),
 }
 MEMBERS = [{"model": "one"}, {"model": "two"}, {"model": "three"}]
 
@@ -107,7 +107,9 @@ def test_one_answer_is_made_of_several(start_gateway, own_lane, stream, rules, c
 def test_a_judge_finds_the_best(start_gateway, own_lane, stream):
     gateway = start_gateway(configuration(own_lane, ensemble(combine="best_of_n", judge={"model": "judge"})))
     says(own_lane, one="one", two="two", three="three")
-    own_lane.script("mistral", *[{"text": text} for text in ("hm", "hm", "hm", '{"score": 3}', "3", "3/10")])
+    # Those who are asked again come after all who are asked first.
+    scores = [{"text": text} for text in ('{"score": 3}', "3", "3/10")]
+    own_lane.script("mistral", *[{"text": "hm", "delay_headers": 300}] * 3, *scores)
     answer = Answer(gateway, stream)
     assert answer.text == "one" and [member["score"] for member in answer.told["ensemble"]["members"]] == [3, 3, 3]
     assert own_lane.order().count("mistral") == 6, "who says nothing of use is asked once more"
