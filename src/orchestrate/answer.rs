@@ -1,5 +1,6 @@
 //! What was answered to a call.
 
+use super::form::choice_of;
 use crate::chat::{FinishReason, Usage};
 use crate::error::ApiError;
 use crate::json::{Document, Surrogates, Value};
@@ -118,7 +119,7 @@ fn failure(status: u16, body: Value<'_>) -> String {
 
 impl Said {
     fn read(answer: Value<'_>, received: &Received<'_>) -> Option<Self> {
-        let choice = answer.get("choices")?.items().next()?;
+        let choice = choice_of(answer)?;
         let message = choice.get("message")?;
         let text = |key| message.get(key).and_then(Value::text).map(|text| text.decode().into_owned());
         let calls = message.get("tool_calls").or_else(|| message.get("function_call"));

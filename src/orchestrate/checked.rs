@@ -91,9 +91,9 @@ impl Checked {
         let wrong = self.wrong.join("\n- ");
         let mut turns = Vec::new();
         if said.calls.is_none() {
-            turn(&mut turns, "assistant", &said.text);
+            prompt::turn(&mut turns, "assistant", &said.text);
             turns.push(b',');
-            turn(&mut turns, "user", &[CORRECT, &wrong, ALONE].concat());
+            prompt::turn(&mut turns, "user", &[CORRECT, &wrong, ALONE].concat());
             return Some(turns);
         }
         turns.extend_from_slice(message.raw());
@@ -189,13 +189,6 @@ fn refuse(error: ApiError) -> Next {
         body: error.to_json(),
         retry_after: String::new(),
     }))
-}
-
-fn turn(out: &mut Vec<u8>, role: &str, content: &str) {
-    json::object(out, |turn| {
-        turn.string("role", role);
-        turn.string("content", content);
-    });
 }
 
 impl Mode for Checked {

@@ -4,9 +4,10 @@
 //! What breaks is seen by the error that an attempt then writes into the stream: that is held back. What comes of a call is always
 //! whole, so the rest comes in one piece.
 
+use super::form::choice_of;
 use super::{Answer, prompt};
-use crate::chat::{ChunkWriter, Event, FinishReason, Usage};
-use crate::json::{self, Document, Edit, Surrogates, Text, Value, splice};
+use crate::chat::{ChunkWriter, Delta, Event, FinishReason, Usage};
+use crate::json::{Document, Surrogates, Text};
 use crate::sse::{Frame, Splitter};
 
 /// A longer text is not gone on with, in bytes.
@@ -77,19 +78,11 @@ impl Continuation {
     }
 
     fn request(&self) -> Option<Vec<u8>> {
-        let document = Document::parse(&self.body, Surrogates::Paired).ok()?;
-        let last = document.root().get("messages")?.items().last()?;
-        let mut with = last.raw().to_vec();
-        for (role, content) in [("assistant", self.text.as_str()), ("user", GO_ON)] {
-            with.push(b',');
-            json::object(&mut with, |message| {
-                message.string("role", role);
-                message.string("content", content);
-            });
-        }
-        let longer = splice(&self.body, vec![Edit::replace(last, with)]);
-        let model = document.root().get("model").and_then(Value::text)?.decode().into_owned();
-        prompt::put_to(&longer, &model, None, false)
+        let mut turns = Vec::with_capacity(self.text.len().saturating_add(512));
+        prompt::turn(&mut turns, "assistant", &self.text);
+        turns.push(b',');
+        prompt::turn(&mut turns, "user", GO_ON);
+        prompt::not_streamed(&prompt::continued(&self.body, &turns)?)
     }
 
     /// The rest of the stream, by what was answered; none if that is nothing to go on with.
@@ -100,7 +93,7 @@ impl Continuation {
         let mut writer = ChunkWriter::new("", "", 0, self.include_usage).going_on(head.root(), 1, &[]);
         let mut out = Vec::with_capacity(said.text.len().saturating_add(1024));
         let more = joint(&self.text, &said.text);
-        let delta = crate::chat::Delta::Text(Text::of(more));
+        let delta = Delta::Text(Text::of(more));
         writer.write(Event::Delta { choice: 0, delta }, &mut out);
         let reason = said.finish.unwrap_or(FinishReason::Stop);
         writer.write(Event::Finish { choice: 0, reason }, &mut out);
@@ -121,7 +114,7 @@ fn look(data: &[u8], head: &mut Vec<u8>, text: &mut String, is_over: &mut bool) 
     if root.get("error").is_some_and(|error| !error.is_null()) {
         return true;
     }
-    let Some(choice) = root.get("choices").and_then(|choices| choices.items().next()) else { return false };
+    let Some(choice) = choice_of(root) else { return false };
     if head.is_empty() {
         head.extend_from_slice(data);
     }

@@ -47,9 +47,14 @@ fn message(completion: &[u8]) -> Option<Document<'_>> {
     Document::parse(completion, Surrogates::Lone).ok()
 }
 
+/// The first choice.
+pub(super) fn choice_of(completion: Value<'_>) -> Option<Value<'_>> {
+    completion.get("choices")?.items().next()
+}
+
 /// The message of the first choice.
 pub(super) fn message_of(completion: Value<'_>) -> Option<Value<'_>> {
-    completion.get("choices")?.items().next()?.get("message")
+    choice_of(completion)?.get("message")
 }
 
 /// The calls in a message, each with what it is answered by: its id, or none for the legacy `function_call`.

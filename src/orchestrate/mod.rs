@@ -240,12 +240,6 @@ impl Orchestration {
         }
     }
 
-    /// Nobody could be asked at all: what is done instead.
-    pub fn give_up(&mut self, now: Timestamp) -> Act {
-        let next = self.mode.conclude(&self.commission);
-        self.act(next, now)
-    }
-
     fn act(&mut self, next: Next, now: Timestamp) -> Act {
         let left = u32::try_from(self.ends.since(now)).unwrap_or(u32::MAX);
         let next = self.if_it_may(next, left);

@@ -2,7 +2,7 @@
 
 use crate::chat::{Content, Message, Part, Request, ResponseFormat, Role, degraded};
 use crate::config::Edits;
-use crate::json::{self, Document, Edit, Surrogates, removals, splice};
+use crate::json::{self, Document, Edit, Surrogates, Value, removals, splice};
 use std::fmt::Write;
 
 /// Of a conversation someone who compares answers is shown its end, so many bytes.
@@ -20,7 +20,7 @@ pub(super) fn put_to(body: &[u8], model: &str, edits: Option<&Edits>, streams: b
     json::string(&mut name, model);
     let mut changes = vec![Edit::set(root, "model", &name)];
     if !streams {
-        changes.extend(removals(root, |key| *key == *"stream" || *key == *"stream_options"));
+        changes.extend(taken_out(root, &STREAM));
     }
     Some(splice(&edited, changes))
 }
@@ -33,7 +33,7 @@ pub(super) fn edited(body: &[u8], edits: &Edits) -> Option<Vec<u8>> {
 
 /// The client's request, not streamed.
 pub(super) fn not_streamed(body: &[u8]) -> Option<Vec<u8>> {
-    without(body, &["stream", "stream_options"])
+    without(body, &STREAM)
 }
 
 /// The same with the schema of the answer as an instruction; none if it asks for none.
@@ -45,15 +45,22 @@ pub(super) fn with_schema_said(body: &[u8]) -> Option<Vec<u8>> {
     };
     let system = [SCHEMA, &String::from_utf8_lossy(schema.raw())].concat();
     let edits = Edits { system: Some(system.into()), ..Edits::default() };
-    without(&degraded(&request, body, &edits), &["stream", "stream_options", "response_format"])
+    let [stream, options] = STREAM;
+    without(&degraded(&request, body, &edits), &[stream, options, "response_format"])
 }
 
 const SCHEMA: &str = "Respond with nothing but JSON, which matches this JSON Schema: ";
 
+/// What a request says of its stream.
+const STREAM: [&str; 2] = ["stream", "stream_options"];
+
 fn without(body: &[u8], goes: &[&str]) -> Option<Vec<u8>> {
     let document = Document::parse(body, Surrogates::Paired).ok()?;
-    let edits = removals(document.root(), |key| goes.iter().any(|word| *key == **word));
-    Some(splice(body, edits))
+    Some(splice(body, taken_out(document.root(), goes)))
+}
+
+fn taken_out(request: Value<'_>, goes: &[&str]) -> Vec<Edit> {
+    removals(request, |key| goes.iter().any(|word| *key == **word))
 }
 
 /// A request with more turns of its conversation: JSON texts with commas between them.
@@ -63,18 +70,22 @@ pub(super) fn continued(body: &[u8], turns: &[u8]) -> Option<Vec<u8>> {
     Some(splice(body, vec![Edit::replace(last, [last.raw(), b",", turns].concat())]))
 }
 
+/// A turn of a conversation.
+pub(super) fn turn(out: &mut Vec<u8>, role: &str, content: &str) {
+    json::object(out, |turn| {
+        turn.string("role", role);
+        turn.string("content", content);
+    });
+}
+
 /// A question to a model, by a system prompt and what a user says; the answer may have so many tokens.
 pub(super) fn question(model: &str, instruction: &str, text: &str, max_tokens: Option<u64>) -> Vec<u8> {
     let mut body = Vec::with_capacity(text.len().saturating_add(instruction.len()).saturating_add(256));
     json::object(&mut body, |body| {
         body.string("model", model);
         body.array("messages", |messages| {
-            for (role, content) in [("system", instruction), ("user", text)] {
-                messages.object(|message| {
-                    message.string("role", role);
-                    message.string("content", content);
-                });
-            }
+            turn(messages.value(), "system", instruction);
+            turn(messages.value(), "user", text);
         });
         if let Some(tokens) = max_tokens {
             body.number("max_completion_tokens", tokens);

@@ -1,6 +1,7 @@
 //! How sure a model is of what it has said, by itself: because it says so, or by how likely its words were to it.
 
 use super::Said;
+use super::form::{choice_of, message_of};
 use super::judge::object;
 use super::prompt;
 use crate::chat::{Request, ResponseFormat};
@@ -43,8 +44,7 @@ fn split(text: &str) -> Option<(&str, &str)> {
 /// The share of likelihood that each word had on average (the geometric mean), in thousandths, where the provider tells.
 pub(super) fn likelihood(completion: &[u8]) -> Option<u32> {
     let document = Document::parse(completion, Surrogates::Lone).ok()?;
-    let choice = document.root().get("choices")?.items().next()?;
-    let words = choice.get("logprobs")?.get("content")?;
+    let words = choice_of(document.root())?.get("logprobs")?.get("content")?;
     let (mut sum, mut count) = (0.0_f64, 0.0_f64);
     for logprob in words.items().filter_map(|word| word.get("logprob")?.f64()) {
         sum += logprob.clamp(-100.0, 0.0);
@@ -73,8 +73,7 @@ fn without_line(said: &Said) -> Option<Said> {
 /// The same answer with another text.
 pub(super) fn with_text(said: &Said, text: &str) -> Option<Said> {
     let document = Document::parse(&said.completion, Surrogates::Lone).ok()?;
-    let choice = document.root().get("choices")?.items().next()?;
-    let content = choice.get("message")?.get("content")?;
+    let content = message_of(document.root())?.get("content")?;
     let mut written = Vec::new();
     json::string(&mut written, text);
     let completion = splice(&said.completion, vec![Edit::replace(content, written)]);
@@ -83,7 +82,7 @@ pub(super) fn with_text(said: &Said, text: &str) -> Option<Said> {
 
 fn without_logprobs(said: &Said) -> Option<Said> {
     let document = Document::parse(&said.completion, Surrogates::Lone).ok()?;
-    let logprobs = document.root().get("choices")?.items().next()?.get("logprobs")?;
+    let logprobs = choice_of(document.root())?.get("logprobs")?;
     let completion = splice(&said.completion, vec![Edit::replace(logprobs, *b"null")]);
     Some(Said { completion, ..said.clone() })
 }
