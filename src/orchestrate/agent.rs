@@ -1,6 +1,6 @@
 //! An agent's plans, carried out by calls: what [`planning`](crate::planning) wants asked is asked, and told what was said.
 
-use super::ensemble::report_use;
+use super::report::report_use;
 use super::{Answer, Ask, Commission, Mode, Next, Said, To, prompt};
 use crate::config::{self, Consumer, Edits};
 use crate::money::NanoUsd;

@@ -2,7 +2,7 @@
 //! client's as it comes.
 
 use super::ballot::agreement;
-use super::ensemble::{decimal, report_answer};
+use super::report::{decimal, report_answer};
 use super::sure;
 use super::{Answer, Ask, Commission, Mode, Next, Said, To, judge, prompt};
 use crate::chat::Usage;

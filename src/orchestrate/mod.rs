@@ -17,6 +17,7 @@ mod form;
 mod judge;
 mod prompt;
 mod race;
+mod report;
 mod sure;
 #[cfg(test)]
 mod tests;

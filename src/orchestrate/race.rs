@@ -1,6 +1,6 @@
 //! A race: several answer the same request, each a while after the one before, and the first good answer counts.
 
-use super::ensemble::report_answer;
+use super::report::report_answer;
 use super::{Answer, Ask, Commission, Mode, Next, To, prompt};
 use crate::config;
 use crate::json;
