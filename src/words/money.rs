@@ -72,8 +72,7 @@ impl NanoUsd {
         if fraction.len() > DECIMALS {
             return Err(BadAmount::TooFine);
         }
-        let nanos = format!("{whole}{fraction:0<DECIMALS$}");
-        nanos.parse().map(Self).map_err(|_| BadAmount::TooLarge)
+        Self::of_digits(whole, fraction).ok_or(BadAmount::TooLarge)
     }
 
     /// The amount that a decimal of dollars says, as one is written.
@@ -84,6 +83,11 @@ impl NanoUsd {
         if whole.is_empty() || !digits(whole) || !digits(fraction) || fraction.len() > DECIMALS {
             return None;
         }
+        Self::of_digits(whole, fraction)
+    }
+
+    /// The amount with these digits before and after the point, of the latter at most as many as there are decimals; none if it is too large.
+    fn of_digits(whole: &str, fraction: &str) -> Option<Self> {
         format!("{whole}{fraction:0<DECIMALS$}").parse().ok().map(Self)
     }
 
