@@ -5,7 +5,7 @@ use super::guard::Guard;
 use super::stream::{Progress, Source, Stream};
 use super::translated::Translated;
 use super::{Attempt, Header, Report, Stage, header};
-use crate::chat::{ChunkWriter, CompletionWriter, Costs, Event, Form, Usage};
+use crate::chat::{ChunkWriter, CompletionWriter, Costs, EVENT_STREAM, Event, Form, JSON, Usage};
 use crate::cost;
 use crate::error::{ApiError, Blame};
 use crate::estimate::Tally;
@@ -115,9 +115,6 @@ impl Reception {
         }
     }
 }
-
-const JSON: &str = "application/json";
-const EVENT_STREAM: &str = "text/event-stream; charset=utf-8";
 
 /// Statuses whose body tells whose fault it is; all other errors are the target's.
 const DOUBTFUL: [u16; 3] = [400, 413, 422];

@@ -6,7 +6,7 @@
 
 use super::bytes::{checksum, put_text, take, take_text};
 use super::key::{Key, Keys};
-use crate::chat::{ChunkWriter, Event, Usage, reread};
+use crate::chat::{ChunkWriter, Usage, streamed};
 use crate::json::{Document, Surrogates};
 use crate::time::Timestamp;
 
@@ -88,15 +88,9 @@ impl Entry {
     #[must_use]
     pub fn stream(&self, include_usage: bool, functions: bool) -> Option<Vec<u8>> {
         let document = Document::parse(&self.completion, Surrogates::Lone).ok()?;
-        let mut out = Vec::with_capacity(self.completion.len().saturating_add(1024));
-        let mut writer =
+        let writer =
             ChunkWriter::new("", &self.model, self.made.seconds(), include_usage).with_functions(functions);
-        reread(document.root(), &mut |event| writer.write(event, &mut out));
-        if let Some(usage) = self.usage {
-            writer.write(Event::Usage(usage), &mut out);
-        }
-        writer.write(Event::End, &mut out);
-        (!writer.failed()).then_some(out)
+        streamed(document.root(), self.usage, writer)
     }
 }
 

@@ -28,8 +28,13 @@ pub use glance::{Glance, Glancer};
 pub use message::{Content, Message, Part, Role, ToolCall};
 pub(crate) use reader::Reader;
 pub use request::{Effort, Request, ResponseFormat, Tool, ToolChoice, ToolKind};
-pub use reread::reread;
+pub use reread::{reread, streamed};
 pub use said::{Form, said};
+
+/// The `content-type` of an answer that is one JSON text.
+pub const JSON: &str = "application/json";
+/// The `content-type` of one that is a stream.
+pub const EVENT_STREAM: &str = "text/event-stream; charset=utf-8";
 
 #[cfg(test)]
 mod tests;

@@ -4,6 +4,7 @@
 //! that the writers give it. This is their inverse: it knows no vendor's ways, and forgives nothing
 //! that an attempt would have mended.
 
+use super::chunks::ChunkWriter;
 use super::costs::MEMBER;
 use super::event::{Delta, Event, FinishReason, Thinking, Usage};
 use crate::json::{Text, Value};
@@ -31,6 +32,19 @@ pub fn reread(answer: Value<'_>, emit: Emit<'_>) {
     if let Some(usage) = answer.get("usage") {
         emit(Event::Usage(Usage::read(usage)));
     }
+}
+
+/// A whole answer, a `chat.completion`, as the stream that it could have come as, by this writer; `usage` is told in the place of its own.
+/// None if it cannot be streamed.
+#[must_use]
+pub fn streamed(answer: Value<'_>, usage: Option<Usage>, mut writer: ChunkWriter) -> Option<Vec<u8>> {
+    let mut out = Vec::with_capacity(answer.raw().len().saturating_add(1024));
+    reread(answer, &mut |event| writer.write(event, &mut out));
+    if let Some(usage) = usage {
+        writer.write(Event::Usage(usage), &mut out);
+    }
+    writer.write(Event::End, &mut out);
+    (!writer.failed()).then_some(out)
 }
 
 /// The members of an object that are there and have none of these names.

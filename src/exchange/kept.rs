@@ -5,18 +5,16 @@
 
 use super::content::fingerprint;
 use super::embedding::{self, Embedding};
-use super::{Asking, Books, Call, JSON, Reply};
+use super::{Asking, Books, Call, Reply};
 use crate::cache::semantic::{Asked, Index, Question, Vector};
 use crate::cache::{
     Answers, Found, Handling, Key, Keys, Origin, Recorder, Scope, Status, Subject, not_cached,
 };
-use crate::chat::{Request, Usage};
+use crate::chat::{EVENT_STREAM, JSON, Request, Usage};
 use crate::config::{CachePolicy, CacheScope, CacheStore, Config, Consumer};
 use crate::route::{self, Candidates};
 use crate::time::Timestamp;
 use std::rc::Rc;
-
-const EVENT_STREAM: &str = "text/event-stream; charset=utf-8";
 
 /// What came of looking for an answer.
 pub(super) enum Look {

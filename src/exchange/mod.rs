@@ -46,7 +46,7 @@ pub use wishes::{PREFIX, Wishes};
 
 use crate::auth::{self, Credentials, Denied, Token};
 use crate::cache::{Control, Key};
-use crate::chat::{Before, Request};
+use crate::chat::{Before, JSON, Request};
 use crate::classify::{Classifier, Verdict};
 use crate::config::{Config, Consumer};
 use crate::error::ApiError;
@@ -185,8 +185,6 @@ pub struct Reply {
     /// What kind of request it is an answer to, where that is told.
     pub verdict: Option<Box<Verdict>>,
 }
-
-const JSON: &str = "application/json";
 
 impl Reply {
     /// A JSON text that is what was asked for.

@@ -1,12 +1,9 @@
 //! The client's answer, of one that was given to a call: with what all calls have used, in the form that the client asked for.
 
 use super::{Commission, Refusal, Said};
-use crate::chat::{Before, ChunkWriter, Costs, Event, Usage, reread};
+use crate::chat::{Before, ChunkWriter, Costs, EVENT_STREAM, JSON, Usage, streamed};
 use crate::json::{Document, Surrogates};
 use std::rc::Rc;
-
-const JSON: &str = "application/json";
-const EVENT_STREAM: &str = "text/event-stream; charset=utf-8";
 
 /// The client's answer.
 #[derive(Debug, PartialEq, Eq)]
@@ -69,15 +66,10 @@ fn form(said: &Said, commission: &Commission, before: Before) -> Option<Form> {
         return Some((JSON, headers, body));
     }
     headers.push(("cache-control", "no-cache".to_owned()));
-    let mut body = Vec::with_capacity(said.completion.len().saturating_add(1024));
-    let mut writer = ChunkWriter::new("", &said.model, 0, commission.include_usage)
+    let writer = ChunkWriter::new("", &said.model, 0, commission.include_usage)
         .with_functions(commission.functions)
         .with_costs(Some(costs));
-    reread(document.root(), &mut |event| match event {
-        // All of it is told after all calls.
-        Event::Usage(_) => writer.write(Event::Usage(Usage::default()), &mut body),
-        event => writer.write(event, &mut body),
-    });
-    writer.write(Event::End, &mut body);
-    (!writer.failed()).then_some((EVENT_STREAM, headers, body))
+    // What it has used is among what all calls have.
+    let body = streamed(document.root(), Some(Usage::default()), writer)?;
+    Some((EVENT_STREAM, headers, body))
 }
