@@ -1,10 +1,10 @@
 //! Requests that several calls answer: the calls are made, their answers handed on, and what comes of them is done.
 
-use super::abi::{self, Action, Buffer, Map};
+use super::abi::{self, Action};
 use super::books;
 use super::callers::{Caller, Kind};
 use super::gateway::{Gateway, State};
-use super::held::Outgoing;
+use super::held::{Outgoing, answered, header_of_answer};
 use crate::cache::Origin;
 use crate::chat::Before;
 use crate::config::Consumer;
@@ -199,13 +199,10 @@ impl Gateway {
 
 /// Has something done with what was answered to a call.
 pub(super) fn received<T>(is_answered: bool, size: usize, take: impl FnOnce(&Received<'_>) -> T) -> T {
-    let header = |name| {
-        let value = abi::header(Map::CallResponseHeaders, name).ok().filter(|_| is_answered);
-        value.and_then(|value| String::from_utf8(value).ok()).unwrap_or_default()
-    };
-    let body = abi::buffer(Buffer::CallResponseBody, 0, size).unwrap_or_default();
+    let header = |name| header_of_answer(is_answered, name);
+    let (status, body) = answered(is_answered, size);
     take(&Received {
-        status: header(":status").parse().unwrap_or(503),
+        status,
         body: &body,
         provider: &header("x-modelgate-provider"),
         model: &header("x-modelgate-model"),

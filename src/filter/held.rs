@@ -14,6 +14,18 @@ use crate::route::Among;
 use crate::time::Timestamp;
 use std::rc::Rc;
 
+/// A header of what was answered to a call; empty if it has none.
+pub(super) fn header_of_answer(is_answered: bool, name: &str) -> String {
+    let value = abi::header(Map::CallResponseHeaders, name).ok().filter(|_| is_answered);
+    value.and_then(|value| String::from_utf8(value).ok()).unwrap_or_default()
+}
+
+/// The status and the body of what was answered to a call; where nothing was, 503 stands for it.
+pub(super) fn answered(is_answered: bool, size: usize) -> (u16, Vec<u8>) {
+    let status = header_of_answer(is_answered, ":status").parse().unwrap_or(503);
+    (status, abi::buffer(Buffer::CallResponseBody, 0, size).unwrap_or_default())
+}
+
 /// A call to the gateway itself.
 pub(super) struct Outgoing<'o> {
     pub path: &'o str,
@@ -49,9 +61,7 @@ impl Gateway {
             return;
         };
         let (consumer, about) = (Rc::clone(consumer), *about);
-        let status = abi::header(Map::CallResponseHeaders, ":status").ok().filter(|_| is_answered);
-        let status = status.and_then(|status| std::str::from_utf8(&status).ok()?.parse().ok()).unwrap_or(503);
-        let body = abi::buffer(Buffer::CallResponseBody, 0, size).unwrap_or_default();
+        let (status, body) = answered(is_answered, size);
         self.take(about, (status, &body));
         self.go_on_with(&consumer);
     }
