@@ -271,6 +271,18 @@ impl Config {
         self.catalog.names.get(name)
     }
 
+    /// What a client's word for a model or a route stands for: a name of the catalog, `provider/model`, or a model of the default provider.
+    pub fn meant(&self, asked: &str) -> Option<Named> {
+        if let Some(named) = self.named(asked) {
+            return Some(named.clone());
+        }
+        let model = match self.qualified(asked) {
+            Some((provider, model)) => self.model_of(provider.name.as_str(), model),
+            None => self.model_by_default(asked),
+        };
+        model.map(Named::Model)
+    }
+
     /// Every name that [`Self::named`] knows, in no order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.catalog.names.keys().map(|name| &**name)

@@ -77,9 +77,14 @@ impl How {
         }
     }
 
-    /// All models that are named, as a client would ask for them.
-    pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.models().into_iter().map(|(_, name)| name)
+    /// The models whose speed or price decides or is told, as a client would ask for them: those of a race, and the last of a cascade.
+    #[must_use]
+    pub fn weighed(&self) -> Vec<&str> {
+        match self {
+            Self::Cascade(cascade) => cascade.stages.last().map(|stage| &*stage.model).into_iter().collect(),
+            Self::Race(_) => self.first(),
+            Self::Ensemble(_) | Self::Checked(_) | Self::Agent(_) => Vec::new(),
+        }
     }
 
     /// The models that are named, with where: as a client would ask for them.

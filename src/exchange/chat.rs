@@ -1,6 +1,6 @@
 //! A chat request, from its body to the plan it is forwarded with.
 
-use super::content::{Screening, for_output, screen};
+use super::content::{Screening, Seen, for_output, look_over};
 use super::wishes::wish;
 use super::*;
 use crate::affinity::Key;
@@ -32,19 +32,14 @@ pub(super) fn forward(
             };
         }
     };
-    let mut fired = String::new();
-    match screened {
-        Some(screening) => screening.bar(&mut candidates),
-        None => {
-            let screening = screen(asks.asked(), body, &mut candidates, asking, config)?;
-            if let Some(redacted) = &screening.body {
-                let document = Document::parse(redacted, Surrogates::Paired).map_err(not_json)?;
-                let forwarded = forward(redacted, document.root(), Some(&screening), asking, config, books);
-                return screening.tell(forwarded);
-            }
-            fired = screening.fired;
+    let fired = match look_over(asks.asked(), body, screened, &mut candidates, asking, config)? {
+        Seen::Passed(fired) => fired,
+        Seen::Changed(screening) => {
+            return screening.forward(|body, root, screening| {
+                forward(body, root, Some(screening), asking, config, books)
+            });
         }
-    }
+    };
     let tell = |classifier| task::verdict(classifier, &request, asking, config, books);
     let (verdict, doubt) = asking.classifier.map(tell).transpose()?.unzip();
     let caching = match look_up(&request, &candidates, asking, config, books) {
@@ -58,15 +53,14 @@ pub(super) fn forward(
         let awaited = caching.as_ref().and_then(|caching| caching.keep.as_ref()?.awaited());
         return Err(Box::new(Step::Call(doubt.call(), awaited)));
     }
+    let conversation = &|route: &Route| Some(conversation(&request, route, asking));
+    let terms = Terms { asks: &asks, asking, verdict: verdict.as_deref(), constraints, conversation };
     if let Some(route) = candidates.route.clone()
-        && let Some(rules) =
-            several::rules(&request, &route, verdict.as_deref(), &asks, asking, config, books)
+        && let Some(rules) = several::rules(&request, &route, &terms, config, books)
     {
         let several = Several::new(rules, &request, body, &route, verdict, caching, (config, books));
         return Err(Box::new(Step::Orchestrate(Box::new(several))));
     }
-    let conversation = &|route: &Route| Some(conversation(&request, route, asking));
-    let terms = Terms { asks: &asks, asking, verdict: verdict.as_deref(), constraints, conversation };
     let decision = arrange(&asked, &mut candidates, &terms, (config, false), books).map_err(unresolved)?;
     let Prepared { targets, models, body: changed, headers, dropped, kept } =
         prepare(asks.asked(), &candidates.targets, body)?;
@@ -161,13 +155,14 @@ pub(super) fn resolve(
     books: Books<'_>,
 ) -> Result<Candidates, Unresolved> {
     // Where answers are checked, the schema can be an instruction: what is asked then is resolved for itself.
-    let named = config.named(&request.model.decode());
-    let checks = matches!(named, Some(Named::Route(route)) if route.check.is_some())
-        && !asking.told.plain
-        && request.n == 1;
+    let checks = || {
+        !asking.told.plain
+            && request.n == 1
+            && matches!(config.named(&request.model.decode()), Some(Named::Route(route)) if route.check.is_some())
+    };
     let needs = Needs {
         abilities: &|| match asks.abilities() {
-            all if checks => all.without(Ability::JsonSchema),
+            all if checks() => all.without(Ability::JsonSchema),
             all => all,
         },
         lot: &|route, by| match by {

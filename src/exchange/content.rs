@@ -1,12 +1,12 @@
 //! Content rules at what is asked: what keeps a request from being sent, or from some models, and what is taken out of it.
 
 use super::needs::Asked;
-use super::{Asking, Forward, Reply, Step};
+use super::{Asking, Forward, Reply, Step, not_json};
 use crate::chat::{Content, Message, Part};
 use crate::config::{Action, Config, ContentRule};
 use crate::embeddings::{self, Input};
 use crate::error::ApiError;
-use crate::json::{self, Edit, Value, splice};
+use crate::json::{self, Document, Edit, Surrogates, Value, splice};
 use crate::route::Candidates;
 use crate::rules::{Fired, Said, Screen, names};
 use std::rc::Rc;
@@ -33,9 +33,14 @@ impl Screening {
             .retain(|target| !self.barring.iter().any(|rule| rule.concerns_model(&target.model)));
     }
 
-    /// How the request is forwarded without what was taken out of it, or what is done instead, with what rules have found.
-    pub fn tell(&self, forwarded: Result<Forward, Box<Step>>) -> Result<Forward, Box<Step>> {
-        match forwarded {
+    /// How the request is forwarded without what was taken out of it, or what is done instead, by `forward`; with what rules have found.
+    pub fn forward(
+        &self,
+        forward: impl FnOnce(&[u8], Value<'_>, &Self) -> Result<Forward, Box<Step>>,
+    ) -> Result<Forward, Box<Step>> {
+        let redacted = self.body.as_deref().unwrap_or_default();
+        let document = Document::parse(redacted, Surrogates::Paired).map_err(not_json)?;
+        match forward(redacted, document.root(), self) {
             Ok(mut forwarded) => {
                 let body = || self.body.clone().unwrap_or_default();
                 forwarded.body.get_or_insert_with(body);
@@ -51,6 +56,37 @@ impl Screening {
             }
         }
     }
+}
+
+/// What looking at a request has come to.
+pub(super) enum Seen {
+    /// It goes on as it is; the names of the rules that have found something.
+    Passed(String),
+    /// Something is taken out of it.
+    Changed(Screening),
+}
+
+/// Looks at a request as [`screen`] does, unless that has been done: `screened` is what has come of it then.
+///
+/// # Errors
+/// As there.
+pub(super) fn look_over(
+    asked: Asked<'_>,
+    body: &[u8],
+    screened: Option<&Screening>,
+    candidates: &mut Candidates,
+    asking: Asking<'_>,
+    config: &Config,
+) -> Result<Seen, Box<Step>> {
+    if let Some(screening) = screened {
+        screening.bar(candidates);
+        return Ok(Seen::Passed(String::new()));
+    }
+    let screening = screen(asked, body, candidates, asking, config)?;
+    Ok(match screening.body {
+        Some(_) => Seen::Changed(screening),
+        None => Seen::Passed(screening.fired),
+    })
 }
 
 /// Looks at a request, whose text is `body`, and leaves those candidates out that rules keep it from.

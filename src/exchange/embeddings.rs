@@ -1,17 +1,17 @@
 //! A request for embeddings, from its body to the plan it is forwarded with.
 
 use super::chat::lot;
-use super::content::{Screening, screen};
+use super::content::{Screening, Seen, look_over};
 use super::meter::Meter;
 use super::needs::{Asked, Asks};
 use super::order::{Terms, arrange};
 use super::prepare::{Prepared, prepare};
-use super::{Asking, Books, Forward, Step, Trials, not_json, unresolved};
+use super::{Asking, Books, Forward, Step, Trials, unresolved};
 use crate::cache::not_cached;
 use crate::config::{Config, Constraints, Route};
 use crate::embeddings::{Request, Wanted};
 use crate::estimate::Makeup;
-use crate::json::{Document, Surrogates, Value};
+use crate::json::Value;
 use crate::plan::{Operation, Plan};
 use crate::route::{self, Needs};
 
@@ -33,19 +33,14 @@ pub(super) fn forward(
         return Err(not_cached().into());
     }
     let asks = Asks::of(Asked::Embeddings(&request));
-    let mut fired = String::new();
-    match screened {
-        Some(screening) => screening.bar(&mut candidates),
-        None => {
-            let screening = screen(asks.asked(), body, &mut candidates, asking, config)?;
-            if let Some(redacted) = &screening.body {
-                let document = Document::parse(redacted, Surrogates::Paired).map_err(not_json)?;
-                let forwarded = forward(redacted, document.root(), Some(&screening), asking, config, books);
-                return screening.tell(forwarded);
-            }
-            fired = screening.fired;
+    let fired = match look_over(asks.asked(), body, screened, &mut candidates, asking, config)? {
+        Seen::Passed(fired) => fired,
+        Seen::Changed(screening) => {
+            return screening.forward(|body, root, screening| {
+                forward(body, root, Some(screening), asking, config, books)
+            });
         }
-    }
+    };
     let (constraints, conversation) = (Constraints::default(), &|_: &Route| None);
     let terms = Terms { asks: &asks, asking, verdict: None, constraints, conversation };
     let decision = arrange(&asked, &mut candidates, &terms, (config, false), books).map_err(unresolved)?;

@@ -1,7 +1,7 @@
 //! Requests that several calls answer: which those are, and how what they come to is forwarded or replied.
 
 use super::chat::resumed;
-use super::needs::Asks;
+use super::order::Terms;
 use super::{Asking, Books, Caching, Reply, Step, lesson};
 use crate::affinity::Key;
 use crate::cache::Origin;
@@ -28,7 +28,7 @@ pub struct Several {
     pub include_usage: bool,
     /// Whether it offers the legacy `functions`.
     pub functions: bool,
-    /// The models that may be asked, each with what it costs and after how many milliseconds nineteen of twenty of its answers are there.
+    /// The models that are weighed, each with what it costs and after how many milliseconds nineteen of twenty of its answers are there.
     pub models: Vec<(Rc<str>, Option<Price>, Option<u32>)>,
     /// What is kept for its answer.
     pub findings: Findings,
@@ -49,13 +49,11 @@ pub struct Findings {
 pub(super) fn rules(
     request: &Request<'_>,
     route: &Route,
-    task: Option<&Verdict>,
-    asks: &Asks<'_>,
-    asking: Asking<'_>,
+    terms: &Terms<'_>,
     config: &Config,
     books: Books<'_>,
 ) -> Option<(Rc<Orchestration>, Option<Rc<Checked>>)> {
-    if asking.told.plain || request.n != 1 {
+    if terms.asking.told.plain || request.n != 1 {
         return None;
     }
     let how = |check: &Rc<Orchestration>| match &check.how {
@@ -64,7 +62,7 @@ pub(super) fn rules(
     };
     let check =
         route.check.as_ref().filter(|check| how(check).is_some_and(|how| has_form(request, how.tools)));
-    match orchestration(route, task, asks, asking, config, books) {
+    match orchestration(route, terms, config, books) {
         Some(rules) => Some((rules, check.and_then(how))),
         None => Some((Rc::clone(check?), None)),
     }
@@ -79,16 +77,15 @@ fn has_form(request: &Request<'_>, tools: bool) -> bool {
 
 fn orchestration(
     route: &Route,
-    task: Option<&Verdict>,
-    asks: &Asks<'_>,
-    asking: Asking<'_>,
+    terms: &Terms<'_>,
     config: &Config,
     books: Books<'_>,
 ) -> Option<Rc<Orchestration>> {
+    let Terms { asks, asking, verdict, .. } = terms;
     let rules = route.orchestration.as_ref()?;
     let when = &rules.when;
     let is_task = |task: &Verdict| when.tasks.as_ref().is_none_or(|tasks| tasks.contains(&task.task));
-    if !task.map_or(when.tasks.is_none(), is_task) {
+    if !verdict.map_or(when.tasks.is_none(), is_task) {
         return None;
     }
     if when.tiers.as_ref().is_some_and(|tiers| !tiers.contains(&asking.consumer.tier.name)) {
@@ -119,13 +116,9 @@ fn orchestration(
 
 /// The model that a name stands for; of a route, its first target's.
 fn model(config: &Config, name: &str) -> Option<Rc<Model>> {
-    match config.named(name) {
-        Some(Named::Model(model)) => Some(Rc::clone(model)),
-        Some(Named::Route(route)) => Some(Rc::clone(&route.targets.first()?.model)),
-        None => {
-            let (provider, model) = config.qualified(name)?;
-            config.model_of(provider.name.as_str(), model)
-        }
+    match config.meant(name)? {
+        Named::Model(model) => Some(model),
+        Named::Route(route) => Some(Rc::clone(&route.targets.first()?.model)),
     }
 }
 
@@ -147,7 +140,7 @@ impl Several {
             (name.into(), model.and_then(|model| config.price(&model)), late)
         };
         Self {
-            models: rules.how.names().map(known).collect(),
+            models: rules.how.weighed().into_iter().map(known).collect(),
             rules,
             check,
             body: body.to_vec(),

@@ -152,15 +152,7 @@ pub fn resolve(
     consumer: &Consumer,
     needs: Needs<'_>,
 ) -> Result<Candidates, Unresolved> {
-    let named = match config.named(asked) {
-        Some(named) => Some(named.clone()),
-        None => match config.qualified(asked) {
-            Some((provider, model)) => config.model_of(provider.name.as_str(), model),
-            None => config.model_by_default(asked),
-        }
-        .map(Named::Model),
-    };
-    let named = named.ok_or_else(|| Unresolved::unknown(config, asked, consumer))?;
+    let named = config.meant(asked).ok_or_else(|| Unresolved::unknown(config, asked, consumer))?;
     if !consumer.may_ask_for(&named) {
         return Err(Unresolved::not_allowed(asked));
     }
