@@ -92,6 +92,7 @@ fn planned_for(body: &[u8], config: &Config, classifier: Option<&Classifier>, me
         told: &Told::default(),
         classifier,
         wishes: &Vec::new(),
+        record: &modelgate::observe::Record::default(),
     };
     on_body(body, asking, config, books)
 }

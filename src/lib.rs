@@ -2,7 +2,7 @@
 //!
 //! The design is in `docs/architecture.md`. Modules look only downward: words (`base64`, `json`, `sse`,
 //! `chance`, `chat`, `config`, `embeddings`, `error`, `money`, `names`, `plan`, `schema`, `store`, `time`), policy (`affinity`, `auth`, `bandit`, `cache`, `classify`, `cost`, `estimate`, `health`,
-//! `planning`, `route`, `rules`, `provider`, `quota`, `trim`), flow (`exchange`, `attempt`, `orchestrate`), host (`filter`); only `filter` knows Envoy.
+//! `observe`, `planning`, `route`, `rules`, `provider`, `quota`, `trim`), flow (`exchange`, `attempt`, `orchestrate`), host (`filter`); only `filter` knows Envoy.
 
 // A panic traps the VM under every request of a worker, so nothing outside of tests may be able to.
 #![deny(unsafe_code)]
@@ -36,6 +36,7 @@ pub mod estimate;
 pub mod exchange;
 pub mod filter;
 pub mod health;
+pub mod observe;
 pub mod orchestrate;
 pub mod plan;
 pub mod provider;

@@ -170,12 +170,18 @@ impl Attempt {
                 None => self.spent.note(bytes, &piece, form, self.reception.report()),
             }
         }
-        if let Reception::Stream(stream) = &self.reception {
-            self.spent.finished(stream.has_finished(), stream.report());
-            if ends {
-                let has_finished = stream.has_finished();
-                self.spent.end(if has_finished { self.answered() } else { Ended::Failed });
+        match &self.reception {
+            Reception::Stream(stream) => {
+                self.spent.finished(stream.has_finished(), stream.report());
+                if ends {
+                    let has_finished = stream.has_finished();
+                    self.spent.end(if has_finished { self.answered() } else { Ended::Failed });
+                }
             }
+            Reception::Over { .. } if self.spent.stage() == Stage::Answering => {
+                self.spent.finished(true, self.reception.report());
+            }
+            Reception::Pending | Reception::Whole(_) | Reception::Over { .. } => {}
         }
         (release, piece)
     }

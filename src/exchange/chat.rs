@@ -22,16 +22,19 @@ pub(super) fn forward(
     let Asking { consumer, request_id, .. } = asking;
     let request = Request::read(root)?;
     let asked = request.model.decode();
+    asking.record.streams(request.stream);
     let asks = Asks::of(Asked::Chat(&request));
     let mut candidates = match resolve(&request, &asks, asking, config, books) {
         Ok(candidates) => candidates,
         Err(refusal) => {
+            notes::asked(asking.record, config.meant(&asked));
             return match room::make(&request, body, &asks, (&asked, &refusal), config, books) {
                 Some(trimmed) => truncated(trimmed, screened, asking, config, books),
                 None => Err(unresolved(refusal).into()),
             };
         }
     };
+    notes::found(asking.record, &candidates);
     let fired = match look_over(asks.asked(), body, screened, &mut candidates, asking, config)? {
         Seen::Passed(fired) => fired,
         Seen::Changed(screening) => {
@@ -48,6 +51,9 @@ pub(super) fn forward(
         Look::Embed(call, awaited) => return Err(Box::new(Step::Call(call, awaited))),
         Look::Unanswered(caching) => caching,
     };
+    if let Some(caching) = &caching {
+        asking.record.cached(caching.status.as_str());
+    }
     let constraints = wishes::constraints(asking.wishes, &request)?;
     if let Some(doubt) = doubt.flatten().filter(|_| !asking.told.task) {
         let awaited = caching.as_ref().and_then(|caching| caching.keep.as_ref()?.awaited());
@@ -62,9 +68,10 @@ pub(super) fn forward(
         return Err(Box::new(Step::Orchestrate(Box::new(several))));
     }
     let decision = arrange(&asked, &mut candidates, &terms, (config, false), books).map_err(unresolved)?;
+    notes::candidates(asking.record, &candidates);
     let Prepared { targets, models, body: changed, headers, dropped, kept } =
         prepare(asks.asked(), &candidates.targets, body)?;
-    let meter = match Meter::open(&asks, models, consumer, config, books) {
+    let meter = match Meter::open(&asks, models, asking, config, books) {
         Ok(meter) => meter,
         Err(reply) => return Err(Reply { verdict, ..reply }.into()),
     };

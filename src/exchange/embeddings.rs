@@ -6,7 +6,7 @@ use super::meter::Meter;
 use super::needs::{Asked, Asks};
 use super::order::{Terms, arrange};
 use super::prepare::{Prepared, prepare};
-use super::{Asking, Books, Forward, Step, Trials, unresolved};
+use super::{Asking, Books, Forward, Step, Trials, notes, unresolved};
 use crate::cache::not_cached;
 use crate::config::{Config, Constraints, Route};
 use crate::embeddings::{Request, Wanted};
@@ -28,11 +28,15 @@ pub(super) fn forward(
     let request = Request::read(root)?;
     let asked = request.model.decode();
     let needs = Needs { lot: &|route, _| lot(route, consumer), ..Needs::NOTHING };
-    let mut candidates = route::resolve(config, &asked, consumer, needs).map_err(unresolved)?;
+    let mut candidates = route::resolve(config, &asked, consumer, needs).map_err(|refusal| {
+        notes::asked(asking.record, config.meant(&asked));
+        unresolved(refusal)
+    })?;
     if control.only_if_cached {
         return Err(not_cached().into());
     }
     let asks = Asks::of(Asked::Embeddings(&request));
+    notes::found(asking.record, &candidates);
     let fired = match look_over(asks.asked(), body, screened, &mut candidates, asking, config)? {
         Seen::Passed(fired) => fired,
         Seen::Changed(screening) => {
@@ -44,9 +48,10 @@ pub(super) fn forward(
     let (constraints, conversation) = (Constraints::default(), &|_: &Route| None);
     let terms = Terms { asks: &asks, asking, verdict: None, constraints, conversation };
     let decision = arrange(&asked, &mut candidates, &terms, (config, false), books).map_err(unresolved)?;
+    notes::candidates(asking.record, &candidates);
     let Prepared { targets, models, body: changed, headers, dropped, kept } =
         prepare(asks.asked(), &candidates.targets, body)?;
-    let meter = Meter::open(&asks, models, consumer, config, books)?;
+    let meter = Meter::open(&asks, models, asking, config, books)?;
     // What an answer is told to have used whose provider does not say is what is charged for it.
     let tokens = meter.as_ref().map(|meter| meter.input());
     let tokens = tokens.unwrap_or_else(|| Makeup::of_input(&request.input).tokens());

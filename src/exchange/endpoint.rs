@@ -32,6 +32,18 @@ pub enum Service {
     Feedback,
 }
 
+impl Service {
+    /// What is asked of a model, as OpenTelemetry calls it; none where nothing is.
+    #[must_use]
+    pub fn operation(self) -> Option<&'static str> {
+        match self {
+            Self::Chat => Some("chat"),
+            Self::Embeddings => Some("embeddings"),
+            Self::Explain | Self::Feedback => None,
+        }
+    }
+}
+
 /// The endpoint of a method and path, or why there is none.
 pub(super) fn of(method: &[u8], path: &[u8]) -> Result<Endpoint, Reply> {
     let path = path.split(|byte| matches!(byte, b'?' | b'#')).next().unwrap_or_default();

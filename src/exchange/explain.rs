@@ -175,7 +175,7 @@ fn explain_limits(
     config: &Config,
     books: Books<'_>,
 ) {
-    match Meter::open(asks, vec![Rc::clone(&first.model)], asking.consumer, config, books) {
+    match Meter::open(asks, vec![Rc::clone(&first.model)], asking, config, books) {
         Ok(None) => it.null("limits"),
         Ok(Some(meter)) => {
             it.object("limits", |it| {

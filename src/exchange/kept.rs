@@ -12,6 +12,7 @@ use crate::cache::{
 };
 use crate::chat::{EVENT_STREAM, JSON, Request, Usage};
 use crate::config::{CachePolicy, CacheScope, CacheStore, Config, Consumer};
+use crate::observe::Record;
 use crate::route::{self, Candidates};
 use crate::time::Timestamp;
 use std::rc::Rc;
@@ -93,7 +94,7 @@ pub(super) fn look_up(
     let answers = Answers::new(store);
     let found = exact.and_then(|ttl| answers.find(books.store, &keys, ttl, books.now));
     if let Some(reply) = found.and_then(|found| reply(&found, Status::Hit, request)) {
-        return Look::Answered(reply);
+        return answered(reply, Status::Hit, asking.record);
     }
     // Whoever would not take the answer, or whose own will not be kept, waits for none and is waited for by nobody.
     let wait = config.cache().wait;
@@ -117,7 +118,7 @@ pub(super) fn look_up(
         Index::new(store.questions).find(books.store, &answers, &question.asked(keys), semantic, books.now)
     });
     if let Some(reply) = similar.and_then(|found| reply(&found, Status::Semantic, request)) {
-        return Look::Answered(reply);
+        return answered(reply, Status::Semantic, asking.record);
     }
     if only_if_cached {
         return Look::Answered(not_cached().into());
@@ -128,6 +129,12 @@ pub(super) fn look_up(
     let (n, functions) = (request.n, request.functions);
     let keep = keep.map(|ttl| Box::new(Keep { keys, ttl, awaited, question, n, functions, store }));
     Look::Unanswered(Some(Caching { status, keep }))
+}
+
+fn answered(reply: Reply, status: Status, record: &Record) -> Look {
+    record.cached(status.as_str());
+    record.saves(reply.saved.unwrap_or_default());
+    Look::Answered(reply)
 }
 
 impl Keep {

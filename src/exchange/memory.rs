@@ -5,7 +5,7 @@ use crate::bandit::Bandit;
 use crate::chance;
 use crate::classify::Labels;
 use crate::config::Config;
-use crate::health::Table;
+use crate::health::{Circuit, Table};
 use crate::quota::Unsettled;
 use crate::route::Turns;
 use crate::store::{Contended, Store};
@@ -59,6 +59,19 @@ impl Memory {
         let number = chance::next(&mut state);
         self.chance.set(state);
         chance::part(number)
+    }
+
+    /// The targets, each with the state of its circuit: 0 where it is closed, 1 half open, 2 open.
+    pub fn circuits(&self, now: Timestamp, tell: &mut dyn FnMut(&str, u64)) {
+        let targets = self.targets.borrow();
+        for name in targets.names() {
+            let state = match targets.circuit(name, now) {
+                Circuit::Closed => 0,
+                Circuit::HalfOpen { .. } => 1,
+                Circuit::Open { .. } => 2,
+            };
+            tell(name, state);
+        }
     }
 
     /// A second has gone by: what waits to be written is, and workers tell each other what they have seen.

@@ -6,14 +6,14 @@
 
 use super::needs::{Asked, Asks};
 use super::recent::Remembered;
-use super::{Memory, Reply};
+use super::{Asking, Memory, Reply, notes};
 use crate::chat::Usage;
 use crate::config::{Config, Consumer, Model};
 use crate::cost::{self, Provenance};
 use crate::error::ApiError;
 use crate::estimate::{Calibration, Family, Makeup};
 use crate::money::NanoUsd;
-use crate::quota::{self, Actual, Ask, HolderId, Refusal, Reservation};
+use crate::quota::{self, Actual, Ask, Denied, HolderId, Refusal, Reservation, Standing};
 use crate::store::{Store, update};
 use crate::time::Timestamp;
 use std::rc::Rc;
@@ -101,8 +101,6 @@ pub enum Used {
 pub struct Item {
     /// Which attempt, from 0.
     pub attempt: usize,
-    /// The model that was asked.
-    pub model: Rc<Model>,
     /// Tokens of the prompt.
     pub input: u64,
     /// Tokens of the answer.
@@ -141,10 +139,11 @@ impl Meter {
     pub(super) fn open(
         asks: &Asks<'_>,
         models: Vec<Rc<Model>>,
-        consumer: &Rc<Consumer>,
+        asking: Asking<'_>,
         config: &Config,
         books: Books<'_>,
     ) -> Result<Option<Box<Self>>, Reply> {
+        let Asking { consumer, record, .. } = asking;
         let Some(first) = models.first().filter(|_| is_on(config)) else { return Ok(None) };
         let images = asks.images();
         let family = family(first);
@@ -191,7 +190,7 @@ impl Meter {
                 let consumer = Rc::clone(consumer);
                 let reserved = reservation.stops_after(input, output);
                 let watch = reserved.map(|reserved| Watch { reserved, counts: None });
-                Ok(Some(Box::new(Self {
+                let meter = Box::new(Self {
                     consumer,
                     models,
                     reservation,
@@ -201,9 +200,14 @@ impl Meter {
                     images,
                     watch,
                     learns,
-                })))
+                });
+                notes::admitted(record, &meter);
+                Ok(Some(meter))
             }
-            Err(refusal) => Err(refused(*refusal, books)),
+            Err(refusal) => {
+                notes::refused(record, &refusal);
+                Err(refused(*refusal, books))
+            }
         }
     }
 
@@ -217,17 +221,26 @@ impl Meter {
         self.images
     }
 
-    /// How the limits stand that concern the request, for its answer's headers.
+    /// How the limits stand that concern the request.
+    pub(super) fn standings(&self) -> &[Standing] {
+        self.reservation.standings()
+    }
+
+    /// The same, for its answer's headers.
     #[must_use]
     pub fn standing(&self) -> Vec<(&'static str, String)> {
-        quota::rate_limit(self.reservation.standings())
+        quota::rate_limit(self.standings())
+    }
+
+    /// By which limits it would not have been admitted that only observe.
+    pub(super) fn would_refuse(&self) -> &[Denied] {
+        self.reservation.observed()
     }
 
     /// The limits that only observe, and would have refused the request.
     #[must_use]
     pub fn observed(&self) -> String {
-        let names: Vec<_> =
-            self.reservation.observed().iter().map(|denied| denied.limit.name.as_str()).collect();
+        let names: Vec<_> = self.would_refuse().iter().map(|denied| denied.limit.name.as_str()).collect();
         names.join(",")
     }
 
@@ -290,8 +303,7 @@ impl Meter {
             }
             let Usage { prompt: input, completion: output, .. } = usage;
             let cost = config.price(model).map(|price| cost::cost(&price, &usage, self.images));
-            let model = Rc::clone(model);
-            statement.add(Item { attempt, model, input, output, cost, provenance });
+            statement.add(Item { attempt, input, output, cost, provenance });
         }
         let Statement { input, output, cost, .. } = statement;
         let actual = Actual { input, output, cost: cost.unwrap_or_default() };
@@ -347,6 +359,22 @@ impl Statement {
         self.provenance = Some(self.provenance.map_or(item.provenance, |so_far| so_far.and(item.provenance)));
         self.items.push(item);
     }
+}
+
+/// What a request has used as far as its providers have said, where what requests use is not counted.
+#[must_use]
+pub fn reported(used: &[Used]) -> Statement {
+    let mut statement = Statement::default();
+    for (attempt, used) in used.iter().enumerate() {
+        let (usage, provenance) = match used {
+            Used::Reported(usage) => (usage, Provenance::Provider),
+            Used::Partly(usage, _) => (usage, Provenance::Mixed),
+            Used::Nothing | Used::Said(_) | Used::Unseen => continue,
+        };
+        let Usage { prompt: input, completion: output, .. } = *usage;
+        statement.add(Item { attempt, input, output, cost: None, provenance });
+    }
+    statement
 }
 
 fn asker(consumer: &Consumer) -> quota::Consumer<'_> {

@@ -19,6 +19,7 @@ mod local;
 mod memory;
 mod meter;
 mod needs;
+mod notes;
 mod order;
 mod prepare;
 mod prices;
@@ -38,7 +39,7 @@ pub use hosts::CLUSTERS;
 pub use kept::{Caching, Keep};
 pub use local::{is_unsent, local_reply};
 pub use memory::Memory;
-pub use meter::{Books, Item, Meter, Statement, Used};
+pub use meter::{Books, Item, Meter, Statement, Used, reported};
 pub use several::{Findings, Several};
 pub use told::{About, Told};
 pub use trials::Trials;
@@ -52,6 +53,7 @@ use crate::config::{Config, Consumer};
 use crate::error::ApiError;
 use crate::json::{Document, Error, Surrogates, Value};
 use crate::names::ArmName;
+use crate::observe::Record;
 use crate::plan::{Operation, Plan};
 use crate::route::{self, Needs, Unresolved};
 use crate::time::Timestamp;
@@ -104,6 +106,8 @@ pub struct Asking<'a> {
     pub classifier: Option<&'a Classifier>,
     /// What the client wishes for by its headers.
     pub wishes: &'a Wishes,
+    /// Where it is noted what is found out about it.
+    pub record: &'a Record,
 }
 
 /// What the filter does next with the request.

@@ -2,6 +2,7 @@
 
 use super::prepare::MOST_ATTEMPTS;
 use super::*;
+use crate::observe::Record;
 use crate::plan::PlannedTarget;
 use crate::quota::Holder;
 use crate::store::tests::Memory;
@@ -70,6 +71,7 @@ fn step_for(service: Service, body: &str) -> Step {
         told: &Told::default(),
         classifier: None,
         wishes: &Vec::new(),
+        record: &Record::default(),
     };
     on_body(body.as_bytes(), asking, &config, books)
 }

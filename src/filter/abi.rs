@@ -93,6 +93,9 @@ unsafe extern "C" {
         value_size: usize,
         version: u32,
     ) -> u32;
+    fn proxy_define_metric(kind: u32, name: *const u8, size: usize, metric: *mut u32) -> u32;
+    fn proxy_increment_metric(metric: u32, by: i64) -> u32;
+    fn proxy_record_metric(metric: u32, value: u64) -> u32;
     fn proxy_log(level: u32, message: *const u8, size: usize) -> u32;
     fn proxy_http_call(
         cluster: *const u8,
@@ -192,6 +195,26 @@ pub fn property(path: &str) -> Result<Vec<u8>, Refused> {
 pub fn set_property(path: &str, value: &[u8]) -> Result<(), Refused> {
     // SAFETY: pointers and lengths are of live slices.
     done(unsafe { proxy_set_property(path.as_ptr(), path.len(), value.as_ptr(), value.len()) })
+}
+
+/// The number of a metric of this name, which all workers share; `kind` is 0 for a counter, 1 for a gauge, 2 for a histogram.
+pub fn define_metric(kind: u32, name: &str) -> Result<u32, Refused> {
+    let mut metric = 0;
+    // SAFETY: pointer and length are of one live slice; the host writes one u32.
+    done(unsafe { proxy_define_metric(kind, name.as_ptr(), name.len(), &raw mut metric) })?;
+    Ok(metric)
+}
+
+/// Adds to a counter; at least 1.
+pub fn increment_metric(metric: u32, by: u64) -> Result<(), Refused> {
+    // SAFETY: no memory is handed over.
+    done(unsafe { proxy_increment_metric(metric, i64::try_from(by).unwrap_or(i64::MAX)) })
+}
+
+/// Sets a gauge, or adds to a histogram.
+pub fn record_metric(metric: u32, value: u64) -> Result<(), Refused> {
+    // SAFETY: no memory is handed over.
+    done(unsafe { proxy_record_metric(metric, value) })
 }
 
 /// A value that all workers share, and its version.

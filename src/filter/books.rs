@@ -43,7 +43,12 @@ fn random() -> u64 {
 
 /// Now.
 pub(super) fn now() -> Timestamp {
-    Timestamp::from_millis(abi::now() / 1_000_000)
+    at_nanos(abi::now())
+}
+
+/// This time, in nanoseconds.
+pub(super) fn at_nanos(nanos: u64) -> Timestamp {
+    Timestamp::from_millis(nanos / 1_000_000)
 }
 
 /// Does something with the books open.
@@ -60,6 +65,12 @@ pub(super) fn at<R>(now: Timestamp, act: impl FnOnce(Books<'_>) -> R) -> R {
 /// Takes over a configuration.
 pub(super) fn adopt(config: &Config) {
     MEMORY.with(|memory| memory.adopt(config));
+}
+
+/// The targets, each with the state of its circuit: 0 where it is closed, 1 half open, 2 open.
+pub(super) fn circuits(mut tell: impl FnMut(&str, u64)) {
+    let now = now();
+    MEMORY.with(|memory| memory.circuits(now, &mut tell));
 }
 
 /// Takes in what Envoy says of its clusters' hosts.

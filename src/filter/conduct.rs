@@ -110,7 +110,7 @@ impl Gateway {
                     }
                 }
                 Some(Act::Reply(finished)) => {
-                    tell(&conducted.orchestration);
+                    self.tell_how(&conducted.orchestration);
                     let Finished { status, content_type, headers, body, completion, provider, model } =
                         *finished;
                     let origin = Origin { provider: &provider, model: &model, dropped: "" };
@@ -121,7 +121,7 @@ impl Gateway {
                     return self.reply(&reply);
                 }
                 Some(Act::Forward(body, before)) => {
-                    tell(&conducted.orchestration);
+                    self.tell_how(&conducted.orchestration);
                     let Conducted { consumer, findings, .. } = *conducted;
                     return self.forward_instead(body, before, &consumer, findings);
                 }
@@ -164,6 +164,16 @@ impl Gateway {
         })
     }
 
+    /// Tells how the answer was made.
+    fn tell_how(&self, orchestration: &Orchestration) {
+        self.record.is_made_by(orchestration.name(), orchestration.scores());
+        let told = abi::set_property("orchestration", orchestration.name().as_bytes())
+            .and_then(|()| abi::set_property("calls", &orchestration.report()));
+        if told.is_err() {
+            log::error!("Envoy refused to note how an answer was made");
+        }
+    }
+
     fn forward_instead(
         &mut self,
         body: Vec<u8>,
@@ -183,6 +193,7 @@ impl Gateway {
                 told: &Told::plain(None),
                 classifier: self.classifier.as_deref(),
                 wishes: &self.wishes,
+                record: &self.record,
             };
             findings.forward(body, before, asking, &self.config, books)
         });
@@ -209,13 +220,4 @@ pub(super) fn received<T>(is_answered: bool, size: usize, take: impl FnOnce(&Rec
         retry_after: &header("retry-after"),
         cost: NanoUsd::read(&header("x-modelgate-cost-usd")),
     })
-}
-
-/// Tells the access log how the answer was made.
-fn tell(orchestration: &Orchestration) {
-    let told = abi::set_property("orchestration", orchestration.name().as_bytes())
-        .and_then(|()| abi::set_property("calls", &orchestration.report()));
-    if told.is_err() {
-        log::error!("Envoy refused to note how an answer was made");
-    }
 }

@@ -15,6 +15,7 @@ use crate::exchange::{
     self, About, Asking, CONTENT_RULES, Forward, Head, PREFIX, Reply, Service, Step, Told, Wishes,
     local_reply,
 };
+use crate::observe::{Record, kind_of};
 use std::cell::RefCell;
 use std::rc::{Rc, Weak};
 
@@ -23,6 +24,8 @@ pub(super) struct Gateway {
     pub(super) config: Rc<Config>,
     /// The context's number.
     pub(super) context: u32,
+    /// What is found out about the request, for those who watch the gateway.
+    pub(super) record: Rc<Record>,
     /// By what others reach the request while it waits for them.
     pub(super) itself: Weak<RefCell<Self>>,
     pub(super) state: State,
@@ -90,12 +93,13 @@ impl Gateway {
     pub fn new(config: Rc<Config>, classifier: Option<Rc<Classifier>>, context: u32) -> Rc<RefCell<Self>> {
         let (state, control, wishes) = (State::New, Control::default(), Wishes::new());
         Rc::new_cyclic(|itself| {
-            let itself = itself.clone();
+            let (itself, record) = (itself.clone(), Rc::new(Record::new(abi::now())));
             let (request_id, depth) = (Vec::new(), 0);
             let (told, ticket, resumable, flight) = (Told::default(), None, None, None);
             let gateway = Self {
                 config,
                 context,
+                record,
                 itself,
                 state,
                 control,
@@ -121,15 +125,18 @@ impl Gateway {
         size: usize,
         waits: bool,
     ) -> Action {
+        let began = abi::now();
         let body = abi::buffer(Buffer::RequestBody, 0, size).unwrap_or_default();
-        let step = books::with(|books| {
+        let step = books::at(books::at_nanos(began), |books| {
             let who = || (self.context, self.itself.clone());
             let joins = |key: &Key| waits && flights::join(key, who(), books.now);
             let request_id = String::from_utf8_lossy(&self.request_id);
             let (request_id, control) = (&*request_id, self.control);
             let classifier = self.classifier.as_deref();
             let (joins, wishes, told) = (&joins, &self.wishes, &self.told);
-            let asking = Asking { service, consumer, request_id, control, joins, told, classifier, wishes };
+            let record = &*self.record;
+            let asking =
+                Asking { service, consumer, request_id, control, joins, told, classifier, wishes, record };
             exchange::on_body(&body, asking, &self.config, books)
         });
         match step {
@@ -151,7 +158,11 @@ impl Gateway {
                 }
             }
             Step::Orchestrate(several) => self.orchestrate(*several, consumer),
-            step => self.perform(step, &body),
+            step => {
+                let action = self.perform(step, &body);
+                self.record.works(abi::now().saturating_sub(began));
+                action
+            }
         }
     }
 
@@ -202,7 +213,9 @@ impl Gateway {
         let task = verdict.map(|verdict| verdict.task);
         let include_usage = plan.include_usage;
         self.resumable = continues.map(|consumer| Resumable::new(consumer, asked.to_vec(), include_usage));
-        let live = Live { before, ..Live::new(plan, meter, caching, task, (route, arm, count), trials) };
+        let record = Rc::clone(&self.record);
+        let live =
+            Live { before, ..Live::new(plan, meter, caching, task, (route, arm, count), trials, record) };
         let ticket = self.ticket.insert(Ticket::new(live));
         let plan = &ticket.live().plan;
         if let Some(first) = plan.targets.first() {
@@ -243,6 +256,9 @@ impl Gateway {
 
     pub(super) fn reply(&mut self, reply: &Reply) -> Action {
         self.state = State::Replied;
+        if reply.status >= 400 {
+            self.record.fails(kind_of(reply.status));
+        }
         let mut headers = vec![("content-type", reply.content_type.as_bytes().to_vec())];
         headers.extend(reply.headers.iter().map(|(name, value)| (*name, value.clone().into_bytes())));
         headers.extend(self.request_id());
@@ -322,15 +338,19 @@ impl Gateway {
         if let Some(errand) = caller.as_ref().and_then(Option::as_ref) {
             (self.told, self.depth) = (errand.told(), errand.depth);
             tell_parent(&errand.request_id);
+            self.record.is_internal();
             if errand.kind == Kind::Wait {
                 self.state = State::Replied;
                 return Action::Pause;
             }
         }
-        let (consumer, step) = exchange::on_head(head, &self.config, books::now().seconds());
+        let now = books::at_nanos(self.record.began());
+        let (consumer, step) = exchange::on_head(head, &self.config, now.seconds());
         if let Some(consumer) = consumer {
             tell(&consumer);
+            self.record.asks(&consumer);
             if let Step::Hold(service) = step {
+                self.record.is_for(service.operation());
                 self.state = State::Asked(consumer, service);
             }
         }
@@ -394,6 +414,7 @@ impl Gateway {
         let status = status.and_then(|status| std::str::from_utf8(&status).ok()?.parse().ok()).unwrap_or(500);
         let details = abi::property("response\0code_details").unwrap_or_default();
         let error = local_reply(status, &details);
+        self.record.fails(kind_of(error.status));
         let body = error.to_json();
         let length = if ends { 0 } else { body.len() };
         let headers = [
@@ -424,7 +445,8 @@ impl Gateway {
 
     pub fn on_log(&mut self) {
         self.watch();
-        self.settle();
+        let statement = self.settle();
+        self.observe(&statement);
         if let Some(key) = &self.flight {
             flights::end(key, self.context);
         }

@@ -11,6 +11,7 @@ use crate::chat::Before;
 use crate::classify::TASK_HEADER;
 use crate::exchange::{Caching, Keep, Meter, Trials};
 use crate::names::{ArmName, TaskName};
+use crate::observe::Record;
 use crate::plan::Plan;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -36,6 +37,8 @@ pub(super) struct Live {
     pub trials: Trials,
     /// What calls have used that its answer is made of.
     pub before: Option<Rc<Before>>,
+    /// Where it is noted what is found out about it.
+    pub record: Rc<Record>,
     /// What each attempt has used.
     pub spent: RefCell<Vec<Rc<Spent>>>,
 }
@@ -83,6 +86,7 @@ impl Live {
         task: Option<TaskName>,
         (route, arm, truncated): (Option<Rc<str>>, Option<ArmName>, usize),
         trials: Trials,
+        record: Rc<Record>,
     ) -> Self {
         let (plan, meter) = (Rc::new(plan), RefCell::new(meter));
         Self {
@@ -96,6 +100,7 @@ impl Live {
             truncated,
             trials,
             before: None,
+            record,
             spent: RefCell::default(),
         }
     }

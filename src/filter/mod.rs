@@ -14,6 +14,8 @@ mod gateway;
 mod held;
 mod live;
 mod logger;
+mod metrics;
+mod observe;
 mod provider;
 mod resume;
 mod root;

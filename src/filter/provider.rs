@@ -28,7 +28,8 @@ impl Provider {
         Self { config, attempt: None, live: None, recording: None, held: true, fired: String::new() }
     }
 
-    fn begin(&mut self) -> Result<&Attempt, ApiError> {
+    /// Begins the attempt, at this time in nanoseconds.
+    fn begin(&mut self, began: u64) -> Result<&Attempt, ApiError> {
         let mut bytes = abi::property("plan").unwrap_or_default();
         let turn = Turn::from_bytes(&bytes).ok_or_else(|| broken("the gateway role has not run"))?;
         self.live = live::find(turn.ticket);
@@ -39,7 +40,7 @@ impl Provider {
             }
             None => Rc::new(Plan::from_bytes(&bytes).ok_or_else(|| broken("its plan cannot be read"))?),
         };
-        let now = books::now();
+        let now = books::at_nanos(began);
         let before = self.live.as_ref().and_then(|live| live.before.clone());
         let attempt =
             Attempt::begin(Rc::clone(&plan), turn.attempt, now.seconds(), &self.config)?.after(before);
@@ -61,6 +62,12 @@ impl Provider {
             }
         }
         Ok(self.attempt.insert(attempt))
+    }
+
+    fn worked_since(&self, began: u64) {
+        if let Some(live) = &self.live {
+            live.record.works(abi::now().saturating_sub(began));
+        }
     }
 
     /// Puts the attempt's headers in the place of whatever the last attempt left.
@@ -114,8 +121,12 @@ impl Provider {
         }
         if let Some(live) = &self.live {
             live.answered.set(Some(is_last));
-            if release.outcome == Outcome::Answer && live.trials.awaits_first_token() {
-                books::with(|books| live.trials.first_token(books));
+            if release.outcome == Outcome::Answer {
+                let now = abi::now();
+                live.record.begins(now);
+                if live.trials.awaits_first_token() {
+                    books::at(books::at_nanos(now), |books| live.trials.first_token(books));
+                }
             }
         }
         self.watch();
@@ -264,14 +275,17 @@ fn write_body(bytes: &[u8]) {
 /// Envoy's callbacks.
 impl Provider {
     pub fn on_request_headers(&mut self, ends: bool) -> Action {
-        match self.begin() {
+        let began = abi::now();
+        let action = match self.begin(began) {
             Err(error) => self.refuse(error),
             Ok(attempt) if attempt.body_passes() || ends => {
                 self.send_headers();
                 Action::Continue
             }
             Ok(_) => Action::Pause,
-        }
+        };
+        self.worked_since(began);
+        action
     }
 
     pub fn on_request_body(&mut self, size: usize, ends: bool) -> Action {
@@ -279,7 +293,12 @@ impl Provider {
             None => Action::Pause,
             Some(attempt) if attempt.body_passes() => Action::Continue,
             Some(_) if !ends => Action::Pause,
-            Some(_) => self.translate(size),
+            Some(_) => {
+                let began = abi::now();
+                let action = self.translate(size);
+                self.worked_since(began);
+                action
+            }
         }
     }
 
@@ -312,6 +331,9 @@ impl Provider {
         let Some(attempt) = &mut self.attempt else { return Action::Continue };
         if !ends && attempt.waits(size) {
             return Action::Pause;
+        }
+        if let Some(live) = self.live.as_ref().filter(|_| attempt.streams()) {
+            live.record.beats(abi::now());
         }
         let bytes = abi::buffer(Buffer::ResponseBody, 0, size).unwrap_or_default();
         let (release, piece) = attempt.on_response_body(&bytes, ends);

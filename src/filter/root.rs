@@ -5,10 +5,12 @@ use super::books;
 use super::exports::Context;
 use super::flights;
 use super::gateway::Gateway;
+use super::metrics;
 use super::provider::Provider;
 use super::watcher;
 use crate::classify::Classifier;
 use crate::config::Config;
+use crate::observe::CIRCUIT;
 use std::cell::RefCell;
 use std::rc::Rc;
 
@@ -93,6 +95,7 @@ impl Root {
             Role::Provider(_) | Role::Idle => return,
         };
         books::tick(config.has_limits());
+        books::circuits(|target, state| metrics::tell(&CIRCUIT, &[("gen_ai_response_model", target)], state));
         flights::tick(books::now(), self.context);
     }
 

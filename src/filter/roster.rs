@@ -13,6 +13,11 @@ impl<K: Ord, V> Roster<K, V> {
         self.0.binary_search_by(|(other, _)| other.cmp(key))
     }
 
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// Adds an entry, in the place of one with the same key.
     pub fn add(&mut self, key: K, value: V) {
         match self.place(&key) {

@@ -5,27 +5,31 @@ use super::books;
 use super::gateway::{Gateway, State};
 use super::live::{Live, Ticket};
 use crate::attempt::{Report, Spent, Stage};
-use crate::exchange::{Meter, Statement, Used, is_unsent};
+use crate::exchange::{Meter, Statement, Used, is_unsent, reported};
 use crate::health::Ended;
 use crate::json;
 use std::rc::Rc;
 
 impl Gateway {
-    /// Settles what was reserved, for the last time.
-    pub(super) fn settle(&self) {
-        let Some(meter) = self.meter() else { return };
-        let observed = meter.observed();
-        let statement = books::with(|books| match self.is_unsent() {
-            true => {
-                meter.release(books);
-                Statement::default()
-            }
-            false => meter.settle(&self.used(), &self.config, books),
-        });
+    /// Settles what was reserved, for the last time, and gives what was used.
+    pub(super) fn settle(&self) -> Statement {
+        let meter = self.meter();
+        let observed = meter.as_ref().map(|meter| meter.observed()).unwrap_or_default();
+        let statement = match meter {
+            None => reported(&self.used()),
+            Some(meter) => books::with(|books| match self.is_unsent() {
+                true => {
+                    meter.release(books);
+                    Statement::default()
+                }
+                false => meter.settle(&self.used(), &self.config, books),
+            }),
+        };
         tell_use(&statement, &observed);
         if let Some(ticket) = &self.ticket {
             tell_attempts(&statement, ticket.live());
         }
+        statement
     }
 
     /// Tells the health of its targets how the last attempt has ended, if that has not been said.

@@ -108,6 +108,11 @@ impl Table {
         }
     }
 
+    /// The targets that the configuration names.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.targets.iter().map(|target| &*target.name)
+    }
+
     /// How a target is doing; asks nobody.
     #[must_use]
     pub fn view(&self, target: &str, now: Timestamp) -> View {

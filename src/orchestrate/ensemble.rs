@@ -260,6 +260,10 @@ impl Mode for Ensemble {
         self.combine(commission, false)
     }
 
+    fn scores(&self) -> Vec<u32> {
+        self.seats.iter().filter_map(|seat| seat.points).collect()
+    }
+
     fn report(&self, out: &mut Vec<u8>) {
         json::object(out, |report| {
             report.string(

@@ -166,6 +166,10 @@ trait Mode {
     fn is_told(&self) -> bool {
         true
     }
+    /// What a judge has given, in thousandths of a point.
+    fn scores(&self) -> Vec<u32> {
+        Vec::new()
+    }
     /// How it went so far, as a JSON object.
     fn report(&self, out: &mut Vec<u8>);
 }
@@ -325,6 +329,12 @@ impl Orchestration {
     #[must_use]
     pub fn name(&self) -> &'static str {
         self.mode.name()
+    }
+
+    /// What a judge has given, in thousandths of a point.
+    #[must_use]
+    pub fn scores(&self) -> Vec<u32> {
+        self.mode.scores()
     }
 
     /// How it went so far, as a JSON object; for the log.

@@ -83,6 +83,23 @@ pub enum Why {
     },
 }
 
+impl Why {
+    /// The reason in a word.
+    #[must_use]
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Region => "region",
+            Self::Tag(_) => "tag",
+            Self::Others => "others",
+            Self::KeyMissing { .. } => "key_missing",
+            Self::Lacks(_) => "ability",
+            Self::Language(_) => "language",
+            Self::Breaks(_) => "constraint",
+            Self::TooLong { .. } => "context",
+        }
+    }
+}
+
 impl fmt::Display for Excluded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { model, provider, why } = self;

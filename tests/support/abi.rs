@@ -68,6 +68,28 @@ fn write_pairs(pairs: &[(String, Vec<u8>)]) -> Vec<u8> {
 }
 
 #[unsafe(no_mangle)]
+unsafe extern "C" fn proxy_define_metric(
+    kind: u32,
+    name: *const u8,
+    size: usize,
+    metric: *mut u32,
+) -> Status {
+    let name = unsafe { text(name, size) };
+    unsafe { *metric = world(|world| world.metrics.define(kind, name)) };
+    Status::Ok
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn proxy_increment_metric(metric: u32, by: i64) -> Status {
+    world(|world| world.metrics.increment(metric, by))
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn proxy_record_metric(metric: u32, value: u64) -> Status {
+    world(|world| world.metrics.record(metric, value))
+}
+
+#[unsafe(no_mangle)]
 unsafe extern "C" fn proxy_log(level: u32, message: *const u8, size: usize) -> Status {
     let line = String::from_utf8_lossy(unsafe { bytes(message, size) }).into_owned();
     world(|world| world.log.push((level, line)));

@@ -16,6 +16,7 @@ mod chain;
 mod client;
 mod envoy;
 mod held;
+mod metrics;
 mod provider;
 mod world;
 

@@ -1,5 +1,6 @@
 //! What the host keeps: the state that the filter's host calls act on, one per thread.
 
+use super::metrics::Metrics;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
@@ -79,6 +80,8 @@ pub struct World {
     pub now: u64,
     /// Lines with their level.
     pub log: Vec<(u32, String)>,
+    /// The metrics that the filter tells.
+    pub metrics: Metrics,
     /// Calls that are not answered yet.
     pub calls: Vec<Call>,
     last_call: u32,
@@ -104,11 +107,13 @@ pub fn world<R>(look: impl FnOnce(&mut World) -> R) -> R {
 impl World {
     /// Forgets all but the contexts' numbers, which the filter remembers.
     pub fn begin_anew(&mut self) {
+        self.metrics.clear();
         *self = Self {
             now: 1_700_000_000_000_000_000,
             last_context: self.last_context,
             last_call: self.last_call,
             contexts: std::mem::take(&mut self.contexts),
+            metrics: std::mem::take(&mut self.metrics),
             ..Self::default()
         };
     }

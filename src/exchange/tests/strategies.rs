@@ -6,6 +6,7 @@ use super::*;
 use crate::chance;
 use crate::chat::Usage;
 use crate::health::Ended;
+use crate::observe::Record;
 use crate::store::tests::Memory as Shared;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -146,6 +147,7 @@ impl World {
                 told: &Told::default(),
                 classifier: Some(&self.classifier),
                 wishes,
+                record: &Record::default(),
             };
             on_body(body.to_string().as_bytes(), asking, &self.config, books)
         })
