@@ -3,6 +3,7 @@
 
 use modelgate::config::{Config, Consumer, Vendor};
 use modelgate::names::ConsumerName;
+use modelgate::observe;
 use modelgate::route::{Needs, Unresolved, resolve};
 use std::collections::BTreeSet;
 use std::fs;
@@ -161,4 +162,33 @@ fn what_is_shown_of_who_may_ask_says_what_is_said_of_it() {
         resolve(regions, "gpt-mini", bureau, Needs::NOTHING),
         Err(Unresolved::NotAllowed { .. })
     ));
+}
+
+#[test]
+fn every_metric_is_told_of_and_every_label_has_its_rule() {
+    let told = read(&root().join("docs/metrics.md"));
+    for metric in observe::ALL {
+        assert!(
+            told.contains(&format!("| `{}` |", metric.name)),
+            "docs/metrics.md has no row for {}",
+            metric.name
+        );
+    }
+    for file in ["envoy.yaml", "secure.yaml"] {
+        let envoy = read(&root().join("envoy").join(file));
+        for label in observe::LABELS {
+            let rule = format!("{{tag_name: {label}, regex: '^wasmcustom\\..*?(;{label}=([^;]*))'}}");
+            assert!(envoy.contains(&rule), "{file} has no rule for the label {label}");
+        }
+        for metric in observe::ALL.iter().filter(|metric| metric.kind == observe::Kind::Histogram) {
+            let buckets = envoy
+                .lines()
+                .filter_map(|line| line.split_once("{match: {prefix: wasmcustom.")?.1.split_once('}'));
+            assert!(
+                buckets.into_iter().any(|(prefix, _)| metric.name.starts_with(prefix)),
+                "{file}: {}",
+                metric.name
+            );
+        }
+    }
 }

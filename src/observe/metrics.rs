@@ -76,3 +76,28 @@ metrics! {
     /// The state of a target's circuit: 0 closed, 1 half open, 2 open.
     CIRCUIT: Gauge = "modelgate.circuit_state";
 }
+
+/// The names of all labels; Envoy takes them out of a metric's name by a rule for each, in `stats_tags`.
+pub static LABELS: &[&str] = &[
+    "gen_ai_operation_name",
+    "gen_ai_provider_name",
+    "gen_ai_request_model",
+    "gen_ai_response_model",
+    "gen_ai_token_type",
+    "consumer",
+    "tier",
+    "origin",
+    "outcome",
+    "kind",
+    "direction",
+    "from",
+    "to",
+    "reason",
+    "result",
+    "limit",
+    "decision",
+    "model",
+    "route",
+    "arm",
+    "mode",
+];

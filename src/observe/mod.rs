@@ -11,7 +11,7 @@ mod record;
 #[cfg(test)]
 mod tests;
 
-pub use metrics::{ALL, CIRCUIT, Kind, Metric};
+pub use metrics::{ALL, CIRCUIT, Kind, LABELS, Metric};
 pub use pace::Pace;
 pub use record::{Ending, Outcome, Record, Tried};
 
