@@ -336,7 +336,7 @@ fn tell_attempts(
             }
         }
         if let Some(cost) = tried.cost.map(|cost| cost.nanos()).filter(|nanos| *nanos > 0) {
-            tell(&COST, &of_consumer, u64::try_from(cost).unwrap_or(u64::MAX));
+            tell(&COST, &of_consumer, cost);
         }
     }
 }
