@@ -1,6 +1,7 @@
 //! What of a request's headers says who asks.
 
 use super::Denied;
+use crate::base64;
 
 /// No key is longer, in bytes.
 pub const MAX_KEY: usize = 512;
@@ -34,6 +35,18 @@ impl<'h> Credentials<'h> {
     #[must_use]
     pub fn are_there(&self) -> bool {
         self.authorization.is_some() || self.api_key.is_some()
+    }
+
+    /// The password of HTTP's basic authentication (RFC 7617), by which browsers bring a key; none if that is not what is there.
+    pub(super) fn password(self) -> Option<Vec<u8>> {
+        let (scheme, rest) = self
+            .authorization
+            .filter(|_| !self.repeated && self.api_key.is_none())?
+            .split_at_checked("Basic ".len())?;
+        let text = std::str::from_utf8(rest).ok().filter(|_| scheme.eq_ignore_ascii_case(b"Basic "))?;
+        let pair = base64::decode(text.trim_ascii())?;
+        let colon = pair.iter().position(|byte| *byte == b':')?;
+        pair.get(colon.saturating_add(1)..).map(<[u8]>::to_vec)
     }
 
     /// The key. The same one in both headers, as some clients send it, is one key.

@@ -21,6 +21,8 @@ pub enum Denied {
     Nameless,
     /// A token and a key are valid, but of two consumers.
     Conflicting,
+    /// It is told who asks, but that is nobody who may see how the gateway is doing.
+    NoAdmin,
 }
 
 impl fmt::Display for Denied {
@@ -36,6 +38,7 @@ impl fmt::Display for Denied {
             }
             Self::Unknown => "Incorrect API key or token provided.",
             Self::Nameless => "The token does not say who you are.",
+            Self::NoAdmin => "You may not see how the gateway is doing.",
             Self::Conflicting => "The token and the API key are not of the same consumer.",
         })
     }
@@ -43,7 +46,11 @@ impl fmt::Display for Denied {
 
 impl From<Denied> for ApiError {
     fn from(denied: Denied) -> Self {
-        let error = Self::invalid_request(denied.to_string()).coded("invalid_api_key");
-        Self { status: 401, ..error }.blaming(Blame::Request)
+        let (status, code) = match denied {
+            Denied::NoAdmin => (403, "admin_required"),
+            _ => (401, "invalid_api_key"),
+        };
+        let error = Self::invalid_request(denied.to_string()).coded(code);
+        Self { status, ..error }.blaming(Blame::Request)
     }
 }

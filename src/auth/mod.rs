@@ -58,6 +58,26 @@ pub fn identify(
     }
 }
 
+/// Who asks how the gateway is doing. A browser brings the key as a password, with any user's name.
+///
+/// # Errors
+/// If that cannot be told, or if it is nobody who may see it.
+pub fn identify_admin(
+    auth: &Auth,
+    credentials: Credentials<'_>,
+    token: Option<&Token>,
+    now: i64,
+) -> Result<Rc<Consumer>, Denied> {
+    let consumer = match credentials.password() {
+        Some(password) if password.len() <= credentials::MAX_KEY => {
+            key::owner(auth.keys(), &password, now).map(Rc::clone).ok_or(Denied::Unknown)?
+        }
+        Some(_) => return Err(Denied::Unknown),
+        None => identify(auth, credentials, token, now)?,
+    };
+    if consumer.admin { Ok(consumer) } else { Err(Denied::NoAdmin) }
+}
+
 /// Whom a token names. One that the configuration has is as it is there. Any other belongs to the tier that the token
 /// names; where it names none that there is, to the default tier, as a consumer does that names none.
 fn bearer(auth: &Auth, token: &Token) -> Result<Rc<Consumer>, Denied> {

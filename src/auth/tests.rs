@@ -206,13 +206,14 @@ fn an_expired_key_an_unknown_one_and_one_that_is_too_long_are_refused_alike() {
 }
 
 #[test]
-fn every_refusal_is_a_401_in_words_of_its_own() {
-    use Denied::{Conflicting, Malformed, Missing, Nameless, Several, Unknown};
-    let all = [Missing, Several, Malformed, Unknown, Nameless, Conflicting];
+fn every_refusal_is_in_words_of_its_own() {
+    use Denied::{Conflicting, Malformed, Missing, Nameless, NoAdmin, Several, Unknown};
+    let all = [Missing, Several, Malformed, Unknown, Nameless, Conflicting, NoAdmin];
     let mut messages: Vec<_> = all.iter().map(ToString::to_string).collect();
     for denied in all {
         let error = ApiError::from(denied);
-        assert_eq!((error.status, error.code.as_deref()), (401, Some("invalid_api_key")));
+        let expected = if denied == NoAdmin { (403, "admin_required") } else { (401, "invalid_api_key") };
+        assert_eq!((error.status, error.code.as_deref()), (expected.0, Some(expected.1)));
     }
     messages.sort_unstable();
     messages.dedup();

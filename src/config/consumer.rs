@@ -18,6 +18,8 @@ pub struct Consumer {
     pub allowed: Allowed,
     /// With whom it has cached answers in common.
     pub cache_scope: CacheScope,
+    /// Whether it may see how the gateway is doing.
+    pub admin: bool,
     /// Whether the configuration has it; otherwise only a token has named it.
     pub listed: bool,
 }
@@ -59,7 +61,8 @@ words! { CacheScope: "consumer" => CacheScope::Consumer, "tier" => CacheScope::T
 impl Consumer {
     /// One that is not among the configuration's `consumers`: it may ask for what its tier may.
     pub fn unlisted(name: ConsumerName, tier: Rc<Tier>) -> Self {
-        Self { name, tier, allowed: Allowed::default(), cache_scope: CacheScope::default(), listed: false }
+        let (allowed, cache_scope) = Default::default();
+        Self { name, tier, allowed, cache_scope, admin: false, listed: false }
     }
 
     /// The same, for whom the gateway asks something: any model, where it may run for this consumer.
@@ -122,6 +125,11 @@ impl Auth {
     /// Whether anybody is told from anybody else: by a key or by a token.
     pub fn recognizes_someone(&self) -> bool {
         self.jwt.is_some() || !self.keys.is_empty()
+    }
+
+    /// Whether anybody may see how the gateway is doing.
+    pub fn has_admin(&self) -> bool {
+        self.consumers.values().any(|consumer| consumer.admin)
     }
 
     /// The consumer of this name, if the configuration has it.

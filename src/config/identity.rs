@@ -72,7 +72,8 @@ impl Check<'_> {
             let keys = self.keys(&path, raw.keys, &mut known);
             let (Some(name), Some(tier)) = (parsed, tier) else { continue };
             let cache_scope = raw.cache_scope.unwrap_or_default();
-            let consumer = Rc::new(Consumer { name, tier, allowed, cache_scope, listed: true });
+            let admin = raw.admin;
+            let consumer = Rc::new(Consumer { name, tier, allowed, cache_scope, admin, listed: true });
             for (hash, not_after) in keys {
                 auth.keys.add(ApiKey { hash, not_after, consumer: Rc::clone(&consumer) });
             }

@@ -486,6 +486,7 @@ map! {
         regions: Option<Vec<String>>,
         requires: Vec<String> = Default::default(),
         cache_scope: Option<CacheScope>,
+        admin: bool = false,
     }
 }
 

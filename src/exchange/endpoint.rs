@@ -17,6 +17,10 @@ pub(super) enum Endpoint {
     Model(String),
     /// `GET /healthz`.
     Health,
+    /// How the gateway is doing: `GET /modelgate/`, for people,
+    Page,
+    /// and `GET /modelgate/status`, for programs.
+    Status,
 }
 
 /// What is asked of a model.
@@ -54,6 +58,8 @@ pub(super) fn of(method: &[u8], path: &[u8]) -> Result<Endpoint, Reply> {
         b"/v1/feedback" => (Endpoint::Service(Service::Feedback), "POST"),
         b"/v1/models" | b"/v1/models/" => (Endpoint::Models, "GET"),
         b"/healthz" => (Endpoint::Health, "GET"),
+        b"/modelgate" | b"/modelgate/" => (Endpoint::Page, "GET"),
+        b"/modelgate/status" => (Endpoint::Status, "GET"),
         other => match other.strip_prefix(b"/v1/models/") {
             Some(id) => (Endpoint::Model(percent_decoded(id)), "GET"),
             None => return Err(not_found(method, path).into()),
@@ -68,7 +74,7 @@ pub(super) fn of(method: &[u8], path: &[u8]) -> Result<Endpoint, Reply> {
     Err(Reply { headers: vec![("allow", allowed.to_string())], ..error.into() })
 }
 
-fn not_found(method: &[u8], path: &[u8]) -> ApiError {
+pub(super) fn not_found(method: &[u8], path: &[u8]) -> ApiError {
     let shown: String = String::from_utf8_lossy(path).chars().take(200).collect();
     let message = format!("unknown URL: {} {shown}", String::from_utf8_lossy(method));
     let error = ApiError::new(404, "invalid_request_error", message).coded("unknown_url");

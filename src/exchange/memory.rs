@@ -6,6 +6,7 @@ use crate::chance;
 use crate::classify::Labels;
 use crate::config::Config;
 use crate::health::{Circuit, Table};
+use crate::observe::{Board, Labels as Said, Metric};
 use crate::quota::Unsettled;
 use crate::route::Turns;
 use crate::store::{Contended, Store};
@@ -23,6 +24,8 @@ pub struct Memory {
     pub(super) targets: RefCell<Table>,
     /// Who has done well at what.
     pub(super) bandit: RefCell<Bandit>,
+    /// What the page shows.
+    pub(super) board: RefCell<Board>,
     /// What models have said of texts.
     pub(super) labels: RefCell<Labels>,
     chance: Cell<u64>,
@@ -40,6 +43,7 @@ impl Memory {
             targets: RefCell::new(Table::new(chance)),
             turns: RefCell::new(Turns::new()),
             bandit: RefCell::new(Bandit::new()),
+            board: RefCell::new(Board::new()),
             labels: RefCell::new(Labels::new()),
             chance: Cell::new(chance),
         }
@@ -59,6 +63,11 @@ impl Memory {
         let number = chance::next(&mut state);
         self.chance.set(state);
         chance::part(number)
+    }
+
+    /// Takes a number that is told, for the page.
+    pub fn note(&self, metric: &'static Metric, labels: Said<'_>, value: u64, now: Timestamp) {
+        self.board.borrow_mut().take(metric, labels, value, now);
     }
 
     /// The targets, each with the state of its circuit: 0 where it is closed, 1 half open, 2 open.
@@ -82,6 +91,7 @@ impl Memory {
         let unsettled = self.unsettled.take();
         let left = unsettled.into_iter().filter_map(|unsettled| unsettled.retry(store, now).err());
         self.unsettled.borrow_mut().extend(left);
+        self.board.borrow_mut().exchange(store, now)?;
         self.bandit.borrow_mut().exchange(store)?;
         self.targets.borrow_mut().exchange(store, now)
     }

@@ -26,6 +26,7 @@ mod prices;
 mod recent;
 mod room;
 mod several;
+mod status;
 mod task;
 #[cfg(test)]
 mod tests;
@@ -223,9 +224,10 @@ impl From<Denied> for Reply {
     }
 }
 
-/// Who asks, where that has to be known, and what to do with a request of this head. `now` is Unix time in seconds.
+/// Who asks, where that has to be known, and what to do with a request of this head.
 #[must_use]
-pub fn on_head(head: Head<'_>, config: &Config, now: i64) -> (Option<Rc<Consumer>>, Step) {
+pub fn on_head(head: Head<'_>, config: &Config, books: Books<'_>) -> (Option<Rc<Consumer>>, Step) {
+    let now = books.now.seconds();
     let asks = || match head.caller {
         Some(caller) => caller.map(Rc::clone),
         None => auth::identify(config.auth(), head.credentials, head.token, now),
@@ -243,6 +245,16 @@ pub fn on_head(head: Head<'_>, config: &Config, now: i64) -> (Option<Rc<Consumer
             Err(error) => Step::Reply(error.into()),
         }),
         Ok(Endpoint::Health) => (None, Step::Reply(Reply::json(br#"{"status":"ok"}"#.to_vec()))),
+        Ok(Endpoint::Page | Endpoint::Status) if !config.auth().has_admin() => {
+            (None, Step::Reply(endpoint::not_found(head.method, head.path).into()))
+        }
+        Ok(what @ (Endpoint::Page | Endpoint::Status)) => {
+            match auth::identify_admin(config.auth(), head.credentials, head.token, now) {
+                Ok(consumer) if what == Endpoint::Page => (Some(consumer), Step::Reply(status::page())),
+                Ok(consumer) => (Some(consumer), Step::Reply(status::status(config, books))),
+                Err(denied) => (None, Step::Reply(status::refused(denied))),
+            }
+        }
         Ok(Endpoint::Models) => to_consumer(&|asks| Step::Reply(endpoint::models(config, asks, now))),
         Ok(Endpoint::Model(name)) => {
             to_consumer(&|asks| Step::Reply(endpoint::model(config, asks, &name, now)))

@@ -345,7 +345,7 @@ impl Gateway {
             }
         }
         let now = books::at_nanos(self.record.began());
-        let (consumer, step) = exchange::on_head(head, &self.config, now.seconds());
+        let (consumer, step) = books::at(now, |books| exchange::on_head(head, &self.config, books));
         if let Some(consumer) = consumer {
             tell(&consumer);
             self.record.asks(&consumer);

@@ -1,6 +1,7 @@
 //! What is told of a request when it is over: to the metrics, and to the access log.
 
 use super::abi;
+use super::books;
 use super::gateway::{Gateway, State};
 use super::live::Live;
 use super::metrics;
@@ -40,7 +41,16 @@ impl Gateway {
         if outcome == Outcome::Error && self.record.failure().is_none() {
             self.record.fails(attempts.last().map_or("server_error", |last| last.outcome));
         }
-        self.record.tell(&Ending { now: abi::now(), outcome, attempts: &attempts }, &mut metrics::tell);
+        let ending = Ending { now: abi::now(), outcome, attempts: &attempts };
+        let shows = self.config.auth().has_admin();
+        self.record.tell(&ending, &mut |metric, labels, value| {
+            metrics::tell(metric, labels, value);
+            if shows {
+                books::at(books::at_nanos(ending.now), |books| {
+                    books.memory.note(metric, labels, value, books.now)
+                });
+            }
+        });
         self.tell_log();
     }
 

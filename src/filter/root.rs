@@ -63,7 +63,10 @@ impl Root {
                 let role = make(Rc::new(config));
                 if let Role::Gateway(config, _) = &role {
                     config.warnings().iter().for_each(|warning| log::warn!("{warning}"));
-                    let ticks = config.has_limits() || config.has_waits() || config.health().is_some();
+                    let ticks = config.has_limits()
+                        || config.has_waits()
+                        || config.health().is_some()
+                        || config.auth().has_admin();
                     if ticks && abi::tick_every(books::TICK).is_err() {
                         log::error!("Envoy refused to give this worker ticks");
                         return false;

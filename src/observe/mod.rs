@@ -5,12 +5,14 @@
 //! (semantic conventions for generative AI); units are in the names, because Envoy's histograms hold whole numbers. Every label
 //! has one of a bounded number of values: names are those of the configuration, never what a client or a provider has said.
 
+mod board;
 mod metrics;
 mod pace;
 mod record;
 #[cfg(test)]
 mod tests;
 
+pub use board::{Board, Count, Row, Section};
 pub use metrics::{ALL, CIRCUIT, Kind, LABELS, Metric};
 pub use pace::Pace;
 pub use record::{Ending, Outcome, Record, Tried};
