@@ -56,29 +56,36 @@ class Series:
         return [sample.labels for sample in self.samples if sample.name in (name, f"{name}_total", f"{name}_count")]
 
 
+def make_it_all_happen(gateway, lane):
+    """Some of each kind of request."""
+
+    def ask(model, **more):
+        return gateway.post({"model": model, "messages": user("hello"), **more})
+
+    for _ in range(3):
+        assert ask("one").status_code == 200
+    assert ask("two", stream=True).status_code == 200
+    lane.script("openai", chunks=6, size=4, delay_chunk=30)
+    assert ask("one", stream=True).status_code == 200
+    assert ask("fallback").status_code == 200
+    assert ask("nobody").status_code == 404
+    for _ in range(2):
+        assert ask("two", temperature=0).status_code == 200
+    assert gateway.post({"model": "seeing", "messages": [{"role": "user", "content": [IMAGE]}]}).status_code == 200
+    assert [ask("blind").status_code for _ in range(3)] == [200, 200, 429]
+    lane.script("openai", error_after=2)
+    assert "error" in ask("one", stream=True).text
+    lane.script("openai", {"text": "answer a"}, {"text": "7"}, {"text": "9"})
+    assert ask("judged").status_code == 200
+
+
 @pytest.fixture(scope="module")
 def seen(mock_server, tmp_path_factory):
     """A gateway after some of each kind of request, and what it tells then."""
     lane = Lane(mock_server.origin, "metrics")
     gateway = gateways.Gateway(document(lane), tmp_path_factory.mktemp("gateway"))
     try:
-        ask = lambda model, **more: gateway.post({"model": model, "messages": user("hello"), **more})
-        for _ in range(3):
-            assert ask("one").status_code == 200
-        assert ask("two", stream=True).status_code == 200
-        lane.script("openai", chunks=6, size=4, delay_chunk=30)
-        assert ask("one", stream=True).status_code == 200
-        assert ask("fallback").status_code == 200
-        assert ask("nobody").status_code == 404
-        for _ in range(2):
-            assert ask("two", temperature=0).status_code == 200
-        assert gateway.post({"model": "seeing", "messages": [{"role": "user", "content": [IMAGE]}]}).status_code == 200
-        assert [ask("blind").status_code for _ in range(3)] == [200, 200, 429]
-        lane.script("openai", error_after=2)
-        assert "error" in ask("one", stream=True).text
-        lane.script("openai", {"text": "answer a"}, {"text": "7"}, {"text": "9"})
-        assert ask("judged").status_code == 200
-        wait_until(lambda: Series(gateway.envoy).value("gen_ai_server_request_duration_milliseconds_count"))
+        make_it_all_happen(gateway, lane)
         yield gateway, wait_until(lambda: complete(Series(gateway.envoy)))
         gateway.assert_healthy()
     finally:
@@ -143,7 +150,7 @@ def test_limits_and_cache_tell_what_they_decide(seen):
     series = seen[1]
     assert series.value("modelgate_limit_decisions", limit="few", decision="admitted") == 2
     assert series.value("modelgate_limit_decisions", limit="few", decision="refused") == 1
-    assert series.value("modelgate_limit_used_percent", limit="few") == 100
+    assert series.value("modelgate_limit_used_percent", limit="few", unit="requests") == 100
     assert series.value("modelgate_cache", result="hit") == 1
     assert series.value("modelgate_cache", result="miss", gen_ai_request_model="two") == 1
     assert series.value("modelgate_cache_saved_tokens", result="hit") > 10

@@ -329,7 +329,7 @@ fn a_limit_that_observes_refuses_nothing_and_reports_what_it_would() {
 }
 
 #[test]
-fn without_limits_and_prices_nothing_is_counted() {
+fn without_limits_and_prices_what_a_provider_reports_is_all_that_is_told() {
     let mut document: Value = serde_json::from_str(&configuration(&json!([]))).unwrap();
     for model in ["dear", "cheap", "urgent", "foreign"] {
         document["models"][model].as_object_mut().unwrap().remove("price");
@@ -337,7 +337,12 @@ fn without_limits_and_prices_nothing_is_counted() {
     let mut envoy =
         Envoy::new(&document.to_string()).answering("a", Response::json(200, completion("hello")));
     assert_eq!(ask(&mut envoy, "dear", "").header("x-modelgate-cost-usd"), "");
-    assert_eq!(envoy.logged("usage"), "");
+    let logged = ["tokens_in", "tokens_out", "usage", "cost_usd"].map(|name| envoy.logged(name));
+    assert_eq!(logged, ["1", "2", "provider", ""]);
+    let silent = completion("hello").replace("usage", "usual");
+    envoy.script("a", move |_| Response::json(200, &silent));
+    ask(&mut envoy, "dear", "");
+    assert_eq!(envoy.logged("usage"), "", "what nobody has said is not estimated");
 }
 
 #[test]

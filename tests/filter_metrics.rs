@@ -191,7 +191,7 @@ fn limits_tell_what_they_decide_and_how_full_they_are() {
             ("limit=watched;decision=observed".to_owned(), vec![1]),
         ]
     );
-    assert_eq!(count("modelgate.limit_used_percent", "limit=rpm;consumer=acme"), 100);
+    assert_eq!(count("modelgate.limit_used_percent", "limit=rpm;unit=requests;consumer=acme"), 100);
     assert_eq!(
         count("modelgate.errors", "gen_ai_operation_name=chat;gen_ai_request_model=one;kind=rate_limited"),
         1

@@ -1,7 +1,7 @@
 //! What is noted of a request for those who watch the gateway.
 
 use super::Meter;
-use crate::config::Named;
+use crate::config::{Kind, Named};
 use crate::observe::Record;
 use crate::quota::{Refusal, Standing};
 use crate::route::Candidates;
@@ -55,5 +55,11 @@ pub(super) fn refused(record: &Record, refusal: &Refusal) {
 fn used(record: &Record, standing: &Standing) {
     let capacity = standing.limit.capacity().max(1);
     let left = u128::from(standing.remaining.min(capacity)) * 100 / u128::from(capacity);
-    record.uses(standing.limit.name.shared(), 100 - u8::try_from(left).unwrap_or(100));
+    let unit = match standing.limit.kind {
+        Kind::Requests(_) => "requests",
+        Kind::Tokens(..) => "tokens",
+        Kind::Concurrent => "concurrent",
+        Kind::Usd(_) => "usd",
+    };
+    record.uses(standing.limit.name.shared(), unit, 100 - u8::try_from(left).unwrap_or(100));
 }

@@ -95,6 +95,7 @@ pub static LABELS: &[&str] = &[
     "reason",
     "result",
     "limit",
+    "unit",
     "decision",
     "model",
     "route",

@@ -34,7 +34,7 @@ pub struct Record {
     scores: RefCell<Vec<u32>>,
     excluded: RefCell<Vec<(Rc<str>, &'static str)>>,
     limits: RefCell<Vec<(Rc<str>, &'static str)>>,
-    used: RefCell<Vec<(Rc<str>, u8)>>,
+    used: RefCell<Vec<(Rc<str>, &'static str, u8)>>,
 }
 
 /// What an attempt has come to.
@@ -175,9 +175,9 @@ impl Record {
         self.limits.borrow_mut().push((limit, decision));
     }
 
-    /// So much of a limit is used by whoever asks, in percent.
-    pub fn uses(&self, limit: Rc<str>, percent: u8) {
-        self.used.borrow_mut().push((limit, percent));
+    /// So much of a limit, in `requests`, `tokens` or whatever it is in, is used by whoever asks, in percent.
+    pub fn uses(&self, limit: Rc<str>, unit: &'static str, percent: u8) {
+        self.used.borrow_mut().push((limit, unit, percent));
     }
 
     /// The filter has worked on it for so long, in nanoseconds.
@@ -247,8 +247,9 @@ impl Record {
         for (limit, decision) in &*self.limits.borrow() {
             tell(&LIMITS, &[("limit", limit), ("decision", decision)], 1);
         }
-        for (limit, percent) in &*self.used.borrow() {
-            tell(&LIMIT_USED, &[("limit", limit), ("consumer", consumer)], (*percent).into());
+        for (limit, unit, percent) in &*self.used.borrow() {
+            let of_limit = [("limit", &**limit), ("unit", unit), ("consumer", consumer)];
+            tell(&LIMIT_USED, &of_limit, (*percent).into());
         }
         for (model, why) in &*self.excluded.borrow() {
             tell(&EXCLUSIONS, &[("model", model), ("reason", why)], 1);
