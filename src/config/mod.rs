@@ -37,6 +37,8 @@ mod content_rules;
 mod edits;
 mod ensemble;
 mod experiment;
+#[cfg(not(target_family = "wasm"))]
+pub mod form;
 mod health;
 mod identity;
 mod limit;

@@ -11,6 +11,8 @@ use super::content_rules::{Action, AppliesTo};
 use super::edits::{Effort, Tools};
 use super::ensemble::{Rule, VoteBy};
 use super::experiment::By;
+#[cfg(not(target_family = "wasm"))]
+use super::form::Form;
 use super::limit::{Dimension, Mode, OnContention, OnExceed, Window};
 use super::problems::{Problem, Problems};
 use super::protobuf;
@@ -71,6 +73,13 @@ impl Shape for ApiKey {
             _ => node.mistaken(problems, "none, {env: VARIABLE} or {value: KEY}"),
         }
     }
+
+    #[cfg(not(target_family = "wasm"))]
+    fn form() -> Form {
+        let kinds = [("env", "Env"), ("value", "Value")];
+        let kinds = kinds.map(|(key, name)| Form::text_under(key, name, "where a key is"));
+        Form::OneOf([vec![Form::Words(vec!["none"])], kinds.to_vec()].concat())
+    }
 }
 
 map! {
@@ -101,6 +110,11 @@ impl Shape for Quality {
             true => Entries::read(node, problems).map(Self::By),
             false => f64::read(node, problems).map(Self::All),
         }
+    }
+
+    #[cfg(not(target_family = "wasm"))]
+    fn form() -> Form {
+        Form::OneOf(vec![f64::form(), Entries::<f64>::form()])
     }
 }
 
@@ -153,6 +167,11 @@ impl Shape for Checked {
             true => CheckedRules::read(node, problems).map(Self::By),
             false => bool::read(node, problems).map(Self::Switch),
         }
+    }
+
+    #[cfg(not(target_family = "wasm"))]
+    fn form() -> Form {
+        Form::OneOf(vec![bool::form(), CheckedRules::form()])
     }
 }
 
@@ -259,6 +278,11 @@ impl Shape for JsonText {
             false => String::read(node, problems).map(Self),
         }
     }
+
+    #[cfg(not(target_family = "wasm"))]
+    fn form() -> Form {
+        Form::OneOf(vec![Form::Any, String::form()])
+    }
 }
 
 /// A text, or `{env: VARIABLE}`.
@@ -273,6 +297,11 @@ impl Shape for HeaderValue {
             true => choice(node, &["env"], problems)?.1.map(Self::Env),
             false => String::read(node, problems).map(Self::Plain),
         }
+    }
+
+    #[cfg(not(target_family = "wasm"))]
+    fn form() -> Form {
+        Form::OneOf(vec![String::form(), Form::text_under("env", "Env", "where a key is")])
     }
 }
 
@@ -370,6 +399,11 @@ impl Shape for Affinity {
             false => bool::read(node, problems).map(Self::Switch),
         }
     }
+
+    #[cfg(not(target_family = "wasm"))]
+    fn form() -> Form {
+        Form::OneOf(vec![bool::form(), AffinityRules::form()])
+    }
 }
 
 map! {
@@ -458,6 +492,12 @@ impl Shape for Anonymous {
             (1, Some(name)) => Some(Self::Consumer(name)),
             _ => node.mistaken(problems, "deny or {consumer: NAME}"),
         }
+    }
+
+    #[cfg(not(target_family = "wasm"))]
+    fn form() -> Form {
+        let consumer = Form::text_under("consumer", "Anonymous", "whom those are that do not say who they are");
+        Form::OneOf(vec![Form::Words(vec!["deny"]), consumer])
     }
 }
 
@@ -575,6 +615,11 @@ pub(super) enum Health {
 impl Shape for Health {
     fn read(node: Node<'_>, problems: &mut Problems) -> Option<Self> {
         if node.is_off() { Some(Self::Off) } else { HealthRules::read(node, problems).map(Self::On) }
+    }
+
+    #[cfg(not(target_family = "wasm"))]
+    fn form() -> Form {
+        Form::OneOf(vec![Form::Words(vec!["off"]), Form::Off, HealthRules::form()])
     }
 }
 

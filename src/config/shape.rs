@@ -4,6 +4,8 @@
 //! that it stands for, by [`words`]. In YAML a key with nothing after it has the value null, and so it counts as not there. Where a
 //! key or a header's value may be, nothing of what was found is repeated.
 
+#[cfg(not(target_family = "wasm"))]
+use super::form::Form;
 use super::problems::Problems;
 use crate::json::{Kind, Value};
 use crate::names;
@@ -18,6 +20,10 @@ pub(super) trait Shape: Sized {
     fn absent() -> Option<Self> {
         None
     }
+
+    /// What may be there.
+    #[cfg(not(target_family = "wasm"))]
+    fn form() -> Form;
 }
 
 /// A value of the document, and where it is.
@@ -216,6 +222,16 @@ macro_rules! map {
                 )+
                 Some(Self { $($key: $key?),+ })
             }
+
+            #[cfg(not(target_family = "wasm"))]
+            fn form() -> $crate::form::Form {
+                let keys = vec![$({
+                    let required = <$type>::absent().is_none();
+                    $(let required = required && None::<$type>.or_else(|| Some($default)).is_none();)?
+                    $crate::form::Key { name: stringify!($key), form: <$type>::form(), required }
+                }),+];
+                $crate::form::Form::Map($crate::form::Map { name: stringify!($name), what: $expected, keys })
+            }
         }
     };
 }
@@ -231,6 +247,11 @@ macro_rules! words {
             ) -> Option<Self> {
                 let at = $crate::shape::word(node, &[$($word),+], problems)?;
                 [$($value),+].get(at).copied()
+            }
+
+            #[cfg(not(target_family = "wasm"))]
+            fn form() -> $crate::form::Form {
+                $crate::form::Form::Words(vec![$($word),+])
             }
         }
     };
@@ -283,11 +304,21 @@ impl Shape for String {
     fn read(node: Node<'_>, problems: &mut Problems) -> Option<Self> {
         node.is(problems, "a string", |value| Some(value.text()?.decode().into_owned()))
     }
+
+    #[cfg(not(target_family = "wasm"))]
+    fn form() -> Form {
+        Form::Text
+    }
 }
 
 impl Shape for bool {
     fn read(node: Node<'_>, problems: &mut Problems) -> Option<Self> {
         node.is(problems, "true or false", Value::bool)
+    }
+
+    #[cfg(not(target_family = "wasm"))]
+    fn form() -> Form {
+        Form::Flag
     }
 }
 
@@ -318,6 +349,11 @@ impl Shape for u64 {
             None => node.is(problems, "a whole number", |_| number),
         }
     }
+
+    #[cfg(not(target_family = "wasm"))]
+    fn form() -> Form {
+        Form::Whole
+    }
 }
 
 impl Shape for f64 {
@@ -325,6 +361,11 @@ impl Shape for f64 {
         let number =
             digits(node).and_then(|digits| digits.parse().ok()).filter(|number: &f64| number.is_finite());
         node.is(problems, "a number", |_| number)
+    }
+
+    #[cfg(not(target_family = "wasm"))]
+    fn form() -> Form {
+        Form::Number
     }
 }
 
@@ -336,6 +377,11 @@ impl<T: Shape> Shape for Option<T> {
     fn absent() -> Option<Self> {
         Some(None)
     }
+
+    #[cfg(not(target_family = "wasm"))]
+    fn form() -> Form {
+        T::form()
+    }
 }
 
 impl<T: Shape> Shape for Vec<T> {
@@ -346,6 +392,11 @@ impl<T: Shape> Shape for Vec<T> {
             .map(|(at, value)| T::read(Node { value, path: Path::Item(&node.path, at) }, problems))
             .collect();
         items.into_iter().collect()
+    }
+
+    #[cfg(not(target_family = "wasm"))]
+    fn form() -> Form {
+        Form::List(Box::new(T::form()))
     }
 }
 
@@ -373,6 +424,11 @@ impl<T: Shape> Shape for Entries<T> {
             entries.push((name, read.get_mut(place)?.take()?));
         }
         Some(Self(entries))
+    }
+
+    #[cfg(not(target_family = "wasm"))]
+    fn form() -> Form {
+        Form::Names(Box::new(T::form()))
     }
 }
 
