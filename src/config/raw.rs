@@ -496,7 +496,8 @@ impl Shape for Anonymous {
 
     #[cfg(not(target_family = "wasm"))]
     fn form() -> Form {
-        let consumer = Form::text_under("consumer", "Anonymous", "whom those are that do not say who they are");
+        let consumer =
+            Form::text_under("consumer", "Anonymous", "whom those are that do not say who they are");
         Form::OneOf(vec![Form::Words(vec!["deny"]), consumer])
     }
 }
