@@ -18,8 +18,8 @@ pub struct Document {
 enum Inset {
     /// There.
     Same,
-    /// In a text that begins so many lines, and in each line so many columns, after the file and its lines.
-    Moved { lines: usize, columns: usize },
+    /// In a text that begins here, so many lines, and in each of its lines so many columns, after the file and its lines.
+    Moved { begin: Place, lines: usize, columns: usize, length: usize },
     /// In a text that is written otherwise than it is meant; it begins here.
     Within(Place),
 }
@@ -52,8 +52,7 @@ impl Document {
 
     /// Where in the file that is which a problem's path names; what is nearest to it, if it is not there.
     pub fn find(&self, path: &str) -> Place {
-        let at = if path == "configuration" { self.root.at } else { find(&self.root, path).1 };
-        self.place(at)
+        self.place(find(&self.root, path).map_or(self.root.at, |(_, at)| at))
     }
 }
 
@@ -61,7 +60,9 @@ impl Inset {
     fn place(self, at: Place) -> Place {
         match self {
             Self::Same => at,
-            Self::Moved { lines, columns } => {
+            // What is missing at the end is after the last line.
+            Self::Moved { begin, length, .. } if at.line > length => begin,
+            Self::Moved { lines, columns, .. } => {
                 Place { line: at.line + lines, column: at.column + columns, ..at }
             }
             Self::Within(begin) => begin,
@@ -92,36 +93,28 @@ fn inset(begin: Place, text: &str, style: Style, source: &str) -> Inset {
         _ => Some((begin.line - 1, begin.column)),
     };
     match moved.filter(|(lines, columns)| is_at(*lines, *columns)) {
-        Some((lines, columns)) => Inset::Moved { lines, columns },
+        Some((lines, columns)) => Inset::Moved { begin, lines, columns, length: text.lines().count() },
         None => Inset::Within(begin),
     }
 }
 
-/// How much of a path was not found, and where the last thing is that was. Names may have dots in them.
-fn find(node: &Node, path: &str) -> (usize, Place) {
-    let mut best = (path.len(), node.at);
-    let mut look = |at: Place, child: &Node, rest: &str| {
-        let found = if rest.is_empty() { (0, at) } else { find(child, rest.trim_start_matches('.')) };
-        // Where nothing more was found below, it is here.
-        let found = if found.1 == child.at { (found.0, at) } else { found };
-        if found.0 < best.0 {
-            best = found;
-        }
+/// How much of a path is left where nothing more of it was found, and where that is; none if nothing of it was. Names may have dots
+/// in them, so the way on which the least is left is the right one.
+fn find(node: &Node, path: &str) -> Option<(usize, Place)> {
+    let on = |at: Place, child: &Node, rest: &str| {
+        find(child, rest.trim_start_matches('.')).unwrap_or((rest.len(), at))
     };
-    for (at, key, child) in node.entries() {
-        if let Some(rest) =
-            path.strip_prefix(key.as_str()).filter(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
-        {
-            look(*at, child, rest);
-        }
-    }
+    let is_name = |rest: &&str| rest.is_empty() || rest.starts_with(['.', '[']);
+    let named = node.entries().iter().filter_map(|(at, key, child)| {
+        let rest = path.strip_prefix(key.as_str()).filter(is_name)?;
+        Some(on(*at, child, rest))
+    });
     let index = path.strip_prefix('[').and_then(|rest| rest.split_once(']'));
-    if let Some((index, rest)) = index
-        && let Some(child) = index.parse().ok().and_then(|index: usize| node.items().get(index))
-    {
-        look(child.at, child, rest);
-    }
-    best
+    let counted = index.and_then(|(index, rest)| {
+        let child = node.items().get(index.parse::<usize>().ok()?)?;
+        Some(on(child.at, child, rest))
+    });
+    named.chain(counted).min_by_key(|(left, _)| *left)
 }
 
 #[cfg(test)]
@@ -146,7 +139,7 @@ mod tests {
             ("models.gpt-4.1.price", (2, 3)),
             ("models.gpt-4", (3, 3)),
             ("models.gpt-4.aliases[1]", (4, 18)),
-            ("routes.a.b.targets[0].model", (5, 28)),
+            ("routes.a.b.targets[0].model", (5, 27)),
             ("routes.a.b.targets[5].model", (5, 16)),
             ("bounds.held_bytes", (1, 1)),
         ] {

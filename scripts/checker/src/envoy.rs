@@ -9,15 +9,17 @@ use std::fs;
 use std::path::Path;
 use std::rc::Rc;
 
-/// A file that was read.
-pub struct Source {
-    pub name: String,
-    pub text: String,
+/// The files that were read: the one that is looked at, and those that it refers to.
+#[derive(Default)]
+pub struct Files(Vec<Source>);
+
+struct Source {
+    name: String,
+    text: String,
 }
 
 /// What was found in a file and those that it refers to.
 pub struct Envoy {
-    pub sources: Vec<Source>,
     pub root: Rc<Node>,
     /// What xDS would hand over, from files.
     resources: Vec<Rc<Node>>,
@@ -46,11 +48,42 @@ pub struct Plugin {
     pub node: Rc<Node>,
 }
 
+impl Files {
+    /// What a file is called.
+    pub fn name(&self, file: usize) -> &str {
+        self.0.get(file).map_or("", |source| &source.name)
+    }
+
+    /// What is in a file.
+    pub fn text(&self, file: usize) -> &str {
+        self.0.get(file).map_or("", |source| &source.text)
+    }
+
+    /// How numbers of a file are meant.
+    pub fn dialect(&self, file: usize) -> Dialect {
+        if self.name(file).ends_with(".json") { Dialect::Json } else { Dialect::Yaml }
+    }
+
+    /// Reads one more file.
+    fn load(&mut self, path: &str, findings: &mut Findings) -> Option<Rc<Node>> {
+        let file = self.0.len();
+        let read = fs::read_to_string(path);
+        self.0.push(Source { name: path.to_owned(), text: read.as_ref().cloned().unwrap_or_default() });
+        let begin = yaml::Place { file, line: 1, column: 1 };
+        if let Err(why) = read {
+            findings.error(begin, "file", &format!("it cannot be read: {why}"), "");
+            return None;
+        }
+        let root = yaml::parse(self.text(file), file);
+        root.map_err(|fault| findings.error(fault.at, "file", &format!("it is not YAML: {}", fault.why), ""))
+            .ok()
+    }
+}
+
 impl Envoy {
     /// What is in the file, and in those to which it refers. None if it cannot be read.
-    pub fn read(path: &str, findings: &mut Findings) -> Option<Self> {
-        let mut sources = Vec::new();
-        let root = load(path, &mut sources, findings)?;
+    pub fn read(path: &str, files: &mut Files, findings: &mut Findings) -> Option<Self> {
+        let root = files.load(path, findings)?;
         let mut resources = root.get("resources").map_or(Vec::new(), |resources| resources.items().to_vec());
         for source in files_named(&root) {
             let Some(name) = source.text() else { continue };
@@ -67,8 +100,9 @@ impl Envoy {
                 );
                 continue;
             };
-            if sources.iter().all(|source| source.name != found) {
-                let loaded = load(found, &mut sources, findings)?;
+            if files.0.iter().all(|source| source.name != found)
+                && let Some(loaded) = files.load(found, findings)
+            {
                 resources.extend(loaded.get("resources").map_or(Vec::new(), |found| found.items().to_vec()));
             }
         }
@@ -84,7 +118,7 @@ impl Envoy {
             && cds.is_none_or(|config| config.get("path_config_source").is_some());
         let mut plugins = Vec::new();
         [&root].into_iter().chain(&resources).for_each(|node| collect(node, &mut Vec::new(), &mut plugins));
-        Some(Self { sources, root, resources, plugins, listeners, clusters, knows_clusters })
+        Some(Self { root, resources, plugins, listeners, clusters, knows_clusters })
     }
 
     /// Whether it is a plugin configuration and nothing of Envoy's.
@@ -92,12 +126,6 @@ impl Envoy {
         let sections =
             ["static_resources", "dynamic_resources", "resources", "admin", "node", "bootstrap_extensions"];
         sections.iter().all(|section| self.root.get(section).is_none())
-    }
-
-    /// How numbers of a file are meant.
-    pub fn dialect(&self, file: usize) -> Dialect {
-        let is_json = self.sources.get(file).is_some_and(|source| source.name.ends_with(".json"));
-        if is_json { Dialect::Json } else { Dialect::Yaml }
     }
 
     /// The settings of an HTTP filter, its own or those that are handed over for it.
@@ -152,28 +180,6 @@ impl Envoy {
             options.entries().iter().find(|(_, name, _)| name.ends_with("HttpProtocolOptions"))
         });
         options.and_then(|(.., options)| options.get("http_filters")).map_or(&[], |filters| filters.items())
-    }
-}
-
-/// Reads one more file.
-fn load(path: &str, sources: &mut Vec<Source>, findings: &mut Findings) -> Option<Rc<Node>> {
-    let file = sources.len();
-    let read = fs::read_to_string(path);
-    sources.push(Source { name: path.to_owned(), text: read.as_ref().cloned().unwrap_or_default() });
-    let begin = yaml::Place { file, line: 1, column: 1 };
-    let text = match read {
-        Ok(text) => text,
-        Err(why) => {
-            findings.error(begin, "file", &format!("it cannot be read: {why}"), "");
-            return None;
-        }
-    };
-    match yaml::parse(&text, file) {
-        Ok(root) => Some(root),
-        Err(fault) => {
-            findings.error(fault.at, "file", &format!("it is not YAML: {}", fault.why), "");
-            None
-        }
     }
 }
 

@@ -14,11 +14,11 @@ pub use finding::Gravity;
 pub use validate::{Validator, validate};
 
 use document::Document;
-use envoy::{Envoy, Role};
+use envoy::{Envoy, Files, Role};
 use finding::{Finding, Findings};
 use modelgate_config::{Config, Problem};
 use modelgate_words::time::Timestamp;
-use yaml::{Dialect, Node, Place};
+use yaml::{Dialect, Node};
 
 /// A variable of an environment.
 pub type Variables<'v> = &'v dyn Fn(&str) -> Option<String>;
@@ -53,23 +53,20 @@ impl Report {
 #[must_use]
 pub fn check(path: &str, circumstances: &Circumstances<'_>) -> Report {
     let mut findings = Findings::default();
-    let envoy = Envoy::read(path, &mut findings);
+    let mut files = Files::default();
+    let envoy = Envoy::read(path, &mut files, &mut findings);
     if let Some(envoy) = &envoy {
-        let documents = documents(envoy, &mut findings);
+        let documents = documents(envoy, &files, &mut findings);
         for document in &documents {
             look_at(document, circumstances, &mut findings);
         }
-        agreement::check_plugins(envoy, &mut findings);
+        agreement::plugins::check(envoy, &mut findings);
         if let Some(document) = documents.first().filter(|_| !envoy.is_bare()) {
             agreement::check(envoy, document, &mut findings);
         }
     }
-    let name = |at: Place| {
-        let source = envoy.as_ref().and_then(|envoy| envoy.sources.get(at.file));
-        source.map_or(path, |source| source.name.as_str())
-    };
     let line = |Finding { at, gravity, problem }: Finding| {
-        (gravity, format!("{}:{}:{}: {gravity}: {problem}", name(at), at.line, at.column))
+        (gravity, format!("{}:{}:{}: {gravity}: {problem}", files.name(at.file), at.line, at.column))
     };
     Report {
         lines: findings.sorted().into_iter().map(line).collect(),
@@ -78,11 +75,11 @@ pub fn check(path: &str, circumstances: &Circumstances<'_>) -> Report {
 }
 
 /// The plugin configurations, the gateway's first; those that say the same are one.
-fn documents(envoy: &Envoy, findings: &mut Findings) -> Vec<Document> {
+fn documents(envoy: &Envoy, files: &Files, findings: &mut Findings) -> Vec<Document> {
     if envoy.is_bare() {
-        let mut document = Document::in_place(&envoy.root, envoy.dialect(0));
-        if let (Dialect::Json, Some(source)) = (envoy.dialect(0), envoy.sources.first()) {
-            document.text.clone_from(&source.text);
+        let mut document = Document::in_place(&envoy.root, files.dialect(0));
+        if files.dialect(0) == Dialect::Json {
+            document.text = files.text(0).to_owned();
         }
         return vec![document];
     }
@@ -98,7 +95,7 @@ fn documents(envoy: &Envoy, findings: &mut Findings) -> Vec<Document> {
     plugins.sort_by_key(|plugin| plugin.role != Role::Gateway);
     let mut documents: Vec<Document> = Vec::new();
     for plugin in plugins {
-        let Some(document) = document(envoy, &plugin.node, findings) else { continue };
+        let Some(document) = document(files, &plugin.node, findings) else { continue };
         match documents.first().map(|first| (first, first.root.says_the_same(&document.root))) {
             Some((_, true)) => continue,
             Some((first, false)) => {
@@ -120,7 +117,7 @@ fn documents(envoy: &Envoy, findings: &mut Findings) -> Vec<Document> {
 }
 
 /// The document of one place in which the filter is.
-fn document(envoy: &Envoy, plugin: &Node, findings: &mut Findings) -> Option<Document> {
+fn document(files: &Files, plugin: &Node, findings: &mut Findings) -> Option<Document> {
     let expected = "a google.protobuf.Struct, or a StringValue of JSON text";
     let configuration = plugin.get("configuration");
     let Some((configuration, value)) = configuration.and_then(|node| Some((node, node.get("value")?))) else {
@@ -129,15 +126,14 @@ fn document(envoy: &Envoy, plugin: &Node, findings: &mut Findings) -> Option<Doc
         return None;
     };
     if configuration.is_type("Struct") && value.is_map() {
-        return Some(Document::in_place(value, envoy.dialect(value.at.file)));
+        return Some(Document::in_place(value, files.dialect(value.at.file)));
     }
     if !configuration.is_type("StringValue") {
         let found = configuration.word("@type").unwrap_or("no @type");
         findings.error(configuration.place("@type"), "configuration", found, expected);
         return None;
     }
-    let source = envoy.sources.get(value.at.file).map_or("", |source| &source.text);
-    let document = Document::in_text(value, source);
+    let document = Document::in_text(value, files.text(value.at.file));
     document
         .map_err(|fault| {
             findings.error(

@@ -1,6 +1,6 @@
 //! Envoy's own look at a configuration, `--mode validate`, and what of its log says why it refuses one.
 
-use crate::envoy::Envoy;
+use crate::envoy::{Envoy, Files};
 use crate::finding::Findings;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -40,10 +40,10 @@ pub fn validate(validator: &Validator, path: &str) -> Result<(), Vec<String>> {
 
 /// The file's text, with the filter where it is.
 fn with_the_filter(validator: &Validator, path: &str) -> Result<String, String> {
-    let Some(envoy) = Envoy::read(path, &mut Findings::default()) else {
-        return Err("it cannot be read".to_owned());
-    };
-    let mut text = envoy.sources.into_iter().next().map(|source| source.text).unwrap_or_default();
+    let mut files = Files::default();
+    let envoy = Envoy::read(path, &mut files, &mut Findings::default());
+    let Some(envoy) = envoy else { return Err("it cannot be read".to_owned()) };
+    let mut text = files.text(0).to_owned();
     for plugin in &envoy.plugins {
         let name = plugin.node.at(&["vm_config", "code", "local", "filename"]);
         let Some(name) = name.and_then(|name| name.text()).filter(|name| !Path::new(name).exists()) else {

@@ -2,12 +2,12 @@
 //!
 //! Only what has no good reason is told, so that a configuration can be kept free of it.
 
+mod limits;
+
 use crate::document::Document;
 use crate::finding::Findings;
 use crate::yaml::Node;
-use modelgate_config::{
-    Config, Consumer, Kind, Limit, Mode, Model, Named, Pace, Period, Route, Span, Strategy, Target,
-};
+use modelgate_config::{Config, Consumer, Model, Named, Route, Strategy, Target};
 use modelgate_words::names::ConsumerName;
 use modelgate_words::time::Timestamp;
 use std::rc::Rc;
@@ -74,10 +74,12 @@ impl Advice<'_> {
         let askers = self.askers();
         let named = self.named_by_others();
         let may = |named: &Named| askers.iter().any(|asker| asker.may_ask_for(named));
-        let serves = |route: &Route| {
+        let serves = |route: &Rc<Route>, is_named: bool| {
             let fits =
                 |asker: &Consumer, model: &Model| asker.may_use(model) && asker.misses(model).is_none();
-            askers.iter().any(|asker| route.all().any(|target| fits(asker, &target.model)))
+            let asks = |asker: &Consumer| is_named || asker.may_ask_for(&Named::Route(Rc::clone(route)));
+            let served = |asker: &Consumer| route.all().any(|target| fits(asker, &target.model));
+            askers.iter().any(|asker| asks(asker) && served(asker))
         };
         let mut told = Vec::new();
         for route in self.config.routes() {
@@ -85,9 +87,9 @@ impl Advice<'_> {
             let is_named = named.iter().any(|name| *name == route.name.as_str());
             if !may(&Named::Route(Rc::clone(route))) && !is_named {
                 told.push((path, "nobody may ask for it", "its name in the models of a tier or consumer"));
-            } else if !serves(route) {
-                let expected = "regions and tags that allow somebody one of its targets";
-                told.push((path, "none of its targets may answer anybody", expected));
+            } else if !serves(route, is_named) {
+                let expected = "a target whose region and tags they may use";
+                told.push((path, "none of its targets may answer whoever may ask for it", expected));
             }
         }
         for model in self.config.models() {
@@ -196,7 +198,7 @@ impl Advice<'_> {
             }
             let most = target.as_fallback.as_ref().and_then(|edits| edits.max_tokens);
             if let (Some(most), Some(output)) = (most, model.max_output_tokens)
-                && u64::from(most) > output
+                && most > output
             {
                 let found = format!("{most}, and an answer of {} has at most {output}", model.name);
                 self.warn(&format!("{path}.as_fallback.max_tokens"), &found, "fewer");
@@ -260,66 +262,6 @@ impl Advice<'_> {
         }
     }
 
-    fn limits(&mut self) {
-        let config = self.config;
-        let limits: Vec<_> = config.limits().iter().collect();
-        for (position, limit) in limits.iter().enumerate() {
-            let path = format!("limits[{position}]");
-            if let Kind::Usd(_) = limit.kind {
-                self.priced(limit, &format!("{path}.usd"));
-            }
-            if limit.capacity() > limit.size {
-                let found = format!("{}, more at once than in a minute ({})", limit.capacity(), limit.size);
-                self.warn(&format!("{path}.burst"), &found, "at most as much as the limit");
-            }
-            let of_tiers = |name: &ConsumerName| {
-                let consumer = config.auth().consumer(name.as_str());
-                consumer.is_none_or(|consumer| limit.tiers.contains(&consumer.tier.name))
-            };
-            if !limit.tiers.is_empty() && !limit.consumers.is_empty() && !limit.consumers.iter().any(of_tiers)
-            {
-                let found = "none of these consumers is of one of the limit's tiers, so it is for nobody";
-                self.warn(&format!("{path}.consumers"), found, "consumers of its tiers, or no tiers");
-            }
-            let stricter = limits.iter().enumerate().find(|(other, stricter)| {
-                self.same_scope(stricter, limit)
-                    && (is_within(stricter, limit) && (!is_within(limit, stricter) || *other < position))
-            });
-            if let Some((_, stricter)) = stricter {
-                let found = format!("it is never reached: {} ({stricter}) is before it", stricter.name);
-                self.warn(&path, &found, "a limit that is reached sooner, or none");
-            }
-        }
-    }
-
-    /// Whether two limits count the same requests, and the first stops some.
-    fn same_scope(&self, one: &Limit, two: &Limit) -> bool {
-        let group = |limit: &Limit| {
-            let holds = |other: &Rc<Limit>| other.id == limit.id;
-            self.config.limits().groups().iter().position(|group| group.limits.iter().any(holds))
-        };
-        !std::ptr::eq(one, two)
-            && one.mode == Mode::Enforce
-            && group(one) == group(two)
-            && (&one.tiers, &one.consumers, &one.models) == (&two.tiers, &two.consumers, &two.models)
-    }
-
-    /// Whether what a budget is over has a price.
-    fn priced(&mut self, limit: &Limit, path: &str) {
-        let config = self.config;
-        let is_for = |model: &&Rc<Model>| limit.models.is_empty() || limit.models.contains(&model.name);
-        let models = config.models().iter().filter(is_for).filter(|model| config.price(model).is_none());
-        let models: Vec<_> = models.map(|model| model.name.to_string()).collect();
-        if !models.is_empty() {
-            self.warn(path, &format!("{}", Without(&models)), PRICE);
-        }
-        let has_unlisted = config.providers().any(|provider| provider.allow_unlisted);
-        if models.is_empty() && limit.models.is_empty() && has_unlisted && !has_default(config) {
-            let found = "models that are not listed have no price, and may be asked for";
-            self.warn(path, found, "pricing.default, or no allow_unlisted");
-        }
-    }
-
     fn timeouts(&mut self) {
         let timeouts = self.config.timeouts();
         if let Some(first) = timeouts.first_token_ms.filter(|first| *first > timeouts.answer_ms) {
@@ -345,14 +287,6 @@ impl std::fmt::Display for Without<'_> {
     }
 }
 
-/// Whether every model has a price, listed or not.
-fn has_default(config: &Config) -> bool {
-    let unlisted = config.providers().find(|provider| provider.allow_unlisted);
-    let model =
-        unlisted.and_then(|provider| config.model_of(provider.name.as_str(), "a-model-that-nobody-lists"));
-    model.is_none_or(|model| config.price(&model).is_some())
-}
-
 /// The names under keys that name models.
 fn models_in(node: &Node, named: &mut Vec<String>) {
     for (_, key, value) in node.entries() {
@@ -361,39 +295,4 @@ fn models_in(node: &Node, named: &mut Vec<String>) {
         }
     }
     node.children().for_each(|child| models_in(child, named));
-}
-
-/// Whether what the first lets through is always within the second.
-fn is_within(first: &Limit, second: &Limit) -> bool {
-    let (Some(one), Some(two)) = (seconds(first.kind), seconds(second.kind)) else {
-        return first.kind == Kind::Concurrent
-            && second.kind == Kind::Concurrent
-            && first.size <= second.size;
-    };
-    let counts_same = match (first.kind, second.kind) {
-        (Kind::Tokens(one, _), Kind::Tokens(two, _)) => one == two,
-        _ => first.kind.as_str() == second.kind.as_str(),
-    };
-    let times = u128::from(two.div_ceil(one));
-    // A bucket that was full gives what it holds besides what flows in.
-    let extra = if matches!(first.kind, Kind::Tokens(_, Pace::Minute { .. })) && one != two {
-        first.capacity()
-    } else {
-        0
-    };
-    let most = u128::from(first.size) * times + u128::from(extra);
-    let fits_at_once = one != two || first.capacity() <= second.capacity();
-    counts_same && one <= two && fits_at_once && most <= u128::from(second.size)
-}
-
-/// How long the window is; of a month the longest.
-fn seconds(kind: Kind) -> Option<u64> {
-    const DAY: u64 = 86_400;
-    Some(match kind {
-        Kind::Requests(Span::Minute) | Kind::Tokens(_, Pace::Minute { .. }) => 60,
-        Kind::Requests(Span::Hour) => 3_600,
-        Kind::Requests(Span::Day) | Kind::Tokens(_, Pace::Day) | Kind::Usd(Period::Day) => DAY,
-        Kind::Usd(Period::Month) => 31 * DAY,
-        Kind::Concurrent => return None,
-    })
 }
