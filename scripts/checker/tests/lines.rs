@@ -287,7 +287,7 @@ fn where_the_filter_is_it_is_as_it_has_to_be() {
             (
                 r#"vm_config: *vm
 "#,
-                r#"vm_config: {vm_id: other, runtime: envoy.wasm.runtime.v8}
+                r#"vm_config: {vm_id: other, environment_variables: {host_env_keys: [OPENAI_API_KEY, CLAUDE_KEY]}}
 "#,
                 &[
                     r#"a.yaml:115:27: error: vm_config.vm_id: "other": expected "modelgate", as elsewhere: what the roles count is kept under it"#,
@@ -296,7 +296,7 @@ fn where_the_filter_is_it_is_as_it_has_to_be() {
             (
                 r#"vm_config: *vm
 "#,
-                r#"vm_config: {vm_id: modelgate, runtime: envoy.wasm.runtime.v8}
+                r#"vm_config: {vm_id: modelgate, environment_variables: {host_env_keys: [OPENAI_API_KEY, CLAUDE_KEY]}}
 "#,
                 &[
                     "a.yaml:115:26: warning: vm_config: it differs from that of another role: expected the same as elsewhere: otherwise the roles run in VMs of their own, and usage is estimated",
