@@ -63,19 +63,26 @@ impl Tables {
         let mut maps = Vec::new();
         maps_in(form, &mut maps);
         let mut tables = Self::default();
-        let (mut known, mut prose, mut header): (&[&str], _, _) = (&[], String::new(), Vec::new());
+        let (mut known, mut heading, mut prose, mut header): (&[&str], _, _, _) =
+            (&[], "", String::new(), Vec::new());
         for line in DOCUMENTATION.lines() {
             if line.starts_with('#') {
-                let heading = line.trim_start_matches('#').trim();
+                heading = line.trim_start_matches('#').trim();
                 let of_heading = HEADINGS.iter().find(|(name, _)| *name == heading);
                 (known, prose) = (of_heading.map_or(&[][..], |(_, names)| names), String::new());
-            } else if !line.starts_with('|') {
+            } else if line.starts_with('|') && header.is_empty() {
+                // What comes after a table is about its rows.
+                (header, heading) = (cells(line), "");
+            } else if line.starts_with('|') {
+                if !line.starts_with("| ---") {
+                    tables.add(&maps, known, (&header, &cells(line)), &prose);
+                }
+            } else {
                 header.clear();
-                prose += line;
-            } else if header.is_empty() {
-                header = cells(line);
-            } else if !line.starts_with("| ---") {
-                tables.add(&maps, known, (&header, &cells(line)), &prose);
+                if line.is_empty() {
+                    tables.add_section(&maps, heading, &prose);
+                }
+                prose = format!("{prose} {line}").trim().to_owned();
             }
         }
         tables
@@ -86,6 +93,16 @@ impl Tables {
         self.0.iter().find(|row| row.map == map && row.key == key)
     }
 
+    /// Takes down what a section begins with, of the key that it is about.
+    fn add_section(&mut self, maps: &[&Map], heading: &str, prose: &str) {
+        let key = heading.trim_matches('`');
+        let is_section = resolve(maps, "Document", key).is_some() && key.len() < heading.len();
+        if is_section && !prose.is_empty() && self.row("Document", key).is_none() {
+            let (map, key) = ("Document".to_owned(), key.to_owned());
+            self.0.push(Row { map, key, description: plain(prose), bounds: Bounds::of(prose) });
+        }
+    }
+
     /// Takes down a table's row.
     fn add(&mut self, maps: &[&Map], known: &[&str], (header, cells): (&[String], &[String]), prose: &str) {
         let cell = |names: &[&str]| {
@@ -94,8 +111,11 @@ impl Tables {
         };
         let kind = cell(&["type", "value", "bounds", "how much"]);
         let is_second = header.first().is_some_and(|name| name == "what is counted");
-        let default = cell(&["default"]).filter(|text| !text.is_empty() && *text != "required");
-        let meaning = cells.last().map_or_else(String::new, |text| plain(text));
+        let default = cell(&["default"]).filter(|text| !text.is_empty() && !text.contains("required"));
+        let meaning = match cell(&["USD for"]) {
+            Some(what) => format!("USD for {}", plain(what)),
+            None => cells.last().map_or_else(String::new, |text| plain(text)),
+        };
         let description = match default {
             Some(default) => format!("{meaning} (default: {})", plain(default)),
             None => meaning,
