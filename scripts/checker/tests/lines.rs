@@ -1055,3 +1055,28 @@ fn no_key_is_ever_shown() {
         assert!(!said.is_empty() && !said.contains("sk-very-secret"), "{said}");
     }
 }
+
+#[test]
+fn whatever_is_left_out_something_is_told() {
+    let folder = Folder::new("whatever_is_left_out");
+    let lines: Vec<_> = GATEWAY.lines().collect();
+    for at in 0..lines.len() {
+        let without = [&lines[..at], &lines[at + 1..]].concat().join("\n");
+        folder.report("a.yaml", &without, &Circumstances::default());
+        let cut = lines[..at].join("\n");
+        assert!(!folder.report("b.yaml", &cut, &Circumstances::default()).is_empty(), "{cut}");
+    }
+    for text in [
+        "",
+        "1",
+        "[]",
+        "providers",
+        "{resources: {}}",
+        "{resources: [1]}",
+        "{static_resources: [a]}",
+        "\u{0}",
+        "a: &a [*a]",
+    ] {
+        assert!(!folder.report("a.yaml", text, &Circumstances::default()).is_empty(), "{text}");
+    }
+}
