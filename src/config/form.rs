@@ -1,7 +1,7 @@
 //! What the document may hold, as data: for a schema that editors read.
 //!
-//! It is made of the same declarations that the document is read by, [`map`](super::shape::map) and
-//! [`words`](super::shape::words), and natively only, so that nothing of it is in the filter.
+//! It is made of the same declarations that the document is read by, `map!` and `words!` of `shape.rs`, and natively only, so that
+//! nothing of it is in the filter.
 
 use super::raw::Document;
 use super::shape::Shape;

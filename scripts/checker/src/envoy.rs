@@ -26,7 +26,9 @@ pub struct Envoy {
     pub plugins: Vec<Plugin>,
     pub listeners: Vec<Rc<Node>>,
     pub clusters: Vec<Rc<Node>>,
-    /// Whether those are all clusters there are: nothing else hands over any.
+    /// Whether those are all listeners there are: nothing else hands over any.
+    pub knows_listeners: bool,
+    /// Whether those are all clusters there are.
     pub knows_clusters: bool,
 }
 
@@ -113,12 +115,15 @@ impl Envoy {
             fixed.into_iter().chain(handed).collect::<Vec<_>>()
         };
         let (listeners, clusters) = (of("listeners", "Listener"), of("clusters", "Cluster"));
-        let cds = root.at(&["dynamic_resources", "cds_config"]);
-        let knows_clusters = root.get("static_resources").is_some()
-            && cds.is_none_or(|config| config.get("path_config_source").is_some());
+        let knows = |config: &str| {
+            let config = root.at(&["dynamic_resources", config]);
+            root.get("static_resources").is_some()
+                && config.is_none_or(|config| config.get("path_config_source").is_some())
+        };
+        let (knows_listeners, knows_clusters) = (knows("lds_config"), knows("cds_config"));
         let mut plugins = Vec::new();
         [&root].into_iter().chain(&resources).for_each(|node| collect(node, &mut Vec::new(), &mut plugins));
-        Some(Self { root, resources, plugins, listeners, clusters, knows_clusters })
+        Some(Self { root, resources, plugins, listeners, clusters, knows_listeners, knows_clusters })
     }
 
     /// Whether it is a plugin configuration and nothing of Envoy's.
@@ -152,10 +157,27 @@ impl Envoy {
             .flat_map(|listener| managers_of(listener).map(move |manager| (listener, manager)))
     }
 
+    /// Whether this HTTP filter is the filter in this role, or may be: what it is, is handed over by something that is no file.
+    pub fn may_be(&self, filter: &Node, role: Role) -> bool {
+        self.role(filter) == Some(role) || self.is_unknown(filter)
+    }
+
+    /// Whether nothing is known of an HTTP filter but its name.
+    pub fn is_unknown(&self, filter: &Node) -> bool {
+        filter.get("config_discovery").is_some() && self.settings(filter).is_none()
+    }
+
+    /// Whether there are filters of which nothing is known but the names.
+    pub fn hands_over_filters(&self) -> bool {
+        let downstream = self.managers().flat_map(|(_, manager)| filters_of(manager));
+        let upstream = self.clusters.iter().flat_map(|cluster| Self::upstream_filters(cluster));
+        let has_more = self.root.get("static_resources").is_some() && !self.knows_listeners;
+        has_more || downstream.chain(upstream).any(|filter| self.is_unknown(filter))
+    }
+
     /// Whether a manager has the gateway among its filters.
     pub fn has_gateway(&self, manager: &Node) -> bool {
-        let filters = manager.get("http_filters").map_or(&[][..], |filters| filters.items());
-        filters.iter().any(|filter| self.role(filter) == Some(Role::Gateway))
+        filters_of(manager).iter().any(|filter| self.may_be(filter, Role::Gateway))
     }
 
     /// The virtual hosts of a manager, its own or those that are handed over for it.
@@ -181,6 +203,11 @@ impl Envoy {
         });
         options.and_then(|(.., options)| options.get("http_filters")).map_or(&[], |filters| filters.items())
     }
+}
+
+/// The HTTP filters of a manager.
+pub fn filters_of(manager: &Node) -> &[Rc<Node>] {
+    manager.get("http_filters").map_or(&[], |filters| filters.items())
 }
 
 /// The paths of files that hand something over.

@@ -83,13 +83,12 @@ fn documents(envoy: &Envoy, files: &Files, findings: &mut Findings) -> Vec<Docum
         }
         return vec![document];
     }
-    if envoy.plugins.is_empty() {
-        findings.error(
-            envoy.root.at,
-            "file",
-            "modelgate is nowhere in it",
-            "a plugin configuration with root_id: gateway",
-        );
+    if envoy.plugins.is_empty() && envoy.hands_over_filters() {
+        let expected = "a file that hands it over, as path_config_source or alone";
+        findings.warning(envoy.root.at, "file", "modelgate's configuration is not in it", expected);
+    } else if envoy.plugins.is_empty() {
+        let expected = "a plugin configuration with root_id: gateway";
+        findings.error(envoy.root.at, "file", "modelgate is nowhere in it", expected);
     }
     let mut plugins: Vec<_> = envoy.plugins.iter().collect();
     plugins.sort_by_key(|plugin| plugin.role != Role::Gateway);

@@ -982,6 +982,45 @@ fn what_is_handed_over_from_files_belongs_to_the_file_that_names_them() {
 }
 
 #[test]
+fn tokens_are_verified_before_the_gateway_reads_them() {
+    let folder = Folder::new("tokens_are_verified_before");
+    let begin = GATEWAY.find("          - name: envoy.filters.http.jwt_authn").expect("the verifier");
+    let gateway = GATEWAY.find("          - &gateway").expect("the gateway");
+    let router = GATEWAY.find("          - &router").expect("the router");
+    let text = [&GATEWAY[..begin], &GATEWAY[gateway..router], &GATEWAY[begin..gateway], &GATEWAY[router..]];
+    let said = folder.report("a.yaml", &text.concat(), &Circumstances::default());
+    assert!(said.len() == 1 && said[0].contains("no filter jwt_authn before the gateway"), "{said:?}");
+}
+
+#[test]
+fn what_a_control_plane_hands_over_is_not_missed() {
+    let folder = Folder::new("what_a_control_plane_hands_over");
+    let begin = GATEWAY.find("            name: modelgate\n").expect("the gateway");
+    let end = GATEWAY.find("          - &router\n").expect("the router");
+    let handed = "            name: modelgate\n            config_discovery: {config_source: {ads: {}}, type_urls: [a]}\n";
+    let upstream = GATEWAY.find("        - name: modelgate\n          typed_config").expect("the provider's");
+    let upstream_end = GATEWAY.find("        - name: envoy.filters.http.upstream_codec").expect("the codec");
+    let text = [
+        &GATEWAY[..begin],
+        handed,
+        &GATEWAY[end..upstream],
+        "        - name: modelgate\n          config_discovery: {config_source: {ads: {}}, type_urls: [a]}\n",
+        &GATEWAY[upstream_end..],
+    ];
+    assert_eq!(
+        folder.report("a.yaml", &text.concat(), &Circumstances::default()),
+        [
+            "a.yaml:2:1: warning: file: modelgate's configuration is not in it: expected a file that hands it over, as path_config_source or alone"
+        ]
+    );
+    // Clusters and listeners that are not in the file may be there.
+    let clusters = GATEWAY.find("  clusters:\n").expect("clusters");
+    let ads = "dynamic_resources: {lds_config: {ads: {}}, cds_config: {ads: {}}}\n";
+    let text = format!("{}{ads}", &GATEWAY[..clusters]);
+    assert_eq!(folder.report("a.yaml", &text, &Circumstances::default()), Vec::<String>::new());
+}
+
+#[test]
 fn a_document_may_be_json_and_alone() {
     let folder = Folder::new("a_document_may_be_json");
     let none = Circumstances::default();

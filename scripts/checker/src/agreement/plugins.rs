@@ -1,6 +1,6 @@
 //! The places in which the filter is: what each of them has to say to Envoy, whatever its document says.
 
-use crate::envoy::{Envoy, Plugin, Role};
+use crate::envoy::{Envoy, Plugin, Role, filters_of};
 use crate::finding::Findings;
 use crate::yaml::Node;
 use std::rc::Rc;
@@ -10,7 +10,7 @@ pub fn check(envoy: &Envoy, findings: &mut Findings) {
     let Some(first) = envoy.plugins.first() else { return };
     let is_somewhere =
         envoy.plugins.iter().any(|plugin| matches!(plugin.role, Role::Gateway | Role::Unknown));
-    if !is_somewhere && envoy.root.get("static_resources").is_some() {
+    if !is_somewhere && envoy.knows_listeners {
         let expected = "a filter with root_id: gateway in a listener";
         findings.error(envoy.root.at, "static_resources.listeners", "the gateway is not there", expected);
     }
@@ -77,12 +77,7 @@ pub fn check(envoy: &Envoy, findings: &mut Findings) {
         }
     }
     for (_, manager) in envoy.managers() {
-        misplaced(
-            envoy,
-            manager.get("http_filters").map_or(&[], |filters| filters.items()),
-            Role::Gateway,
-            findings,
-        );
+        misplaced(envoy, filters_of(manager), Role::Gateway, findings);
     }
     for cluster in &envoy.clusters {
         misplaced(envoy, Envoy::upstream_filters(cluster), Role::Provider, findings);
