@@ -100,14 +100,14 @@ pub fn parse(text: &str, file: usize) -> Result<Rc<Node>, Fault> {
                 stack.push(Open::Map { at, anchor, key: None, entries: Vec::new() });
                 continue;
             }
-            Event::Scalar(text, style, anchor, tag) => {
-                let is_text = tag.is_some_and(|tag| tag.is_yaml_core_schema() && tag.suffix == "str");
+            // Envoy's reader does not look at tags.
+            Event::Scalar(text, style, anchor, _) => {
                 let style = match style {
-                    ScalarStyle::Plain if !is_text => Style::Plain,
+                    ScalarStyle::Plain => Style::Plain,
+                    ScalarStyle::SingleQuoted => Style::SingleQuoted,
+                    ScalarStyle::DoubleQuoted => Style::DoubleQuoted,
                     ScalarStyle::Literal => Style::Literal,
                     ScalarStyle::Folded => Style::Folded,
-                    ScalarStyle::SingleQuoted => Style::SingleQuoted,
-                    ScalarStyle::Plain | ScalarStyle::DoubleQuoted => Style::DoubleQuoted,
                 };
                 (
                     anchor,
@@ -312,7 +312,7 @@ mod tests {
             ("No", "false"),
             ("oFF", r#""oFF""#),
             ("~", "null"),
-            ("!!str 5", r#""5""#),
+            ("!!str 5", "5"),
             ("a:", r#"{"a":null}"#),
             ("[]", "[]"),
             ("{a: &x [1, {b: 2}], c: *x}", r#"{"a":[1,{"b":2}],"c":[1,{"b":2}]}"#),
