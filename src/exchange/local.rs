@@ -2,12 +2,27 @@
 
 use crate::error::{ApiError, Blame};
 
+/// Envoy's rate limit filter has been told that there is no room for the request.
+const LIMITED: &str = "request_rate_limited";
+/// It could not be told, and is configured to let nothing pass then.
+const UNTOLD: &str = "rate_limiter_error";
+
 /// The error for a reply of Envoy's own; `details` is its response code details.
 #[must_use]
 pub fn local_reply(status: u16, details: &[u8]) -> ApiError {
     let details = String::from_utf8_lossy(details);
     let says = |word: &str| details.contains(word);
     match status {
+        429 if says(LIMITED) => {
+            let message = "a limit that all gateways share is reached";
+            ApiError::new(429, "rate_limit_error", message)
+                .coded("rate_limit_exceeded")
+                .blaming(Blame::Request)
+        }
+        _ if says(UNTOLD) => {
+            let message = "the gateway could not find out whether the request is within its limits";
+            ApiError::new(503, "server_error", message).coded("limits_unavailable")
+        }
         400..=499 => {
             let message = match status {
                 413 => "the body is larger than this gateway buffers".to_string(),
@@ -50,6 +65,21 @@ pub fn is_unsent(details: &[u8]) -> bool {
     let reasons =
         ["no_healthy_upstream", "cluster_not_found", "connection_failure", "connection_timeout", "overflow"];
     reasons.iter().any(|reason| details.contains(reason))
+}
+
+/// Whether a reply of Envoy's own is, by these details, that of its rate limit filter, which is asked before any provider.
+#[must_use]
+pub fn is_limited(details: &[u8]) -> bool {
+    let details = String::from_utf8_lossy(details);
+    [LIMITED, UNTOLD].iter().any(|reason| details.contains(reason))
+}
+
+/// Whether a client does better not to ask again by itself, by the `retry-after` of a reply of Envoy's own: as for the gateway's limits,
+/// if that is longer than a minute.
+#[must_use]
+pub fn is_long(retry_after: &[u8]) -> bool {
+    let seconds = std::str::from_utf8(retry_after).ok().and_then(|seconds| seconds.parse::<u64>().ok());
+    seconds.is_some_and(|seconds| seconds > 60)
 }
 
 #[cfg(test)]
@@ -100,11 +130,42 @@ mod tests {
             (504, "response_timeout", 504, Some("timeout")),
             (500, "response_payload_too_large", 502, Some("bad_provider_response")),
             (500, "", 500, None),
+            (500, "rate_limiter_error", 503, Some("limits_unavailable")),
         ] {
             let error = local_reply(status, details.as_bytes());
             assert_eq!((error.status, error.code.as_deref()), (shown, code), "{status} {details}");
             let kind = if status < 500 { "invalid_request_error" } else { "server_error" };
             assert_eq!(error.kind, kind, "{status} {details}");
+        }
+    }
+
+    #[test]
+    fn clients_are_to_wait_for_a_minute_but_not_for_longer() {
+        for (retry_after, long) in
+            [("1", false), ("60", false), ("61", true), ("", false), ("Fri, 31 Dec 1999 23:59:59 GMT", false)]
+        {
+            assert_eq!(is_long(retry_after.as_bytes()), long, "{retry_after}");
+        }
+    }
+
+    #[test]
+    fn what_the_rate_limit_filter_refuses_is_told_like_any_limit() {
+        let error = local_reply(429, b"request_rate_limited");
+        assert_eq!((error.status, &*error.kind), (429, "rate_limit_error"));
+        assert_eq!(error.code.as_deref(), Some("rate_limit_exceeded"));
+        assert_eq!(error.blame, Blame::Request);
+    }
+
+    #[test]
+    fn what_the_rate_limit_filter_has_refused_was_for_no_provider_yet() {
+        for (details, limited) in [
+            ("request_rate_limited", true),
+            ("rate_limiter_error", true),
+            ("via_upstream", false),
+            ("overflow", false),
+            ("", false),
+        ] {
+            assert_eq!(is_limited(details.as_bytes()), limited, "{details}");
         }
     }
 }

@@ -38,7 +38,7 @@ pub use content::CONTENT_RULES;
 pub use endpoint::Service;
 pub use hosts::CLUSTERS;
 pub use kept::{Caching, Keep};
-pub use local::{is_unsent, local_reply};
+pub use local::{is_limited, is_long, is_unsent, local_reply};
 pub use memory::Memory;
 pub use meter::{Books, Item, Meter, Statement, Used, reported};
 pub use several::{Findings, Several};

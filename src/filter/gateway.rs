@@ -12,7 +12,7 @@ use crate::cache::{Control, Key};
 use crate::classify::{Classifier, TASK_HEADER, Verdict};
 use crate::config::{Config, Consumer};
 use crate::exchange::{
-    self, About, Asking, CONTENT_RULES, Forward, Head, PREFIX, Reply, Service, Step, Told, Wishes,
+    self, About, Asking, CONTENT_RULES, Forward, Head, PREFIX, Reply, Service, Step, Told, Wishes, is_long,
     local_reply,
 };
 use crate::observe::{Record, kind_of};
@@ -221,6 +221,9 @@ impl Gateway {
         if let Some(first) = plan.targets.first() {
             abi::set_property("next", first.cluster.as_bytes())?;
         }
+        if let Some(asked) = self.record.asked() {
+            abi::set_property("request_model", asked.as_bytes())?;
+        }
         abi::set_property("plan", &plan.to_bytes(ticket.number()))?;
         if plan.kept {
             abi::set_property("body", asked)?;
@@ -424,6 +427,9 @@ impl Gateway {
         ];
         for (name, value) in headers.into_iter().chain(self.request_id()) {
             set_response_header(name, &value);
+        }
+        if abi::header(Map::ResponseHeaders, "retry-after").is_ok_and(|after| is_long(&after)) {
+            set_response_header("x-should-retry", b"false");
         }
         self.state = State::Replaced(body);
         Action::Continue

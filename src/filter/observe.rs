@@ -84,8 +84,11 @@ impl Gateway {
     fn tell_log(&self) {
         let Some(asked) = self.record.asked() else { return };
         let worked = self.record.worked_us().to_string();
-        let mut told = abi::set_property("request_model", asked.as_bytes())
-            .and_then(|()| abi::set_property("overhead_us", worked.as_bytes()));
+        let mut told = abi::set_property("overhead_us", worked.as_bytes());
+        // Of what was forwarded it is told before.
+        if self.ticket.is_none() {
+            told = told.and_then(|()| abi::set_property("request_model", asked.as_bytes()));
+        }
         if let Some(kind) = self.record.failure() {
             told = told.and_then(|()| abi::set_property("error", kind.as_bytes()));
         }

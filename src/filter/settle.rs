@@ -5,7 +5,7 @@ use super::books;
 use super::gateway::{Gateway, State};
 use super::live::{Live, Ticket};
 use crate::attempt::{Report, Spent, Stage};
-use crate::exchange::{Meter, Statement, Used, is_unsent, reported};
+use crate::exchange::{Meter, Statement, Used, is_limited, is_unsent, reported};
 use crate::health::Ended;
 use crate::json;
 use std::rc::Rc;
@@ -88,13 +88,14 @@ impl Gateway {
         spent.iter().enumerate().map(used).collect()
     }
 
-    /// Whether Envoy had nobody to send the request to, as far as it says.
+    /// Whether Envoy had nobody to send the request to, or was not to send it, as far as it says.
     fn is_unsent(&self) -> bool {
         let nobody_answered =
             |ticket: &Ticket| ticket.live().spent.borrow().iter().all(|spent| spent.stage() == Stage::Asked);
-        matches!(self.state, State::Replaced(_))
-            && self.ticket.as_ref().is_some_and(nobody_answered)
-            && is_unsent(&abi::property("response\0code_details").unwrap_or_default())
+        matches!(self.state, State::Replaced(_)) && self.ticket.as_ref().is_some_and(nobody_answered) && {
+            let details = abi::property("response\0code_details").unwrap_or_default();
+            is_unsent(&details) || is_limited(&details)
+        }
     }
 
     /// What is reserved for the request, for the last time.
@@ -110,6 +111,8 @@ fn tell_use(statement: &Statement, observed: &str) {
     if let Some(provenance) = statement.provenance {
         tell("tokens_in", statement.input.to_string());
         tell("tokens_out", statement.output.to_string());
+        // What Envoy's rate limit filter adds to limits that many Envoys share: it can take one value, not a sum.
+        tell("tokens", statement.input.saturating_add(statement.output).to_string());
         tell("usage", provenance.as_str().to_string());
         if let Some(cost) = statement.cost {
             tell("cost_usd", cost.to_string());
