@@ -77,7 +77,7 @@ def use_wasm(config, path):
 def use_providers(config, document):
     """Puts `document` in the plugin configuration's place, and makes the clusters and the matcher follow."""
     clusters = {cluster["name"]: cluster for cluster in config["static_resources"]["clusters"]}
-    internal = [cluster for cluster in clusters.values() if is_internal(cluster)]
+    others = [cluster for cluster in clusters.values() if not leads_to_provider(cluster)]
     template = provider_clusters(config)[0]
     tls = next((c["transport_socket"] for c in clusters.values() if "transport_socket" in c), None)
     if tls is not None:
@@ -87,7 +87,7 @@ def use_providers(config, document):
         cluster_name = provider.get("cluster", name)
         cluster = clusters.get(cluster_name, {**template, "name": cluster_name})
         chosen[cluster_name] = at(cluster, provider["base_url"], tls) if "base_url" in provider else cluster
-    config["static_resources"]["clusters"] = [*internal, *chosen.values()]
+    config["static_resources"]["clusters"] = [*others, *chosen.values()]
     configuration = gateway(config)["configuration"]
     configuration["value"] = document
     rows = cluster_map(config)
@@ -109,13 +109,13 @@ def use_services(config, services):
 
 def provider_clusters(config):
     """The clusters that lead to providers."""
-    return [cluster for cluster in config["static_resources"]["clusters"] if not is_internal(cluster)]
+    return [cluster for cluster in config["static_resources"]["clusters"] if leads_to_provider(cluster)]
 
 
-def is_internal(cluster):
-    """Whether it leads back into this Envoy."""
-    endpoints = (e for group in cluster["load_assignment"]["endpoints"] for e in group["lb_endpoints"])
-    return all("envoy_internal_address" in e["endpoint"]["address"] for e in endpoints)
+def leads_to_provider(cluster):
+    """Whether the filter stands in it; others lead back into this Envoy, or to services that are asked by Envoy itself."""
+    options = cluster.get("typed_extension_protocol_options", {}).get(HTTP_OPTIONS, {})
+    return any(one["name"] == "modelgate" for one in options.get("http_filters", []))
 
 
 def write_plugin_as_text(config):
