@@ -175,6 +175,35 @@ fn what_never_reached_a_provider_was_not_even_a_request() {
     }
 }
 
+#[test]
+fn what_the_rate_limit_filter_refuses_was_not_even_a_request() {
+    let mut envoy = envoy(&json!([{"name": "rph", "requests": 9, "window": "hour"}]));
+    for (limited, status, code, retried) in [
+        ((429, "request_rate_limited", "60"), 429, "rate_limit_exceeded", ""),
+        ((429, "request_rate_limited", "61"), 429, "rate_limit_exceeded", "false"),
+        ((503, "rate_limiter_error", "1"), 503, "limits_unavailable", ""),
+    ] {
+        envoy.limited = Some(limited);
+        let refused = ask(&mut envoy, "dear", "");
+        assert_eq!((refused.status, refused.error()["code"].as_str()), (status, Some(code)));
+        assert_eq!((refused.header("retry-after"), refused.header("x-should-retry")), (limited.2, retried));
+        assert_eq!(envoy.logged("tokens"), "");
+        // It is given back, and no provider is to blame for it.
+        assert_eq!(left(&refused), 8);
+    }
+    assert!(envoy.sent.is_empty());
+}
+
+#[test]
+fn what_counts_as_the_model_and_as_the_tokens_is_told_for_limits_of_many_envoys() {
+    let mut envoy = envoy(&json!([{"name": "rph", "requests": 9, "window": "hour"}]));
+    for (asked, counts) in [("dear", "dear"), ("smart", "smart"), ("b/cheap", "cheap")] {
+        assert_eq!(ask(&mut envoy, asked, "").status, 200);
+        assert_eq!(envoy.logged("request_model"), counts, "{asked}");
+        assert_eq!(envoy.logged("tokens"), "3", "{asked}");
+    }
+}
+
 /// The provider has begun, and Envoy's patience ends before there is any content.
 #[test]
 fn an_attempt_that_was_given_up_while_it_answered_is_charged_whoever_answers_then() {

@@ -56,6 +56,8 @@ pub struct Envoy {
     pub vms_apart: bool,
     /// Retries beyond what the filter asked for, as an Envoy that is configured otherwise may make.
     pub surplus_retries: usize,
+    /// What the rate limit filter behind the gateway role answers: status, details, `retry-after`; none if it lets requests pass.
+    pub limited: Option<(u16, &'static str, &'static str)>,
     requests: usize,
 }
 
@@ -86,6 +88,7 @@ impl Envoy {
             limits: (1 << 20, 1 << 20),
             vms_apart: false,
             surplus_retries: 0,
+            limited: None,
             requests: 0,
         }
     }
@@ -165,6 +168,10 @@ impl Envoy {
         }
         let (mut headers, body, trailers) =
             whole(planned).expect("the gateway role holds the request for ever");
+        if let Some((status, details, retry_after)) = self.limited {
+            let headers = vec![("retry-after".to_string(), retry_after.into())];
+            return Err(LocalReply { headers, ..local(status, "limited", details) });
+        }
         let retries =
             header(&headers, "x-envoy-max-retries").map(|count| String::from_utf8_lossy(count).parse());
         let mut retries =
