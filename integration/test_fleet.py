@@ -33,7 +33,7 @@ LIMITS = {
     "model_tokens": (1_000_000, "year"),
 }
 CONSUMERS = ("few", "refused", "patient", "whole", "streamed", "many", "named", "fan", "leaving", "several", "spared", "other")
-TIMEOUT = 1.0  # seconds that a gateway waits for the service, where there is none
+TIMEOUT = 2.0  # seconds that a gateway waits for the service, where there is none
 SOME = {"model": "m", "messages": user("Say something.")}
 
 
