@@ -31,6 +31,8 @@ pub struct Member {
     pub edits: Option<Rc<Edits>>,
     /// What its vote counts.
     pub weight: u32,
+    /// How long its call may take, in milliseconds; as long as any if none.
+    pub timeout_ms: Option<u32>,
 }
 
 /// How one answer is made of several.
@@ -156,7 +158,9 @@ impl Check<'_> {
     fn member(&mut self, path: &str, raw: &raw::Member) -> Member {
         let weight = self.limited(&format!("{path}.weight"), raw.weight, 1, &WEIGHTS);
         let edits = raw.request.as_ref().map(|raw| Rc::new(self.edits(&format!("{path}.request"), raw)));
-        Member { model: raw.model.as_str().into(), edits, weight: u32::try_from(weight).unwrap_or(1) }
+        let weight = u32::try_from(weight).unwrap_or(1);
+        let timeout_ms = raw.timeout_ms.map(|_| self.ms(&format!("{path}.timeout_ms"), raw.timeout_ms, 1));
+        Member { model: raw.model.as_str().into(), edits, weight, timeout_ms }
     }
 
     pub(super) fn judge(&mut self, path: &str, raw: Option<&raw::Judge>) -> Option<Judge> {

@@ -138,12 +138,14 @@ impl Check<'_> {
         (all, call): (Option<u64>, Option<u64>),
         max_cost: Option<f64>,
     ) -> (u32, u32, Option<NanoUsd>) {
-        let mut ms = |key: &str, raw: Option<u64>, default: u64| {
-            let number = self.limited(&format!("{path}.{key}"), raw, default, &TIMES);
-            u32::try_from(number).unwrap_or(u32::MAX)
-        };
-        let (all, call) = (ms("timeout_ms", all, TIMEOUT_MS), ms("call_timeout_ms", call, CALL_TIMEOUT_MS));
+        let all = self.ms(&format!("{path}.timeout_ms"), all, TIMEOUT_MS);
+        let call = self.ms(&format!("{path}.call_timeout_ms"), call, CALL_TIMEOUT_MS);
         (all, call, self.usd(&format!("{path}.max_cost_usd"), max_cost))
+    }
+
+    /// How long something may take, in milliseconds.
+    pub(super) fn ms(&mut self, path: &str, raw: Option<u64>, default: u64) -> u32 {
+        u32::try_from(self.limited(path, raw, default, &TIMES)).unwrap_or(u32::MAX)
     }
 
     fn when(&mut self, path: &str, raw: &raw::Trigger) -> Trigger {

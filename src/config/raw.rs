@@ -329,10 +329,11 @@ map! {
 }
 
 map! {
-    Member: "a map with the keys model, request and weight" {
+    Member: "a map with the keys model, request, weight and timeout_ms" {
         model: String,
         request: Option<Edits>,
         weight: Option<u64>,
+        timeout_ms: Option<u64>,
     }
 }
 

@@ -3,6 +3,7 @@
 mod agents;
 mod content_rules;
 mod identity;
+mod several;
 mod tasks;
 
 use super::protobuf::tests::encode;

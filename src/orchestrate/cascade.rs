@@ -67,7 +67,7 @@ impl Cascade {
             _ => 1,
         };
         let tag = u32::try_from(at).unwrap_or(u32::MAX);
-        let ask = || Ask { tag, to: To::Models(body.clone()), timeout_ms: None };
+        let ask = || Ask { tag, to: To::Models(body.clone()), timeout_ms: member.timeout_ms };
         Next::Ask((0..samples).map(|_| ask()).collect())
     }
 

@@ -235,7 +235,7 @@ impl Mode for Ensemble {
         for (tag, member) in (0..).zip(&rules.members) {
             self.seats.push(Seat::default());
             let body = prompt::put_to(&commission.body, &member.model, member.edits.as_deref(), false);
-            asks.extend(body.map(|body| Ask { tag, to: To::Models(body), timeout_ms: None }));
+            asks.extend(body.map(|body| Ask { tag, to: To::Models(body), timeout_ms: member.timeout_ms }));
         }
         Next::Ask(asks)
     }

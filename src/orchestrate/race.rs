@@ -30,7 +30,7 @@ impl Race {
             let tag = u32::try_from(self.runners.len()).unwrap_or(0);
             self.runners.push(None);
             let body = prompt::put_to(&commission.body, &target.model, target.edits.as_deref(), false);
-            asks.extend(body.map(|body| Ask { tag, to: To::Models(body), timeout_ms: None }));
+            asks.extend(body.map(|body| Ask { tag, to: To::Models(body), timeout_ms: target.timeout_ms }));
             let late = || commission.late_ms(&target.model).unwrap_or(UNKNOWN_MS);
             let stagger = self.rules.stagger_ms.unwrap_or_else(late);
             let is_last = self.runners.len() == self.rules.targets.len();

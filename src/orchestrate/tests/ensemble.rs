@@ -224,6 +224,23 @@ fn no_call_is_made_after_the_money_or_the_time_is_spent() {
 }
 
 #[test]
+fn a_member_may_have_a_deadline_of_its_own_within_that_of_all() {
+    let mut rule = ensemble(&json!({"combine": "longest"}));
+    rule["call_timeout_ms"] = json!(2_000);
+    rule["ensemble"]["members"][0]["timeout_ms"] = json!(300);
+    rule["ensemble"]["members"][1]["timeout_ms"] = json!(9_000);
+    let mut play = Play::begin(&rule, &says("Hi"));
+    let deadlines: Vec<_> = play.open.iter().map(|(.., ms)| *ms).collect();
+    assert_eq!(deadlines, [300, 2_000, 2_000]);
+    play.now = play.now.after(300);
+    play.receive("a", 504, &json!({"error": {"code": "timeout", "message": "late"}}));
+    play.say("b", "in time");
+    play.say("c", "now");
+    let (text, report) = play.replied();
+    assert_eq!((text, &report["ensemble"]["members"][0]["outcome"]), ("in time", &json!("504:timeout")));
+}
+
+#[test]
 fn what_may_not_be_held_counts_as_failed() {
     let mut play = Play::begin(&ensemble(&json!({"combine": "longest"})), &says("Hi"));
     play.say("a", "short");
