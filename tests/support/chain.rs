@@ -3,7 +3,7 @@
 //! What the filter pauses stays here: headers until it continues, body bytes in a buffer that the
 //! next callback sees whole. Headers that have gone on are out of its reach.
 
-use super::world::{Context, FilterState, Headers, LocalReply, World, header, world};
+use super::world::{Call, Context, FilterState, Headers, LocalReply, World, header, world};
 use std::collections::BTreeMap;
 
 unsafe extern "C" {
@@ -190,6 +190,14 @@ impl Filter {
             let headers = here.maps[0].take_if(|_| here.goes_on)?;
             let body = here.bodies[0].take().unwrap_or_default();
             Some(Ok(vec![Part::Headers(headers, false), Part::Data(body, true)]))
+        })
+    }
+
+    /// A call that was made for this stream and is not answered yet: the first one, or the last.
+    pub fn call_under_way(&self, last: bool) -> Option<Call> {
+        world(|world| {
+            let mut calls = world.calls.iter().filter(|call| call.context == self.context);
+            if last { calls.last() } else { calls.next() }.cloned()
         })
     }
 

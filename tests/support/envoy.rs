@@ -4,11 +4,14 @@
 //! an attempt is given the headers as the last one left them and the body as the gateway role left
 //! it; 5xx, 408, 429 and a broken connection are tried again, as often as `x-envoy-max-retries`
 //! says; a reply of a filter's own is final.
+//!
+//! What the gateway asks itself comes back by the internal listener, as a request like any other;
+//! what it asks other clusters, their scripts answer.
 
 use super::chain::{Filter, Part, Plugin, Way, content_length};
 use super::client::{Answer, Ending, Request};
 use super::provider::{End, Response};
-use super::world::{FilterState, Headers, LocalReply, header, world};
+use super::world::{Call, FilterState, Headers, LocalReply, header, world};
 use std::collections::BTreeMap;
 
 type Script = Box<dyn FnMut(&Sent) -> Response>;
@@ -48,6 +51,10 @@ pub struct Envoy {
     pub routed: Vec<Headers>,
     /// What the last request left in filter state, for the access log.
     pub filter_state: FilterState,
+    /// What the requests have left there that the gateway has made itself.
+    pub inner: Vec<FilterState>,
+    /// The clusters that were called on behalf of requests that were held, and how long each might take, in milliseconds.
+    pub calls: Vec<(String, u32)>,
     /// The claims of a valid token in each request, as `jwt_authn` leaves them under the name `jwt_payload`.
     pub claims: Vec<(&'static str, Vec<u8>)>,
     /// How much Envoy buffers of a request and of a response.
@@ -58,6 +65,8 @@ pub struct Envoy {
     pub surplus_retries: usize,
     /// What the rate limit filter behind the gateway role answers: status, details, `retry-after`; none if it lets requests pass.
     pub limited: Option<(u16, &'static str, &'static str)>,
+    /// Of the calls that are under way, the one that was made last is answered first.
+    pub last_first: bool,
     requests: usize,
 }
 
@@ -84,11 +93,14 @@ impl Envoy {
             sent: Vec::new(),
             routed: Vec::new(),
             filter_state: FilterState::default(),
+            inner: Vec::new(),
+            calls: Vec::new(),
             claims: Vec::new(),
             limits: (1 << 20, 1 << 20),
             vms_apart: false,
             surplus_retries: 0,
             limited: None,
+            last_first: false,
             requests: 0,
         }
     }
@@ -149,6 +161,9 @@ impl Envoy {
         if let Err(reply) = self.serve(&mut gateway, &mut client, request) {
             self.reply(&mut gateway, &mut client, reply);
         }
+        while let Some(call) = gateway.call_under_way(false) {
+            world(|world| world.calls.retain(|other| other.token != call.token));
+        }
         gateway.finish(true);
         let errors = world(|world| world.errors().join("\n"));
         assert!(errors.is_empty(), "the filter logged errors:\n{errors}");
@@ -162,12 +177,17 @@ impl Envoy {
         request: Request,
     ) -> Result<(), LocalReply> {
         let request = request.with("x-request-id", format!("request-{}", self.requests));
+        let request_headers = request.headers.clone();
         let mut planned = Vec::new();
         for part in request.parts() {
             planned.extend(gateway.take(Way::Request, part, self.limits.0)?);
         }
-        let (mut headers, body, trailers) =
-            whole(planned).expect("the gateway role holds the request for ever");
+        let is_called = header(&request_headers, "x-modelgate-caller").is_some();
+        let planned = match whole(planned) {
+            Some(planned) => planned,
+            None => self.held(gateway, is_called)?,
+        };
+        let (mut headers, body, trailers) = planned;
         if let Some((status, details, retry_after)) = self.limited {
             let headers = vec![("retry-after".to_string(), retry_after.into())];
             return Err(LocalReply { headers, ..local(status, "limited", details) });
@@ -204,6 +224,52 @@ impl Envoy {
             }
         }
         Ok(())
+    }
+
+    /// Has the calls of a request that is held answered, until it goes on.
+    fn held(&mut self, gateway: &mut Filter, is_called: bool) -> Result<Message, LocalReply> {
+        gateway.expose();
+        loop {
+            if let Some(parts) = gateway.conclude() {
+                return Ok(whole(parts?).expect("a request that goes on is whole"));
+            }
+            match gateway.call_under_way(self.last_first) {
+                Some(call) => {
+                    let answer = self.called(&call);
+                    gateway.answer(call.token, Some(answer));
+                }
+                // Nobody answers it, and whoever has asked waits for just that.
+                None if is_called => return Err(local(504, "stream timeout", "response_timeout")),
+                None => panic!("the gateway role holds the request for ever"),
+            }
+        }
+    }
+
+    /// What is answered to a call. Whoever is silent takes all the time there is.
+    fn called(&mut self, call: &Call) -> (Headers, Vec<u8>) {
+        self.calls.push((call.cluster.clone(), call.timeout_ms));
+        let (headers, body) = if call.cluster == "modelgate_internal" {
+            let state = std::mem::take(&mut self.filter_state);
+            let end = End::Separate;
+            let request = Request { headers: call.headers.clone(), pieces: vec![call.body.clone()], end };
+            let answer = self.ask(request);
+            self.inner.push(std::mem::replace(&mut self.filter_state, state));
+            (answer.headers, answer.body)
+        } else {
+            let (cluster, headers, body) = (call.cluster.clone(), call.headers.clone(), call.body.clone());
+            let script = self.clusters.get_mut(&cluster).expect("a cluster");
+            self.sent.push(Sent { cluster, headers, body, trailers: None });
+            let response = script(self.sent.last().expect("it was just sent"));
+            match (response.headers, response.end) {
+                (Some(headers), _) => (headers, response.pieces.concat()),
+                (None, End::Stall) => (vec![(":status".to_owned(), b"504".to_vec())], Vec::new()),
+                (None, _) => (vec![(":status".to_owned(), b"503".to_vec())], Vec::new()),
+            }
+        };
+        if status(&headers) == 504 {
+            world(|world| world.now += u64::from(call.timeout_ms) * 1_000_000);
+        }
+        (headers, body)
     }
 
     /// One attempt; `headers` stay as its filter leaves them.
@@ -325,8 +391,11 @@ fn status(headers: &Headers) -> u16 {
     std::str::from_utf8(status).unwrap().parse().expect("a status that is a number")
 }
 
+/// Headers, body and trailers.
+type Message = (Headers, Vec<u8>, Option<Headers>);
+
 /// A message that has ended, out of its parts; none if it has not.
-fn whole(parts: Vec<Part>) -> Option<(Headers, Vec<u8>, Option<Headers>)> {
+fn whole(parts: Vec<Part>) -> Option<Message> {
     let (mut headers, mut body, mut trailers, mut ended) = (None, Vec::new(), None, false);
     for part in parts {
         assert!(!ended, "something follows the end");
