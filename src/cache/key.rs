@@ -62,8 +62,8 @@ pub struct Subject<'s> {
     /// not in that of the moment. So when a route is changed, answers of what it was before are no
     /// answers of it any more, and none reaches a consumer for whom its model is not.
     pub targets: &'s [Target],
-    /// What tells the content rules that look at the answer from others; 0 where there are none. What was kept under some is
-    /// nothing for those under others.
+    /// What tells the content rules that look at the answer, and the check of its form, from others; 0 where there are none. What was
+    /// kept under some is nothing for those under others.
     pub rules: u64,
 }
 

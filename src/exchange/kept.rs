@@ -11,7 +11,7 @@ use crate::cache::{
     Answers, Found, Handling, Key, Keys, Origin, Recorder, Scope, Status, Subject, not_cached,
 };
 use crate::chat::{EVENT_STREAM, JSON, Request, Usage};
-use crate::config::{CachePolicy, CacheScope, CacheStore, Config, Consumer};
+use crate::config::{CachePolicy, CacheScope, CacheStore, Config, Consumer, How};
 use crate::observe::Record;
 use crate::route::{self, Candidates};
 use crate::time::Timestamp;
@@ -87,7 +87,7 @@ pub(super) fn look_up(
     if status == Status::Bypass && keep.is_none() && !only_if_cached {
         return Look::Unanswered(Some(Caching { status, keep: None }));
     }
-    let rules = fingerprint(candidates, asking, config);
+    let rules = fingerprint(candidates, asking, config) ^ checks(candidates);
     let subject = Subject { scope: scope(consumer), name, targets: &candidates.targets, rules };
     let keys = Keys::of(request, &subject);
     let store = config.cache().store;
@@ -171,6 +171,15 @@ impl Compared {
     fn asked(&self, keys: Keys) -> Asked<'_> {
         let Self { text, vector, embedder } = self;
         Asked { keys, question: text, vector, embedder: embedder.as_deref() }
+    }
+}
+
+/// What tells answers that were checked from others: what was kept before they were is nothing for those who have them checked.
+fn checks(candidates: &Candidates) -> u64 {
+    let check = candidates.route.as_ref().and_then(|route| route.check.as_ref());
+    match check.map(|check| &check.how) {
+        Some(How::Checked(rules)) => 1 + u64::from(rules.tools),
+        _ => 0,
     }
 }
 

@@ -111,6 +111,11 @@ impl Envoy {
         self
     }
 
+    /// From now on both roles have this configuration.
+    pub fn configure(&mut self, configuration: &str) {
+        (self.gateway, self.provider) = (plugin("gateway", configuration), plugin("provider", configuration));
+    }
+
     /// With a cluster whose provider answers as the script says.
     pub fn cluster(mut self, name: &str, script: impl FnMut(&Sent) -> Response + 'static) -> Self {
         self.script(name, script);
