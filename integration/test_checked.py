@@ -1,5 +1,8 @@
 """Checked answers: mended, asked for again, asked of others; two workers, a real Envoy, the official SDK."""
 
+import json
+import time
+
 import openai
 import pydantic
 import pytest
@@ -131,3 +134,68 @@ def test_only_what_was_checked_is_answered_again(start_gateway, own_lane):
     assert parse(gateway).choices[0].message.parsed.age == 36
     assert parse(gateway).choices[0].message.parsed.age == 36
     assert own_lane.order() == ["openai", "openai"]
+
+
+PARAMETERS = {"type": "object", "properties": {"city": {"type": "string"}, "days": {"type": "integer"}}, "required": ["city", "days"]}
+WEATHER = {"type": "function", "function": {"name": "weather", "parameters": PARAMETERS}}
+
+
+def call(gateway, arguments, stream=False):
+    """The arguments that come of a model which first calls with these, and what is told of it."""
+    options = {"tools": [WEATHER], "tool_choice": {"type": "function", "function": {"name": "weather"}}}
+    messages = user(f"call tool weather with {json.dumps(arguments)}")
+    if not stream:
+        answer = client(gateway).chat.completions.create(model="checked", messages=messages, **options)
+        return json.loads(answer.choices[0].message.tool_calls[0].function.arguments), report(answer)
+    options["stream_options"] = {"include_usage": True}
+    with client(gateway).chat.completions.stream(model="checked", messages=messages, **options) as chunks:
+        *_, last = [event for event in chunks if event.type == "chunk"]
+        made = chunks.get_final_completion().choices[0].message.tool_calls[0].function
+    return json.loads(made.arguments), report(last.chunk)
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+@pytest.mark.parametrize("first, provider", [("one", "openai"), ("two", "anthropic"), ("three", "gemini")])
+def test_arguments_of_calls_are_mended_or_asked_for_again(start_gateway, own_lane, first, provider, stream):
+    gateway = start_gateway(configuration(own_lane, targets=[first]))
+    assert call(gateway, {"city": "Oslo", "days": 3}, stream) == ({"city": "Oslo", "days": 3}, None)
+    made, told = call(gateway, {"city": "Oslo", "days": "3"}, stream)
+    assert (made, told["attempts"]) == ({"city": "Oslo", "days": 3}, 1) and "retyped" in told["changes"][0]
+    own_lane.clear()
+    made, told = call(gateway, {"city": "Oslo", "days": "many"}, stream)
+    assert isinstance(made["days"], int) and told["attempts"] == 2
+    assert own_lane.order() == [provider, provider]
+    assert "Nothing was called" in own_lane.received()[1].raw, "the calls are answered with what is wrong"
+
+
+def test_calls_that_never_fit_are_refused(start_gateway, own_lane):
+    gateway = start_gateway(configuration(own_lane, targets=["one"]))
+    function = {"name": "weather", "arguments": '{"city":"Oslo","days":"many"}'}
+    message = {"role": "assistant", "content": None, "tool_calls": [{"id": "call_1", "type": "function", "function": function}]}
+    choice = {"index": 0, "message": message, "finish_reason": "tool_calls"}
+    usage = {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15}
+    whole = {"id": "c", "object": "chat.completion", "created": 1, "model": "m", "choices": [choice], "usage": usage}
+    own_lane.script("openai", *[{"raw": json.dumps(whole)}] * 3)
+    with pytest.raises(openai.InternalServerError) as caught:
+        call(gateway, {})
+    assert (caught.value.status_code, caught.value.code) == (502, "invalid_answer")
+    assert "weather(): `days`" in str(caught.value)
+    told = caught.value.response.json()
+    assert told["usage"]["prompt_tokens"] == 10 * told["x_modelgate"]["check"]["attempts"], "it is said what was used"
+
+
+def test_who_does_not_fit_is_asked_less_and_less(start_gateway, own_lane):
+    learns = {"strategy": "adaptive", "adaptive": {"half_life": 50}, "explore": 0.02}
+    gateway = start_gateway(configuration(own_lane, targets=["one", "two"], **learns))
+    own_lane.script("openai", *[{"text": "no"}] * 200)
+    own_lane.script("anthropic", *[{"text": GOOD}] * 200)
+    for _ in range(40):
+        parse(gateway)
+    time.sleep(1.2)
+    own_lane.clear()
+    own_lane.script("openai", *[{"text": "no"}] * 100)
+    own_lane.script("anthropic", *[{"text": GOOD}] * 100)
+    for _ in range(20):
+        parse(gateway)
+    asked = own_lane.order()
+    assert asked.count("openai") <= 8, asked
