@@ -40,7 +40,7 @@ fn said(sent: &Sent, text: &str) -> Response {
 }
 
 /// An Envoy whose providers say these texts, one after another and the last one for ever; `down` fails, `silent` never answers, and who
-/// says `dear` has used five thousand tokens.
+/// says `dear` has used five thousand tokens, `slow` takes five seconds.
 fn envoy(configuration: &str, texts: &[(&str, &[&str])]) -> Envoy {
     let mut envoy = Envoy::new(configuration);
     for (cluster, texts) in texts {
@@ -50,6 +50,10 @@ fn envoy(configuration: &str, texts: &[(&str, &[&str])]) -> Envoy {
             match text.as_str() {
                 "down" => Response::error(500, "no"),
                 "silent" => Response::silence(),
+                "slow" => {
+                    world(|world| world.now += 5_000_000_000);
+                    said(sent, "slow")
+                }
                 "dear" => Response::json(200, completion("dear").replace("_tokens\":1,", "_tokens\":5000,")),
                 text if sent.cluster == "searching" => {
                     Response::json(200, json!({"found": text}).to_string())
@@ -404,6 +408,24 @@ fn when_money_or_time_is_over_the_best_is_made_of_what_is_there() {
         assert_eq!(envoy.tried(), ["d", "b", "a", "d"]);
         assert!(envoy.last_sent().text().contains("found"), "it is told what was found");
     }
+}
+
+#[test]
+fn a_plan_is_held_against_how_long_models_have_taken() {
+    let mut rule = agent(&json!({}));
+    rule["timeout_ms"] = json!(8_000);
+    let (twice, once) = (json!([step("x", "a", &[]), step("y", "a", &["x"])]), json!([step("x", "a", &[])]));
+    let config = configuration(&json!({ORCHESTRATION: rule}), &json!({"health": {}}));
+    let texts: [(&str, &[&str]); 3] =
+        [("a", &["slow"]), ("c", &["the answer"]), ("d", &[&plan(&twice), &plan(&once)])];
+    let mut envoy = envoy(&config, &texts);
+    for _ in 0..20 {
+        assert_eq!(envoy.ask(Request::chat(chat("a", ""))).status, 200);
+    }
+    let (text, _, told) = ask(&mut envoy, false);
+    assert_eq!((text.as_str(), &told["agent"]["repairs"]), ("the answer", &json!(1)));
+    let problem = told["agent"]["asked"][0]["problem"].as_str().unwrap();
+    assert!(problem.contains("until the last is over; 8000 ms are left"), "{problem}");
 }
 
 #[test]

@@ -77,13 +77,15 @@ impl How {
         }
     }
 
-    /// The models whose speed or price decides or is told, as a client would ask for them: those of a race, and the last of a cascade.
+    /// The models whose speed or price decides or is told, as a client would ask for them: those of a race, the last of a cascade, and
+    /// those that an agent may give a step to.
     #[must_use]
     pub fn weighed(&self) -> Vec<&str> {
         match self {
             Self::Cascade(cascade) => cascade.stages.last().map(|stage| &*stage.model).into_iter().collect(),
             Self::Race(_) => self.first(),
-            Self::Ensemble(_) | Self::Checked(_) | Self::Agent(_) => Vec::new(),
+            Self::Agent(agent) => agent.models.iter().map(|skilled| &*skilled.model).collect(),
+            Self::Ensemble(_) | Self::Checked(_) => Vec::new(),
         }
     }
 

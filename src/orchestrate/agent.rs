@@ -2,9 +2,8 @@
 
 use super::report::report_use;
 use super::{Answer, Ask, Commission, Mode, Next, Said, To, prompt};
-use crate::config::{self, Consumer, Edits};
-use crate::money::NanoUsd;
-use crate::planning::{self, Do, Opened, Question, Whom};
+use crate::config::{self, Edits};
+use crate::planning::{self, Do, Means, Opened, Question, Whom};
 use std::rc::Rc;
 
 pub(super) struct Agent {
@@ -16,8 +15,11 @@ pub(super) struct Agent {
 }
 
 impl Agent {
-    pub fn new(rules: Rc<config::Agent>, consumer: Rc<Consumer>, max_cost: Option<NanoUsd>) -> Self {
-        let agent = planning::Agent::new(rules, consumer, max_cost);
+    pub fn new(rules: Rc<config::Agent>, commission: &Commission) -> Self {
+        let limits = &commission.rules;
+        let means =
+            Means { money: limits.max_cost, ms: limits.timeout_ms.into(), models: commission.models.clone() };
+        let agent = planning::Agent::new(rules, Rc::clone(&commission.consumer), means);
         Self { agent, opened: Opened::default(), answers: Vec::new() }
     }
 
@@ -80,7 +82,7 @@ impl Mode for Agent {
             Ok(said) => Ok(&*said.text),
             Err(why) => Err(&**why),
         };
-        let what = self.agent.take(tag, said, answer.cost);
+        let what = self.agent.take(tag, said, answer.cost, answer.left_ms);
         self.answers.push((tag, answer));
         self.next(what, commission)
     }

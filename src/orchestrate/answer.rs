@@ -38,6 +38,8 @@ pub struct Answer {
     pub model: String,
     /// How long it took, in milliseconds.
     pub ms: u64,
+    /// How long everything that is still to be done may take, in milliseconds.
+    pub left_ms: u64,
 }
 
 /// What is answered instead of a completion.
@@ -86,7 +88,7 @@ impl Answer {
         };
         let refusal = (received.status != 200).then(|| Refusal::of(received));
         let ((said, usage), cost, model) = (said, received.cost, received.model.to_owned());
-        Self { said, refusal, usage, cost, model, ms: 0 }
+        Self { said, refusal, usage, cost, model, ms: 0, left_ms: 0 }
     }
 
     /// What a service has answered, of which no more than so many bytes are of use.
@@ -98,7 +100,8 @@ impl Answer {
             Err(_) => Err("not_text".to_owned()),
             Ok(text) => Ok(Said::plain(text)),
         };
-        Self { said, refusal: None, usage: Usage::default(), cost: None, model: String::new(), ms: 0 }
+        let (refusal, usage, cost, model) = Default::default();
+        Self { said, refusal, usage, cost, model, ms: 0, left_ms: 0 }
     }
 }
 

@@ -22,6 +22,7 @@ mod sure;
 #[cfg(test)]
 mod tests;
 
+pub use crate::planning::Known;
 pub use answer::{Answer, Received, Refusal, Said};
 pub use continuation::{Broken, Continuation};
 pub use finish::Finished;
@@ -64,17 +65,6 @@ pub struct Commission {
     pub held_bytes: usize,
     /// What is known of the models that may be asked.
     pub models: Vec<Known>,
-}
-
-/// What is known of a model.
-#[derive(Clone, Debug)]
-pub struct Known {
-    /// As it is asked for.
-    pub name: Rc<str>,
-    /// What it costs.
-    pub price: Option<Price>,
-    /// Nineteen of twenty of its answers are there after so many milliseconds.
-    pub late_ms: Option<u32>,
 }
 
 impl Commission {
@@ -207,10 +197,7 @@ impl Orchestration {
             How::Cascade(rules) => Box::new(Cascade::new(Rc::clone(rules), &commission.body)),
             How::Race(rules) => Box::new(Race::new(Rc::clone(rules))),
             How::Checked(rules) => Box::new(Checked::new(Rc::clone(rules), commission.body.clone())),
-            How::Agent(rules) => {
-                let (consumer, max_cost) = (Rc::clone(&commission.consumer), commission.rules.max_cost);
-                Box::new(Agent::new(Rc::clone(rules), consumer, max_cost))
-            }
+            How::Agent(rules) => Box::new(Agent::new(Rc::clone(rules), &commission)),
         };
         let ends = now.after(commission.rules.timeout_ms.into());
         let (earlier, calls, open, held, usage, cost) = Default::default();
@@ -228,7 +215,7 @@ impl Orchestration {
             Some(most) => Answer::of_service(received, most),
             None => Answer::read(received),
         };
-        answer.ms = now.since(open.since);
+        (answer.ms, answer.left_ms) = (now.since(open.since), self.ends.since(now));
         self.usage = self.usage.plus(&answer.usage);
         self.cost = match (self.cost, answer.cost) {
             (Some(sum), Some(cost)) => Some(sum.saturating_add(cost)),

@@ -1,5 +1,6 @@
 //! An agent: a model plans what is to be done, the steps are carried out, and a model answers with what they have found.
 
+use super::Means;
 use super::approval::{Opened, Opinion};
 use super::arguments::plain;
 use super::plan::{self, Step, Terms, put, put_number};
@@ -17,8 +18,8 @@ const MOST_REASONS: usize = 4 * 1024;
 pub struct Agent {
     rules: Rc<config::Agent>,
     consumer: Rc<Consumer>,
-    /// What may be spent, and what was.
-    max_cost: Option<NanoUsd>,
+    /// What the whole may take, with the time that is left of that.
+    means: Means,
     spent: NanoUsd,
     conversation: String,
     stage: Stage,
@@ -125,13 +126,13 @@ enum Verdict {
 }
 
 impl Agent {
-    /// An agent for a request of this consumer, which may cost so much.
+    /// An agent for a request of this consumer, which may take so much.
     #[must_use]
-    pub fn new(rules: Rc<config::Agent>, consumer: Rc<Consumer>, max_cost: Option<NanoUsd>) -> Self {
+    pub fn new(rules: Rc<config::Agent>, consumer: Rc<Consumer>, means: Means) -> Self {
         Self {
             rules,
             consumer,
-            max_cost,
+            means,
             spent: NanoUsd::ZERO,
             conversation: String::new(),
             stage: Stage::Planning,
@@ -171,8 +172,9 @@ impl Agent {
         }
     }
 
-    /// What is done after this was said, or why nothing was, in a word.
-    pub fn take(&mut self, tag: u32, said: Result<&str, &str>, cost: Option<NanoUsd>) -> Do {
+    /// What is done after this was said, or why nothing was, in a word. So many milliseconds are left.
+    pub fn take(&mut self, tag: u32, said: Result<&str, &str>, cost: Option<NanoUsd>, left_ms: u64) -> Do {
+        self.means.ms = left_ms;
         self.spent = self.spent.saturating_add(cost.unwrap_or_default());
         match self.stage {
             Stage::Planning => self.planned(said),
@@ -207,7 +209,9 @@ impl Agent {
             agent: &self.rules,
             consumer: &self.consumer,
             known,
-            money: self.max_cost.map(left),
+            money: self.means.money.map(left),
+            ms: self.means.ms,
+            facts: &self.means.models,
             conversation: self.conversation.len(),
         }
     }

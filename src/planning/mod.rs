@@ -23,6 +23,10 @@
 use modelgate_config as config;
 use modelgate_words::{json, money};
 
+use config::Price;
+use money::NanoUsd;
+use std::rc::Rc;
+
 mod agent;
 mod approval;
 mod arguments;
@@ -32,3 +36,25 @@ mod work;
 
 pub use agent::{Agent, Do, Question, Whom};
 pub use approval::{Opened, completion, open};
+
+/// What the answer to a request may take, and what is known of the models that may be asked for it.
+#[derive(Clone, Debug)]
+pub struct Means {
+    /// What it may cost.
+    pub money: Option<NanoUsd>,
+    /// How long it may take, in milliseconds.
+    pub ms: u64,
+    /// The models.
+    pub models: Vec<Known>,
+}
+
+/// What is known of a model.
+#[derive(Clone, Debug)]
+pub struct Known {
+    /// As it is asked for.
+    pub name: Rc<str>,
+    /// What it costs.
+    pub price: Option<Price>,
+    /// Nineteen of twenty of its answers are there after so many milliseconds.
+    pub late_ms: Option<u32>,
+}

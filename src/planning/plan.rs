@@ -3,6 +3,7 @@
 //! `{"steps": [{"id": "facts", "tool": "search", "arguments": {"query": "…"}}, {"id": "sum", "needs": ["facts"], "model": "fast",
 //! "task": "…"}]}`. In strings of `arguments`, `{{facts}}` stands for the result of that step.
 
+use super::Known;
 use super::arguments::{each_reference, violation_so_far};
 use super::prompts::beginning;
 use crate::config::{Agent, Consumer, Model, Price, Skilled, Tool};
@@ -51,20 +52,41 @@ pub(super) struct Terms<'t> {
     pub known: &'t [&'t str],
     /// What may still be spent.
     pub money: Option<NanoUsd>,
+    /// How long it may still take, in milliseconds.
+    pub ms: u64,
+    /// What is known of models.
+    pub facts: &'t [Known],
     /// How long the conversation is that each model is shown, in bytes.
     pub conversation: usize,
 }
 
 impl Terms<'_> {
-    /// The models that may be given a step: where they run, and what is warranted of them, is right for whoever asks.
+    /// The models that may be given a step: where they run, and what is warranted of them, is right for whoever asks, and where
+    /// money is limited it is known what they cost.
     #[inline(never)]
     pub fn models(&self) -> Vec<&Skilled> {
         let may = |model: &Model| self.consumer.may_use(model) && self.consumer.misses(model).is_none();
+        let is_priced = |model: &str| self.money.is_none() || self.price(model).is_some();
         self.agent
             .models
             .iter()
-            .filter(|skilled| skilled.known.as_ref().is_none_or(|model| may(model)))
+            .filter(|skilled| {
+                skilled.known.as_ref().is_none_or(|model| may(model)) && is_priced(&skilled.model)
+            })
             .collect()
+    }
+
+    fn fact(&self, model: &str) -> Option<&Known> {
+        self.facts.iter().find(|known| *known.name == *model)
+    }
+
+    fn price(&self, model: &str) -> Option<&Price> {
+        self.fact(model)?.price.as_ref()
+    }
+
+    /// After how many milliseconds a model's answers are there, all but a few.
+    pub fn late_ms(&self, model: &str) -> Option<u32> {
+        self.fact(model)?.late_ms
     }
 
     /// The tools that a step may use.
@@ -244,6 +266,11 @@ fn model_of(model: Option<Value<'_>>, word: Option<Value<'_>>, terms: &Terms<'_>
     };
     match terms.models().into_iter().find(suits) {
         Some(skilled) => Ok(Rc::clone(&skilled.model)),
+        None if terms.money.is_some()
+            && terms.agent.models.iter().any(|it| suits(&it) && terms.price(&it.model).is_none()) =>
+        {
+            Err(format!("what {kind} {:?} costs is not known, and money is limited", decoded(name)))
+        }
         None => Err(unknown(kind, name)),
     }
 }
@@ -294,7 +321,33 @@ fn is_bounded(steps: &[Step], terms: &Terms<'_>) -> Result<(), String> {
             terms.agent.max_depth
         ));
     }
+    is_in_time(steps, &turns, terms)?;
     is_affordable(steps, terms)
+}
+
+/// Whether the steps are likely to be over in time, as far as it is known how long the models take that do them. `turns` tells after
+/// how many others each comes.
+fn is_in_time(steps: &[Step], turns: &[usize], terms: &Terms<'_>) -> Result<(), String> {
+    // When each is over.
+    let mut ends = vec![0_u64; steps.len()];
+    for turn in 1..=steps.len() {
+        for (at, step) in steps.iter().enumerate().filter(|(at, _)| turns.get(*at) == Some(&turn)) {
+            let needs = steps.iter().zip(&ends).filter(|(other, _)| step.needs.contains(&other.id));
+            let begins = needs.map(|(_, end)| *end).max().unwrap_or(0);
+            let takes = match &step.does {
+                Does::Ask(model) => terms.late_ms(model).unwrap_or(0),
+                Does::Use(..) => 0,
+            };
+            if let Some(end) = ends.get_mut(at) {
+                *end = begins.saturating_add(takes.into());
+            }
+        }
+    }
+    let (takes, left) = (ends.into_iter().max().unwrap_or(0), terms.ms);
+    match takes > left {
+        true => Err(format!("its steps may take {takes} ms until the last is over; {left} ms are left")),
+        false => Ok(()),
+    }
 }
 
 fn is_affordable(steps: &[Step], terms: &Terms<'_>) -> Result<(), String> {
@@ -306,9 +359,8 @@ fn is_affordable(steps: &[Step], terms: &Terms<'_>) -> Result<(), String> {
         let results = (step.needs.len() as u64).saturating_mul(output);
         let prompt = INSTRUCTION_TOKENS.saturating_add(bytes / BYTES_PER_TOKEN).saturating_add(results);
         tokens = tokens.saturating_add(prompt).saturating_add(output);
-        let price = terms.agent.models.iter().find(|skilled| skilled.model == *model).and_then(|it| it.price);
-        if let Some(price) = price {
-            money = money.saturating_add(cost(&price, prompt, output));
+        if let Some(price) = terms.price(model) {
+            money = money.saturating_add(cost(price, prompt, output));
         }
     }
     match (terms.agent.max_tokens, terms.money) {

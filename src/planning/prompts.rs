@@ -37,6 +37,9 @@ pub(super) fn planner(terms: &Terms<'_>) -> String {
                     it.number("usd_per_million_input_tokens", input);
                     it.number("usd_per_million_output_tokens", output);
                 }
+                if let Some(ms) = terms.late_ms(&skilled.model) {
+                    put_number(it, "answers_within_ms", ms.into());
+                }
                 if let Some(window) = skilled.known.as_ref().and_then(|model| model.context_window) {
                     put_number(it, "context_window", window);
                 }

@@ -39,7 +39,12 @@ fn search(id: &str, query: &str) -> Value {
 
 /// An agent whose planner has said this.
 fn planned(rule: &Value, said: &str) -> Play {
-    let mut play = Play::begin(rule, &says("Who was it?"));
+    planned_knowing(Vec::new(), rule, said)
+}
+
+/// The same where this is known of models: what they cost per million tokens, and how long they take.
+fn planned_knowing(models: Vec<Known>, rule: &Value, said: &str) -> Play {
+    let mut play = Play::knowing(models, rule, &says("Who was it?"));
     assert_eq!(play.asked(), ["a"]);
     play.say("a", said);
     play
@@ -233,11 +238,77 @@ fn a_plan_is_refused_that_may_take_more_than_there_is() {
     assert!(play.open[0].1.to_string().contains("tokens; at most 10000 are left"));
     rule = agent(&json!({}));
     rule["max_cost_usd"] = json!(5);
-    let play = planned(&rule, &plan(&[step("x", "f", &[]), step("y", "f", &[])]));
+    let dear = || vec![known("f", Some(1_000), None)];
+    let play = planned_knowing(dear(), &rule, &plan(&[step("x", "f", &[]), step("y", "f", &[])]));
     assert_eq!(play.asked(), ["a"]);
     assert!(play.open[0].1.to_string().contains("USD; at most 4.999999 are left"), "{}", play.open[0].1);
-    let play = planned(&rule, &plan(&[step("x", "f", &[])]));
+    let play = planned_knowing(dear(), &rule, &plan(&[step("x", "f", &[])]));
     assert_eq!(play.asked(), ["f"]);
+}
+
+#[test]
+fn a_model_of_which_it_is_not_known_what_it_costs_is_not_asked_where_money_is_limited() {
+    let mut rule = agent(&json!({}));
+    rule["max_cost_usd"] = json!(5);
+    let cheap = || vec![known("c", Some(1), None)];
+    let play = planned_knowing(cheap(), &rule, &plan(&[step("x", "b", &[])]));
+    let asked = play.open[0].1["messages"][1]["content"].as_str().unwrap().to_owned();
+    assert!(
+        asked.contains(r#"steps[0]: what model \"b\" costs is not known, and money is limited"#),
+        "{asked}"
+    );
+    let any = json!({"id": "x", "capability": "cheap", "task": "t"});
+    assert_eq!(
+        planned_knowing(cheap(), &rule, &plan(&[any])).asked(),
+        ["c"],
+        "the first that has it and a price"
+    );
+    let play = Play::knowing(cheap(), &rule, &says("Who was it?"));
+    let told = play.open[0].1["messages"][0]["content"].as_str().unwrap();
+    assert!(told.contains(r#""model":"c""#) && !told.contains(r#""model":"b""#), "{told}");
+    let play = planned_knowing(cheap(), &agent(&json!({})), &plan(&[step("x", "b", &[])]));
+    assert_eq!(play.asked(), ["b"], "nobody counts");
+}
+
+#[test]
+fn a_plan_is_refused_that_is_likely_to_be_late() {
+    let mut rule = agent(&json!({}));
+    rule["timeout_ms"] = json!(10_000);
+    let models = || vec![known("b", None, Some(4_000)), known("f", None, Some(7_000))];
+    let told = Play::knowing(models(), &rule, &says("Who was it?")).open[0].1.to_string();
+    assert!(told.contains(r#"\"answers_within_ms\":4000"#), "{told}");
+    for (steps, takes) in [
+        // At the same time, one after the other, and with who is not known.
+        (vec![step("x", "b", &[]), step("y", "b", &[]), step("z", "f", &[])], None),
+        (vec![step("x", "b", &[]), step("y", "b", &["x"])], None),
+        (vec![step("x", "b", &[]), step("y", "f", &["x"])], Some(11_000)),
+        (vec![step("y", "f", &["x"]), step("x", "b", &[]), step("w", "c", &["y"])], Some(11_000)),
+        (
+            vec![step("x", "b", &[]), step("y", "c", &["x"]), step("z", "b", &["y"]), step("w", "b", &["z"])],
+            Some(12_000),
+        ),
+    ] {
+        let play = planned_knowing(models(), &rule, &plan(&steps));
+        let asked = play.open[0].1.to_string();
+        match takes {
+            Some(ms) => assert!(
+                asked.contains(&format!("may take {ms} ms until the last is over; 10000 ms are left")),
+                "{asked}"
+            ),
+            None => assert_ne!(play.asked(), ["a"]),
+        }
+    }
+    let mut play = Play::knowing(models(), &rule, &says("Who was it?"));
+    play.now = play.now.after(3_000);
+    play.say("a", &plan(&[step("x", "b", &[]), step("y", "b", &["x"])]));
+    assert!(play.open[0].1.to_string().contains("8000 ms until the last is over; 7000 ms are left"));
+}
+
+/// What is known of a model: what it costs in USD per million tokens, and how late it may be.
+fn known(name: &str, usd: Option<u64>, late_ms: Option<u32>) -> Known {
+    let nanos = |usd: u64| NanoUsd::new(usd * 1_000_000_000);
+    let price = usd.map(|usd| Price { input: nanos(usd), output: nanos(usd), ..Price::default() });
+    Known { name: name.into(), price, late_ms }
 }
 
 #[test]
@@ -347,7 +418,8 @@ fn when_money_or_time_is_spent_the_route_answers_with_what_was_found() {
             "money" => rule["max_cost_usd"] = json!(0.000002),
             _ => rule["timeout_ms"] = json!(5_000),
         }
-        let mut play = Play::begin(&rule, &says("Who was it?"));
+        let models = vec![known("b", Some(0), None), known("c", Some(0), None)];
+        let mut play = Play::knowing(models, &rule, &says("Who was it?"));
         play.say("a", &plan(&steps));
         play.now = play.now.after(5_000);
         play.say("b", "first");
