@@ -27,6 +27,8 @@ CHUNKS = 64  # of a burst; a paced stream has four times as many, for its cost i
 PACE = 4  # milliseconds between them
 KEYS = {"one": "key-of-one", "other": "key-of-the-other"}  # of the consumers that are counted
 OPENAI, ANTHROPIC = "/v1/chat/completions", "/v1/messages"
+MEMBERS = ("answer", "claude-answer", "route-answer")  # of the ensemble
+TOGETHER = "an ensemble of three, over its slowest member"
 DEADLINE = 120  # seconds for one load; none takes nearly as long
 
 
@@ -114,6 +116,7 @@ class Variant:
     name: str
     filtered: bool  # whether requests are read and translated
     edit: object  # makes the configuration
+    internal: bool = False  # whether the gateway can ask itself
     envoy: process.Envoy = None
 
 
@@ -130,17 +133,21 @@ def document(upstream):
         both = [{"model": manner}, {"model": "claude-" + manner}]
         routes["route-" + manner] = {"targets": both}
         routes["route-claude-" + manner] = {"targets": both[::-1]}
+    ensemble = {"members": [{"model": member} for member in MEMBERS], "combine": "longest"}
+    routes["together"] = {"targets": [{"model": "answer"}], "orchestration": {"ensemble": ensemble}}
     return {"providers": providers, "models": models, "routes": routes, "auth": {"anonymous": {"consumer": "anonymous"}}}
 
 
-def configuration(upstream, wasm):
-    """The shipped envoy.yaml without its access log, whose cost would hide some of the filter's."""
+def configuration(upstream, wasm, internal=False):
+    """The shipped envoy.yaml without its access logs, whose cost would hide some of the filter's."""
     config = render.load(os.path.join(ROOT, "envoy", "envoy.yaml"))
     render.listen(config, 0, 0)
     render.use_wasm(config, wasm)
     render.use_providers(config, document(upstream))
-    render.connection_manager(config).pop("access_log")
-    without_internal(config)
+    for listener in config["static_resources"]["listeners"]:
+        listener["filter_chains"][0]["filters"][0]["typed_config"].pop("access_log", None)
+    if not internal:
+        without_internal(config)
     # No YAML aliases from here: an edit of one cluster or role is its own.
     return copy.deepcopy(json.loads(json.dumps(config)))
 
@@ -254,7 +261,7 @@ class Bench:
         directory = os.path.join(self.directory, variant.name)
         os.mkdir(directory)
         path = os.path.join(directory, "envoy.yaml")
-        render.save(variant.edit(configuration(upstream, wasm)), path)
+        render.save(variant.edit(configuration(upstream, wasm, variant.internal)), path)
         variant.envoy = process.Envoy(path, directory, concurrency=WORKERS)
         return variant.envoy
 
@@ -341,6 +348,33 @@ def counting(bench, without, counted, rounds):
         values = sorted(values)
         middle, low, high = statistics.median(values), values[len(values) // 4], values[-1 - len(values) // 4]
         yield [name, "", "", form.format(middle), f"{form.format(low)} to {form.format(high)}", f"≤ {form.format(goal)}", "yes" if middle <= goal else "no"]
+
+
+# ---- several as one -------------------------------------------------------------------------------------------------
+
+
+class Named(Case):
+    """A request of 2 KB for a model or route of this name, of one client at a time."""
+
+    def ask(self, variant):
+        return OPENAI, openai_body(self.manner, self.kilobytes, False)
+
+
+def together(bench, gateway, rounds):
+    """How much later an ensemble of three answers than the slowest of its members asked alone, in milliseconds."""
+    cases = [Named(name, name, 2, 400, 2, unit="first") for name in ("together", *MEMBERS)]
+    for case in cases:
+        bench.load(case, gateway, case.requests // 4, connections=1)
+    later, alone = [], []
+    for number in range(rounds):
+        print(f"round {number + 1} of {rounds}, together", file=sys.stderr)
+        took, *members = [bench.measure(case, gateway) for case in cases]
+        alone.append(max(members))
+        later.append(took - max(members))
+    later.sort()
+    middle, low, high = statistics.median(later), later[len(later) // 4], later[-1 - len(later) // 4]
+    shown_alone = f"{statistics.median(alone):.2f} ms alone"
+    return [TOGETHER, "", shown_alone, f"{middle:+.2f} ms", f"{low:+.2f} ms to {high:+.2f} ms", "≤ +2.00 ms", "yes" if middle <= 2 else "no"]
 
 
 # ---- the table ------------------------------------------------------------------------------------------------------
@@ -444,6 +478,11 @@ def report(bench, variants, rounds, wanted, load_before, upstream):
         with bench.start(counting_one, upstream.origin, os.environ["WASM"]):
             blank = [""] * (len(variants) - 3)
             rows += [[name, *blank, *rest] for name, *rest in counting(bench, variants[-1], counting_one, rounds)]
+    if wanted(TOGETHER):
+        gateway = Variant("together", True, modelgate, internal=True)
+        with bench.start(gateway, upstream.origin, os.environ["WASM"]):
+            name, *rest = together(bench, gateway, rounds)
+            rows.append([name, *[""] * (len(variants) - 3), *rest])
     rows.append(["size of modelgate.wasm", *[""] * (len(variants) - 1), f"{size / 1e6:.2f} MB", "", "≤ 1.5 MB", "yes" if size <= 1.5e6 else "no"])
     names = ["plain Envoy", "both roles idle", *[v.name for v in variants[2:]]]
     print(conditions(rounds, load_before), table(["", *names, "quartiles", "goal", "met"], rows), sep="\n\n")
