@@ -3,9 +3,11 @@
 import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import openai
 import pytest
+import yaml
 
 from gateway import user, wait_until
 from kinds import ANYONE
@@ -150,7 +152,10 @@ def test_a_plan_is_carried_out_by_models_and_tools(start, own_lane, service):
     assert not [name for name in headers if "modelgate" in name or name == "authorization"]
     calls = {request.provider: request for request in own_lane.received()}
     assert "Ada Lovelace, 1843" in calls["anthropic"].raw and "It says Ada." in calls["gemini"].raw
-    assert answer.usage.prompt_tokens > 0 and answer.model_extra["x_modelgate"]["cost_usd"] > 0
+    used = [request.usage for request in own_lane.received()]
+    prompt, completion = sum(it["prompt"] for it in used), sum(it["completion"] for it in used)
+    assert (answer.usage.prompt_tokens, answer.usage.completion_tokens) == (prompt, completion)
+    assert answer.model_extra["x_modelgate"]["cost_usd"] == pytest.approx((prompt * PRICE["input"] + completion * PRICE["output"]) / 1e6)
     assert "secret" not in gateway.log()
 
 
@@ -205,3 +210,23 @@ def test_a_plan_alone_is_streamed_and_logged(start, own_lane, service):
     text = "".join(c.choices[0].delta.content or "" for c in chunks if c.choices)
     assert json.loads(text)["steps"][0]["tool"] == "search" and not service.seen
     wait_until(lambda: gateway.access_log())
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+def test_what_the_documentation_shows_runs_as_written(start_gateway, own_lane, service, stream):
+    text = (Path(__file__).parent.parent / "docs" / "agent.md").read_text()
+    document = yaml.safe_load(text.split("```yaml modelgate\n")[1].split("\n```")[0])
+    document["providers"] = {provider: own_lane.provider(provider) for provider in document["providers"]}
+    gateway = start_gateway(document, services={"searching": service.origin})
+    steps = [use("search"), {"id": "read", "needs": ["search"], "capability": "reading", "task": "Read it."}]
+    own_lane.script("openai", {"text": plan(*steps)}, {"text": '{"accept": true}'})
+    own_lane.script("anthropic", {"text": "It says Ada."}, {"text": "Ada wrote it."})
+    with openai.OpenAI(base_url=gateway.origin + "/v1", api_key="unused", max_retries=0) as client:
+        options = {"model": "research", "messages": user("Who wrote it?")}
+        if stream:
+            chunks = client.chat.completions.create(stream=True, **options)
+            said = "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
+        else:
+            said = client.chat.completions.create(**options).choices[0].message.content
+    assert said == "Ada wrote it." and [path for _, path, *_ in service.seen] == ["/search?q=a%20%26%20b"]
+    assert own_lane.order() == ["openai", "anthropic", "openai", "anthropic"]

@@ -2,10 +2,12 @@
 
 import json
 import time
+from pathlib import Path
 
 import openai
 import pydantic
 import pytest
+import yaml
 
 from gateway import user
 from kinds import ANYONE
@@ -77,7 +79,10 @@ def test_the_same_model_is_told_what_is_wrong_and_then_it_is_the_next_one_s_turn
     told = own_lane.received()[1].body["messages"]
     assert [turn["role"] for turn in told] == ["user", "assistant", "user"]
     assert "`age`: expected this required member" in told[2]["content"]
-    assert answer.usage.prompt_tokens > 0 and answer.model_extra["x_modelgate"]["cost_usd"] > 0
+    used = [request.usage for request in own_lane.received()]
+    prompt, completion = sum(it["prompt"] for it in used), sum(it["completion"] for it in used)
+    assert (answer.usage.prompt_tokens, answer.usage.completion_tokens) == (prompt, completion)
+    assert answer.model_extra["x_modelgate"]["cost_usd"] == pytest.approx((prompt + 2 * completion) / 1e6)
 
 
 @pytest.mark.parametrize("first, provider", [("two", "anthropic"), ("three", "gemini")])
@@ -199,3 +204,13 @@ def test_who_does_not_fit_is_asked_less_and_less(start_gateway, own_lane):
         parse(gateway)
     asked = own_lane.order()
     assert asked.count("openai") <= 8, asked
+
+
+def test_what_the_documentation_shows_runs_as_written(start_gateway, own_lane):
+    text = (Path(__file__).parent.parent / "docs" / "checked-answers.md").read_text()
+    document = yaml.safe_load(text.split("```yaml modelgate\n")[1].split("\n```")[0])
+    document["providers"] = {provider: own_lane.provider(provider) for provider in document["providers"]}
+    gateway = start_gateway(document)
+    own_lane.script("openai", {"text": "no"}, {"text": '{"name":"Ada","age":"36"}'})
+    options = {"model": "extract", "messages": user("Who?"), "response_format": Person}
+    assert client(gateway).chat.completions.parse(**options).choices[0].message.parsed == Person(name="Ada", age=36)

@@ -161,6 +161,18 @@ def test_a_deadline_is_kept(start_gateway, own_lane):
     assert answer.told["ensemble"]["members"][0]["outcome"].startswith("504")
 
 
+def test_a_member_has_a_deadline_of_its_own(start_gateway, own_lane):
+    members = [{"model": "one", "timeout_ms": 500}, {"model": "two", "timeout_ms": 5000}, {"model": "three"}]
+    gateway = start_gateway(configuration(own_lane, ensemble(combine="longest", members=members)))
+    own_lane.script("openai", text="a very long answer, but too late", delay_headers=4000)
+    own_lane.script("anthropic", text="later", delay_headers=900)
+    own_lane.script("gemini", text="now")
+    began = time.monotonic()
+    answer = Answer(gateway, False)
+    assert answer.text == "later" and 0.8 < time.monotonic() - began < 2.5
+    assert [it["outcome"][:3] for it in answer.told["ensemble"]["members"]] == ["504", "ok", "ok"]
+
+
 @streamed
 def test_a_cascade_asks_the_next_only_where_it_has_to(start_gateway, own_lane, stream):
     stages = [{"model": "one"}, {"model": "two"}, {"model": "three"}]
@@ -193,7 +205,9 @@ def test_a_race_is_won_by_the_first_good_answer(start_gateway, own_lane, stream)
     wait_until(lambda: own_lane.received()[0].ended != "open" or None)
     own_lane.clear()
     says(own_lane, one="fast")
-    assert Answer(gateway, stream).text == "fast" and own_lane.order() == ["openai"]
+    answer = Answer(gateway, stream)
+    assert answer.text == "fast" and own_lane.order() == ["openai"]
+    assert_bill(answer, own_lane)
 
 
 def test_what_several_calls_are_not_for_is_served_by_the_route(start_gateway, own_lane):
@@ -260,6 +274,7 @@ def test_many_at_once(start_gateway, own_lane):
     answers = asyncio.run(run())
     assert len(answers) == 100 and all(answer.choices[0].message.content for answer in answers)
     assert len(own_lane.received()) == 300
+    assert (sum(it.usage.prompt_tokens for it in answers), sum(it.usage.completion_tokens for it in answers)) == used(own_lane)
     assert all(len(answer.model_extra["x_modelgate"]["ensemble"]["members"]) == 3 for answer in answers)
 
 

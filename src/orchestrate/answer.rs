@@ -171,8 +171,12 @@ impl Said {
     /// has the form that was asked for, as far as that was looked at.
     #[must_use]
     pub fn is_good(&self) -> bool {
-        !self.refuses
-            && !self.misfits
-            && !matches!(self.finish, Some(FinishReason::Length | FinishReason::ContentFilter))
+        !self.refuses && !self.misfits && !self.is_cut()
+    }
+
+    /// Whether it is not all that was to be said.
+    #[must_use]
+    pub fn is_cut(&self) -> bool {
+        matches!(self.finish, Some(FinishReason::Length | FinishReason::ContentFilter))
     }
 }

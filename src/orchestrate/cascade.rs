@@ -4,7 +4,7 @@
 use super::ballot::agreement;
 use super::report::{decimal, report_answer};
 use super::sure;
-use super::{Answer, Ask, Commission, Mode, Next, Said, To, judge, prompt};
+use super::{Answer, Ask, Commission, Mode, Next, Said, To, form, judge, prompt};
 use crate::chat::Usage;
 use crate::config::{self, Measure, Member};
 use crate::cost;
@@ -149,14 +149,14 @@ fn flaw(said: &Said, rules: &config::Cascade) -> Option<&'static str> {
     if said.refuses {
         return Some("refused");
     }
-    if said.misfits {
-        return Some("misfit");
-    }
-    if !said.is_good() {
+    if said.is_cut() {
         return Some("cut_off");
     }
     if said.calls.is_some() {
-        return said.has_bad_arguments().then_some("bad_arguments");
+        return (said.misfits || said.has_bad_arguments()).then_some("bad_arguments");
+    }
+    if said.misfits {
+        return Some("misfit");
     }
     if (said.text.chars().count() as u64) < rules.min_length {
         return Some("too_short");
@@ -173,7 +173,7 @@ impl Mode for Cascade {
         self.climb(commission)
     }
 
-    fn take(&mut self, tag: u32, answer: Answer, commission: &Commission) -> Next {
+    fn take(&mut self, tag: u32, mut answer: Answer, commission: &Commission) -> Next {
         let samples = match self.rules.measure {
             Some(Measure::Samples(samples)) => samples as usize,
             _ => 1,
@@ -184,6 +184,7 @@ impl Mode for Cascade {
             stage.sure = points.map(|points| points / (judge::MOST / 1_000));
             return self.believe(commission);
         }
+        form::look_at(&mut answer, commission, true);
         stage.answers.push(answer);
         match stage.answers.len() < samples {
             true => Next::Ask(Vec::new()),

@@ -244,9 +244,7 @@ impl Mode for Ensemble {
         if let Some(at) = tag.checked_sub(JUDGED) {
             return self.judged(at as usize, &answer, commission);
         }
-        if let (Some(check), Ok(said)) = (&commission.check, &mut answer.said) {
-            form::look(&commission.body, said, check.tools);
-        }
+        form::look_at(&mut answer, commission, false);
         if let Some(seat) = self.seats.get_mut(tag as usize) {
             seat.answer = Some(answer);
         }

@@ -1,7 +1,7 @@
 //! The form that a request asks its answer to have, and whether an answer has it: its JSON a schema's, the arguments of its calls
 //! those of the functions. What only looks different is mended in the answer itself.
 
-use super::Said;
+use super::{Answer, Commission, Said};
 use crate::chat::{Request, ResponseFormat, Tool, ToolKind};
 use crate::json::{self, Document, Edit, Surrogates, Text, Value, splice};
 use crate::schema::{Change, Mended, Schema, Undecided, Unmended};
@@ -41,6 +41,16 @@ pub(super) fn look(body: &[u8], said: &mut Said, tools: bool) -> Found {
     said.completion = if edits.is_empty() { completion } else { splice(&completion, edits) };
     said.misfits = !found.wrong.is_empty();
     found
+}
+
+/// Looks at an answer that may be the client's, where those are checked, or in any case if it `has_to_fit`.
+pub(super) fn look_at(answer: &mut Answer, commission: &Commission, has_to_fit: bool) {
+    let check = commission.check.as_ref();
+    if let Ok(said) = &mut answer.said
+        && (has_to_fit || check.is_some())
+    {
+        look(&commission.body, said, check.is_none_or(|check| check.tools));
+    }
 }
 
 fn message(completion: &[u8]) -> Option<Document<'_>> {

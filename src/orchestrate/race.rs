@@ -1,7 +1,7 @@
 //! A race: several answer the same request, each a while after the one before, and the first good answer counts.
 
 use super::report::report_answer;
-use super::{Answer, Ask, Commission, Mode, Next, To, prompt};
+use super::{Answer, Ask, Commission, Mode, Next, To, form, prompt};
 use crate::config;
 use crate::json;
 use std::rc::Rc;
@@ -66,13 +66,14 @@ impl Mode for Race {
         self.start(commission)
     }
 
-    fn take(&mut self, tag: u32, answer: Answer, commission: &Commission) -> Next {
+    fn take(&mut self, tag: u32, mut answer: Answer, commission: &Commission) -> Next {
         let has_more = self.runners.len() < self.rules.targets.len();
         if let Some(at) = tag.checked_sub(WAITED) {
             // Whoever was waited for may have failed meanwhile, so that the next one has started.
             let is_next = (at as usize).saturating_add(1) == self.runners.len();
             return if is_next && has_more { self.start(commission) } else { Next::Ask(Vec::new()) };
         }
+        form::look_at(&mut answer, commission, false);
         let at = tag as usize;
         let said = answer.said.as_ref().ok().filter(|said| said.is_good()).cloned();
         if let Some(runner) = self.runners.get_mut(at) {

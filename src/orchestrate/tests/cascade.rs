@@ -63,6 +63,41 @@ fn what_is_not_to_be_believed_goes_on_to_the_next() {
 }
 
 #[test]
+fn an_answer_that_has_not_the_form_that_was_asked_for_is_not_believed() {
+    let schema = json!({"type": "object", "properties": {"x": {"type": "integer"}}, "required": ["x"]});
+    let mut wants = says("How many?");
+    wants["response_format"] =
+        json!({"type": "json_schema", "json_schema": {"name": "it", "schema": schema}});
+    let mut play = Play::begin(&cascade(&json!({})), &wants);
+    play.say("a", "Three, I think.");
+    play.say("b", "```json\n{\"x\": \"3\"}\n```");
+    let (text, report) = play.replied();
+    assert_eq!(
+        (text, verdicts(report)),
+        (r#"{"x": 3}"#, vec!["misfit", "believed"]),
+        "what was meant is mended"
+    );
+
+    let mut offers = says("Look.");
+    offers["tools"] = json!([{"type": "function", "function": {"name": "look", "parameters": schema}}]);
+    let called = |name: &str, arguments: &str| {
+        let mut answer = completion("");
+        let call = json!({"id": "c", "type": "function", "function": {"name": name, "arguments": arguments}});
+        answer["choices"][0]["message"] = json!({"role": "assistant", "content": null, "tool_calls": [call]});
+        answer
+    };
+    let mut play = Play::begin(&cascade(&json!({})), &offers);
+    play.receive("a", 200, &called("look", r#"{"x": "many"}"#));
+    play.receive("b", 200, &called("search", "{}"));
+    assert_eq!(play.forwarded().0["model"], "c");
+    assert_eq!(verdicts(&told(&play)), ["bad_arguments", "bad_arguments", "not_checked"]);
+    let mut play = Play::begin(&cascade(&json!({})), &offers);
+    play.receive("a", 200, &called("look", r#"{"x": 3}"#));
+    let Some(End::Reply(Ok(body))) = &play.end else { panic!("{:?}", play.end) };
+    assert_eq!(verdicts(&body["x_modelgate"]), ["believed"]);
+}
+
+#[test]
 fn the_last_one_is_forwarded_as_it_comes() {
     let mut request = says("Why?");
     request["stream"] = json!(true);

@@ -52,6 +52,26 @@ fn nobody_waits_for_whoever_is_out() {
 }
 
 #[test]
+fn an_answer_that_does_not_fit_wins_no_race_where_answers_are_checked() {
+    let mut request = says("Hi");
+    request["response_format"] = json!({"type": "json_object"});
+    let rule = race(&json!({"stagger_ms": 0}));
+    let mut play = Play::both(&rule, &json!(true), &request);
+    play.say("b", "Well.");
+    assert_eq!(play.end, None);
+    play.say("c", "So: {}");
+    let (text, report) = play.replied();
+    assert_eq!((text, outcomes(report)), ("{}", vec!["cancelled", "misfit", "ok"]));
+    let mut play = Play::both(&rule, &json!(true), &request);
+    play.say("a", "Well.");
+    play.say("b", "No.");
+    play.say("c", "Hm.");
+    assert_eq!(play.asked(), ["several"], "the route's own targets are asked, and that is checked");
+    play.answer("a", "{}");
+    assert_eq!(play.replied().0, "{}");
+}
+
+#[test]
 fn any_answer_is_better_than_none() {
     let mut cut = completion("cut o");
     cut["choices"][0]["finish_reason"] = json!("length");
