@@ -373,8 +373,8 @@ def together(bench, gateway, rounds):
         later.append(took - max(members))
     later.sort()
     middle, low, high = statistics.median(later), later[len(later) // 4], later[-1 - len(later) // 4]
-    shown_alone = f"{statistics.median(alone):.2f} ms alone"
-    return [TOGETHER, "", shown_alone, f"{middle:+.2f} ms", f"{low:+.2f} ms to {high:+.2f} ms", "≤ +2.00 ms", "yes" if middle <= 2 else "no"]
+    print(f"the slowest member alone: {statistics.median(alone):.2f} ms", file=sys.stderr)
+    return [TOGETHER, "", "", f"{middle:+.2f} ms", f"{low:+.2f} ms to {high:+.2f} ms", "≤ +2.00 ms", "yes" if middle <= 2 else "no"]
 
 
 # ---- the table ------------------------------------------------------------------------------------------------------
