@@ -197,7 +197,7 @@ impl Filter {
     pub fn call_under_way(&self, last: bool) -> Option<Call> {
         world(|world| {
             let mut calls = world.calls.iter().filter(|call| call.context == self.context);
-            if last { calls.last() } else { calls.next() }.cloned()
+            if last { calls.next_back() } else { calls.next() }.cloned()
         })
     }
 
