@@ -174,7 +174,7 @@ fn every_metric_is_told_of_and_every_label_has_its_rule() {
             metric.name
         );
     }
-    for file in ["envoy.yaml", "secure.yaml"] {
+    for file in ["envoy.yaml", "secure.yaml", "fleet.yaml"] {
         let envoy = read(&root().join("envoy").join(file));
         for label in observe::LABELS {
             let rule = format!("{{tag_name: {label}, regex: '^wasmcustom\\..*?(;{label}=([^;]*))'}}");

@@ -82,7 +82,7 @@ fn nobody_else_sees_it() {
         }
     }
     assert_eq!(
-        envoy.ask(Request::chat(chat("one", "")).with("authorization", &basic("key-of-ops"))).status,
+        envoy.ask(Request::chat(chat("one", "")).with("authorization", basic("key-of-ops"))).status,
         401,
         "a model is asked with a bearer's key"
     );

@@ -11,8 +11,8 @@ const PLUGIN: &str = include_str!("advice.yaml");
 #[test]
 fn of_configurations_in_which_nothing_is_wrong_nothing_is_said() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let shipped =
-        ["envoy.yaml", "minimal.yaml", "secure.yaml"].map(|name| root.join("../../envoy").join(name));
+    let shipped = ["envoy.yaml", "minimal.yaml", "secure.yaml", "fleet.yaml"]
+        .map(|name| root.join("../../envoy").join(name));
     let here = ["gateway.yaml", "advice.yaml"].map(|name| root.join("tests").join(name));
     for path in shipped.into_iter().chain(here) {
         let Report { lines, .. } = check(path.to_str().expect("a path"), &Circumstances::default());
