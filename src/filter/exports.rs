@@ -115,7 +115,11 @@ extern "C" fn proxy_on_response_headers(number: u32, _: usize, ends: bool) -> Ac
 
 #[unsafe(no_mangle)]
 extern "C" fn proxy_on_response_body(number: u32, size: usize, ends: bool) -> Action {
-    act(number, |gateway| gateway.on_response_body(size), |provider| provider.on_response_body(size, ends))
+    act(
+        number,
+        |gateway| gateway.on_response_body(size, ends),
+        |provider| provider.on_response_body(size, ends),
+    )
 }
 
 #[unsafe(no_mangle)]

@@ -42,6 +42,8 @@ pub(super) struct Gateway {
     pub(super) depth: u8,
     /// The request among those under way, once it is planned.
     pub(super) ticket: Option<Ticket>,
+    /// Whether it is settled, and told what was used.
+    pub(super) concluded: bool,
     /// Its answer, where that is a stream that would be gone on with.
     pub(super) resumable: Option<Box<Resumable>>,
     /// The key under which its answer is waited for by others, or it waits for another one's.
@@ -95,7 +97,7 @@ impl Gateway {
         Rc::new_cyclic(|itself| {
             let (itself, record) = (itself.clone(), Rc::new(Record::new(abi::now())));
             let (request_id, depth) = (Vec::new(), 0);
-            let (told, ticket, resumable, flight) = (Told::default(), None, None, None);
+            let (told, ticket, concluded, resumable, flight) = (Told::default(), None, false, None, None);
             let gateway = Self {
                 config,
                 context,
@@ -109,6 +111,7 @@ impl Gateway {
                 request_id,
                 depth,
                 ticket,
+                concluded,
                 resumable,
                 flight,
             };
@@ -435,9 +438,12 @@ impl Gateway {
         Action::Continue
     }
 
-    pub fn on_response_body(&mut self, size: usize) -> Action {
+    pub fn on_response_body(&mut self, size: usize, ends: bool) -> Action {
         if self.resumable.is_some() {
             return self.watch_stream(size);
+        }
+        if ends {
+            self.conclude();
         }
         if let State::Replaced(body) = &mut self.state {
             // The first piece gets all of it, any other nothing.
@@ -449,10 +455,9 @@ impl Gateway {
         Action::Continue
     }
 
+    /// It is over, however that came about; what was told before is not told again.
     pub fn on_log(&mut self) {
-        self.watch();
-        let statement = self.settle();
-        self.observe(&statement);
+        self.conclude();
         if let Some(key) = &self.flight {
             flights::end(key, self.context);
         }

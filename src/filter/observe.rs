@@ -12,6 +12,15 @@ use crate::exchange::Statement;
 use crate::observe::{Ending, Outcome, Tried, kind_of};
 
 impl Gateway {
+    /// The request is over, or all of its answer is there. A span of a trace is closed before `on_log`, and has what was told by then.
+    pub(super) fn conclude(&mut self) {
+        if !std::mem::replace(&mut self.concluded, true) {
+            self.watch();
+            let statement = self.settle();
+            self.observe(&statement);
+        }
+    }
+
     /// Tells how the request has ended, and what was used.
     pub(super) fn observe(&self, statement: &Statement) {
         let live = self.ticket.as_ref().map(|ticket| ticket.live());
