@@ -32,10 +32,10 @@ class Gateway:
         render.use_services(config, services or {})
         if edit:
             edit(config)
-        path = os.path.join(directory, "envoy.yaml")
-        render.save(config, path)
+        self.config_path = os.path.join(directory, "envoy.yaml")
+        render.save(config, self.config_path)
         self.envoy = process.Envoy(
-            path, str(directory), concurrency=concurrency, environment=environment, components="wasm:info"
+            self.config_path, str(directory), concurrency=concurrency, environment=environment, components="wasm:info"
         )
         self.origin = self.envoy.origin
         self.http = httpx2.Client(base_url=self.origin, timeout=30)
