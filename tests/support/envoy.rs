@@ -148,6 +148,12 @@ impl Envoy {
         String::from_utf8(state.get(name).cloned().unwrap_or_default()).expect("a property that is UTF-8")
     }
 
+    /// A second or so has gone by in both roles.
+    pub fn tick(&self) {
+        self.gateway.tick();
+        self.provider.tick();
+    }
+
     /// Serves a request to its end.
     ///
     /// # Panics

@@ -35,7 +35,18 @@ impl Got {
 
 /// An attempt at a vendor; no other target is left.
 pub fn attempt(vendor: Vendor, asked: Asked) -> Attempt {
-    let config = r#"{"providers": {"p": {"vendor": "VENDOR", "base_url": "https://p.example/v1", "api_key": {"value": "the-key-of-p"}, "allow_unlisted": true}}, "auth": {"anonymous": {"consumer": "anonymous"}}}"#;
+    attempt_by(vendor, asked, &[])
+}
+
+/// The same where content rules look at the answer: one takes numbers and `secret` out, the other denies what says `forbidden`.
+pub fn screened(vendor: Vendor, asked: Asked) -> Attempt {
+    attempt_by(vendor, asked, &["taken-out", "denied"])
+}
+
+fn attempt_by(vendor: Vendor, asked: Asked, rules: &[&str]) -> Attempt {
+    let config = r#"{"providers": {"p": {"vendor": "VENDOR", "base_url": "https://p.example/v1", "api_key": {"value": "the-key-of-p"}, "allow_unlisted": true}}, "auth": {"anonymous": {"consumer": "anonymous"}},
+        "content_rules": [{"name": "taken-out", "applies_to": "output", "action": "redact", "keywords": ["secret"], "patterns": ["\\d{3,}"], "window": 64},
+            {"name": "denied", "applies_to": "output", "action": "deny", "keywords": ["forbidden"]}]}"#;
     let config = Config::parse(config.replace("VENDOR", vendor.as_str()).as_bytes(), &|_| None).unwrap();
     let target = PlannedTarget {
         provider: "p".into(),
@@ -51,7 +62,7 @@ pub fn attempt(vendor: Vendor, asked: Asked) -> Attempt {
         operation: Operation::Chat,
         request_id: "req-1".to_string(),
         fired: String::new(),
-        rules: Vec::new(),
+        rules: rules.iter().map(|rule| (*rule).into()).collect(),
         targets: vec![target],
         length: 0,
         headers: Vec::new(),

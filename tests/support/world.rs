@@ -159,6 +159,13 @@ impl World {
         self.shared.get(key).map(|(value, cas)| (value.as_slice(), *cas))
     }
 
+    /// The keys of all values that workers share, in order.
+    pub fn keys(&self) -> Vec<String> {
+        let mut keys: Vec<_> = self.shared.keys().cloned().collect();
+        keys.sort();
+        keys
+    }
+
     /// Writes if the version is still that one. Envoy: zero writes in any case, and so does any
     /// version if there is no such key.
     pub fn share(&mut self, key: &str, value: &[u8], cas: u32) -> Status {
