@@ -42,10 +42,11 @@ impl Holds {
         self.0.retain(|hold| hold.amount > 0);
     }
 
-    /// Drops what the dead have reserved. Only who was not seen for a while is looked for.
+    /// Drops what the dead have reserved. Only who was not seen for a while is looked for, or is said to have been seen at a time
+    /// yet to come, which nobody wrote.
     pub fn drop_dead(&mut self, census: &mut Census<'_>, now: Timestamp) {
         self.0.retain_mut(|hold| {
-            if !Census::is_overdue(hold.seen, now) {
+            if hold.seen <= now && !Census::is_overdue(hold.seen, now) {
                 return true;
             }
             hold.seen = now;

@@ -44,7 +44,7 @@ impl Rule {
 }
 
 impl Window {
-    /// Counts by this rule from now on, and forgets what has left the window.
+    /// Counts by this rule from now on, and forgets what has left the window, or is not of this time: nobody wrote what is yet to come.
     pub fn adopt(&mut self, span: Span, size: u64, now: Timestamp) {
         let length = match span {
             Span::Minute => MINUTE,
@@ -52,7 +52,7 @@ impl Window {
             Span::Day => DAY,
         };
         self.rule = Rule { length, size };
-        self.entries.retain(|entry| entry.last.after(length) > now);
+        self.entries.retain(|entry| entry.last <= now && entry.last.after(length) > now);
     }
 
     /// Whether one more fits, or when it will.

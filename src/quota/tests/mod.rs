@@ -6,6 +6,7 @@ mod counting;
 mod histories;
 mod parallel;
 mod places;
+mod spoiled;
 mod told;
 
 use super::*;
