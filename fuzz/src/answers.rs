@@ -8,7 +8,7 @@ use modelgate::config::Vendor;
 pub fn target(data: &[u8]) {
     let mut input = Input(data);
     // One of each dialect, and those of OpenAI's kin that have words of their own.
-    let vendor = input.one_of(&Vendor::ALL[..]);
+    let vendor = input.one_of(Vendor::ALL);
     let kind = input.below(8);
     let asked = Asked { stream: kind & 1 != 0, include_usage: kind & 2 != 0, functions: kind & 4 != 0 };
     let status = input.one_of(&[200, 400, 429, 500, 413]);

@@ -2,7 +2,7 @@
 
 use crate::input::{Input, pieces};
 use crate::requests::EVERYTHING;
-use crate::support::envoy::{Envoy, Request, Response};
+use crate::support::host::{Envoy, Request, Response};
 use crate::support::openai_client as client;
 use serde_json::{Value, json};
 use std::cell::RefCell;

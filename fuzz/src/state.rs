@@ -2,7 +2,7 @@
 //! when all that could count is long over a request is served as ever.
 
 use crate::input::Input;
-use crate::support::envoy::{Envoy, Request, Response, Sent, chat, completion, pass, world};
+use crate::support::host::{Envoy, Request, Response, Sent, chat, completion, pass, world};
 use serde_json::json;
 
 const DAY: u64 = 86_400;

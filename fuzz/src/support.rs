@@ -1,7 +1,7 @@
 //! What the targets share with the tests.
 
 #[path = "../../tests/support/mod.rs"]
-pub mod envoy;
+pub mod host;
 #[path = "../../tests/support/mutation.rs"]
 pub mod mutation;
 #[path = "../../tests/support/openai_client.rs"]
