@@ -78,11 +78,6 @@ enum Attempt {
 }
 
 impl Envoy {
-    /// A second has gone by.
-    pub fn tick(&self) {
-        self.gateway.tick();
-    }
-
     /// An Envoy of this configuration, which both roles get.
     pub fn new(configuration: &str) -> Self {
         world(super::world::World::begin_anew);
