@@ -192,3 +192,40 @@ fn every_metric_is_told_of_and_every_label_has_its_rule() {
         }
     }
 }
+
+/// What a row of docs/production.md points at is in the file that it names.
+#[test]
+fn the_deployment_checklist_points_at_lines_that_are_there() {
+    let checklist = read(&root().join("docs/production.md"));
+    let mut rows = 0;
+    for row in checklist.lines().filter(|row| row.starts_with("| ") && row.contains("](")) {
+        let cells: Vec<_> = row.trim_matches('|').split(" | ").collect();
+        let (Some(file), Some(line)) = (links(cells[1]).next(), cells[2].split('`').nth(1)) else { continue };
+        let path = root().join("docs").join(file);
+        assert!(read(&path).contains(line), "{file} has not: {line}");
+        rows += 1;
+    }
+    assert!(rows >= 25, "{rows} rows");
+}
+
+/// Each row of the threats in docs/security.md names tests that there are.
+#[test]
+fn every_threat_has_its_test() {
+    let text = read(&root().join("docs/security.md"));
+    let (_, threats) = text.split_once("## What somebody could try").expect("the section");
+    let sources = ["integration", "tests", "src"].map(|folder| root().join(folder));
+    let sources: String = sources
+        .iter()
+        .flat_map(|folder| [files(folder, ".rs"), files(folder, ".py")].concat())
+        .map(|path| read(&path))
+        .collect();
+    let rows: Vec<_> = threats.lines().filter(|row| row.starts_with("| ") && row.contains('`')).collect();
+    assert!(rows.len() >= 15, "{} rows", rows.len());
+    for row in rows {
+        let tests = row.trim_end_matches(" |").rsplit(" | ").next().unwrap_or_default();
+        for test in tests.split('`').skip(1).step_by(2).filter(|name| !name.starts_with("scripts/")) {
+            let is_there = ["fn ", "def "].iter().any(|word| sources.contains(&format!("{word}{test}(")));
+            assert!(is_there, "there is no test {test}");
+        }
+    }
+}
