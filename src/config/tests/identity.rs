@@ -266,7 +266,7 @@ fn the_wrong_shape_is_refused_where_it_is_and_without_what_may_be_a_key() {
         (
             json!({"consumers": {"acme": {"teir": "premium"}}}),
             "consumers.acme.teir: unknown key `teir`: expected one of `tier`, `keys`, `models`, `regions`, `requires`, \
-             `cache_scope`; nearest: \"tier\""
+             `cache_scope`, `admin`; nearest: \"tier\""
                 .to_owned(),
         ),
         (
