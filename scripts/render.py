@@ -24,8 +24,13 @@ VERSION = {"anthropic": "/v1", "gemini": "/v1beta"}
 
 
 def load(path):
+    """The document, with the filters that Envoy is handed over (`config_discovery`) in their places: those of the files that it
+    names, where they are, or in a folder of that name beside it."""
     with open(path, encoding="utf-8") as file:
-        return yaml.safe_load(file)
+        config = yaml.safe_load(file)
+    if "static_resources" in config:
+        take_over(config, os.path.dirname(os.path.abspath(path)))
+    return config
 
 
 def save(config, path):
@@ -59,6 +64,60 @@ def cluster_map(config):
         return None
     specifier = route["inline_cluster_specifier_plugin"]["extension"]["typed_config"]
     return specifier["cluster_matcher"]["matcher_tree"]["exact_match_map"]["map"]
+
+
+# ---- filters in files that Envoy watches (ECDS) ---------------------------------------------------------------------
+
+
+def filters(config):
+    """The filter in all its places."""
+    listeners = [f for listener in config["static_resources"]["listeners"] for f in http_filters_of(listener)]
+    clusters = [f for cluster in config["static_resources"]["clusters"] for f in upstream_filters(cluster)]
+    return [one for one in listeners + clusters if one["name"].startswith("modelgate")]
+
+
+def http_filters_of(listener):
+    return listener["filter_chains"][0]["filters"][0]["typed_config"]["http_filters"]
+
+
+def upstream_filters(cluster):
+    return cluster.get("typed_extension_protocol_options", {}).get(HTTP_OPTIONS, {}).get("http_filters", [])
+
+
+def take_over(config, folder):
+    """Puts what the files hand over where it is used. What is the same in both roles is one object, as with aliases."""
+    first = None
+    for one in filters(config):
+        if "config_discovery" not in one:
+            continue
+        path = one.pop("config_discovery")["config_source"]["path_config_source"]["path"]
+        if not os.path.exists(path):
+            path = os.path.join(folder, *path.split("/")[-2:])
+        (resource,) = load(path)["resources"]
+        one["name"] = "modelgate"
+        one["typed_config"] = resource["typed_config"]
+        first = first or one["typed_config"]["config"]
+        for part in ("vm_config", "configuration"):
+            if first[part] == one["typed_config"]["config"][part]:
+                one["typed_config"]["config"][part] = first[part]
+
+
+def hand_over(config, folder):
+    """The other way round: from here on the filter is in gateway.yaml and provider.yaml in this folder, which are still to be
+    written. Gives their resources, by role."""
+    resources = {}
+    for one in filters(config):
+        if "typed_config" not in one:
+            continue
+        settings = one.pop("typed_config")
+        role = settings["config"]["root_id"]
+        one["name"] = {"gateway": "modelgate", "provider": "modelgate_provider"}[role]
+        source = {"path": os.path.join(folder, f"{role}.yaml"), "watched_directory": {"path": str(folder)}}
+        one["config_discovery"] = {"config_source": {"path_config_source": source}, "type_urls": [settings["@type"]]}
+        extension = "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig"
+        resources[role] = {"@type": extension, "name": one["name"], "typed_config": settings}
+    config.setdefault("node", {"id": "modelgate", "cluster": "modelgate"})
+    return resources
 
 
 # ---- edits ----------------------------------------------------------------------------------------------------------
@@ -114,8 +173,7 @@ def provider_clusters(config):
 
 def leads_to_provider(cluster):
     """Whether the filter stands in it; others lead back into this Envoy, or to services that are asked by Envoy itself."""
-    options = cluster.get("typed_extension_protocol_options", {}).get(HTTP_OPTIONS, {})
-    return any(one["name"] == "modelgate" for one in options.get("http_filters", []))
+    return any(one["name"] == "modelgate" for one in upstream_filters(cluster))
 
 
 def write_plugin_as_text(config):
