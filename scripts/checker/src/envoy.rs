@@ -89,9 +89,14 @@ impl Envoy {
         let mut resources = root.get("resources").map_or(Vec::new(), |resources| resources.items().to_vec());
         for source in files_named(&root) {
             let Some(name) = source.text() else { continue };
-            // As it is named; where that is a place on another machine, the file of that name beside the one that names it.
-            let beside = Path::new(path).with_file_name(Path::new(name).file_name().unwrap_or_default());
-            let found = [Path::new(name), &beside].into_iter().find(|path| path.is_file());
+            // As it is named; where that is a place on another machine, the file of that name beside the one that names it, or in a
+            // folder of that name there.
+            let named = Path::new(name);
+            let folder = named.parent().and_then(Path::file_name).map(Path::new);
+            let file = Path::new(named.file_name().unwrap_or_default());
+            let in_folder = folder.map_or(file.to_owned(), |folder| folder.join(file));
+            let [beside, below] = [file, &in_folder].map(|place| Path::new(path).with_file_name(place));
+            let found = [named, &beside, &below].into_iter().find(|path| path.is_file());
             let Some(found) = found.and_then(Path::to_str) else {
                 let found = format!("there is no file {name:?}, here or beside this one");
                 findings.warning(
