@@ -11,7 +11,7 @@ const PLUGIN: &str = include_str!("advice.yaml");
 #[test]
 fn of_configurations_in_which_nothing_is_wrong_nothing_is_said() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let shipped = ["envoy.yaml", "minimal.yaml", "secure.yaml", "fleet.yaml"]
+    let shipped = ["envoy.yaml", "minimal.yaml", "secure.yaml", "fleet.yaml", "live.yaml"]
         .map(|name| root.join("../../envoy").join(name));
     let here = ["gateway.yaml", "advice.yaml"].map(|name| root.join("tests").join(name));
     for path in shipped.into_iter().chain(here) {
