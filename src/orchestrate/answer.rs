@@ -107,8 +107,12 @@ impl Answer {
 
 impl Refusal {
     fn of(received: &Received<'_>) -> Self {
-        let none = || ApiError::new(503, "server_error", "the gateway could not be asked").to_json();
-        let body = if received.body.is_empty() { none() } else { received.body.to_vec() };
+        let document = Document::parse(received.body, Surrogates::Lone).ok();
+        // What Envoy says by itself is text.
+        let is_error = document.is_some_and(|document| document.root().get("error").is_some());
+        let unanswered =
+            || ApiError::new(received.status, "server_error", "the gateway could not be asked").to_json();
+        let body = if is_error { received.body.to_vec() } else { unanswered() };
         Self { status: received.status, body, retry_after: received.retry_after.to_owned() }
     }
 }
@@ -178,5 +182,26 @@ impl Said {
     #[must_use]
     pub fn is_cut(&self) -> bool {
         matches!(self.finish, Some(FinishReason::Length | FinishReason::ContentFilter))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_is_told_an_error_in_its_form_whatever_has_answered() {
+        let envoys = b"upstream connect error or disconnect/reset before headers";
+        let own = br#"{"error":{"message":"no","type":"server_error","param":null,"code":"no_provider"}}"#;
+        for (body, expected) in [
+            (&envoys[..], "the gateway could not be asked"),
+            (b"", "the gateway could not be asked"),
+            (br#"{"detail":"no"}"#, "the gateway could not be asked"),
+            (own, r#""code":"no_provider""#),
+        ] {
+            let refusal = Refusal::of(&Received { status: 503, body, ..Received::default() });
+            let text = String::from_utf8(refusal.body).unwrap();
+            assert!(text.starts_with(r#"{"error":"#) && text.contains(expected), "{text}");
+        }
     }
 }
