@@ -19,7 +19,7 @@ PROVIDERS = {"openai": ("/v1", "gpt-5-mini"), "anthropic": ("/v1", "claude-haiku
 LANE = "compose"  # the corner of each mock that is the gateway's
 CONSUMERS = ["calm", "slowed", "killed", "paused", "cut-off", "restarted", "envoy", "capped"]  # one for each thing that happens
 CAP = 20  # requests that `capped` may make in a day, at whichever Envoy and however often that is restarted
-FIRST_TOKEN, ANSWER = 2.0, 3.0  # seconds that one attempt may take
+FIRST_TOKEN, ANSWER = 3.0, 4.0  # seconds that one attempt may take
 
 
 def document(shipped):
