@@ -31,7 +31,7 @@ def test_a_configuration_in_a_file_is_changed_there(tmp_path):
     seen = []
     for number in range(2):
         assert soak.change(type("Gateway", (), {"config_path": envoy}), number)
-        (changed,) = soak.plugins(render.load(file))
+        (changed,) = soak.plugins(render.read(file))
         seen.append(changed["bounds"]["held_bytes"])
     assert seen == [65_536, 65_537]
     render.save({"static_resources": {}}, envoy)

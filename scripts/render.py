@@ -23,11 +23,16 @@ NO_KEY = "no-key"  # what is sent where a base URL was given without a key: some
 VERSION = {"anthropic": "/v1", "gemini": "/v1beta"}
 
 
+def read(path):
+    """The document as it stands."""
+    with open(path, encoding="utf-8") as file:
+        return yaml.safe_load(file)
+
+
 def load(path):
     """The document, with the filters that Envoy is handed over (`config_discovery`) in their places: those of the files that it
     names, where they are, or in a folder of that name beside it."""
-    with open(path, encoding="utf-8") as file:
-        config = yaml.safe_load(file)
+    config = read(path)
     if "static_resources" in config:
         take_over(config, os.path.dirname(os.path.abspath(path)))
     return config

@@ -198,9 +198,9 @@ def change(gateway, number):
 
     The file that a `config_discovery` names is replaced as Envoy wants it, by moving another one into its place. What is another each
     time is a bound that no answer here comes near, so that it changes nothing that is counted."""
-    files = discovered(render.load(gateway.config_path))
+    files = discovered(render.read(gateway.config_path))
     for path in files:
-        delivered = render.load(path)
+        delivered = render.read(path)
         for plugin in plugins(delivered):
             plugin.setdefault("bounds", {})["held_bytes"] = 65_536 + number % 2
         fresh = f"{path}.fresh"
