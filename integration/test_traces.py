@@ -108,13 +108,11 @@ def test_what_the_gateway_asks_itself_is_below_the_request_it_is_for(gateway, wi
         trace = Trace(gateway, "together", 5)
         root = trace.root
     else:
-        gateway.mark()
         assert gateway.post({"model": "together", "messages": user("hi")}).status_code == 200
-        lines = wait_until(lambda: [line for line in gateway.access_log() if line["asked_for"] is None and line["trace_id"]])
-        identity = lines[0]["trace_id"]
-        wait_until(lambda: len(gateway.collector.of(identity)) == 5)
-        spans = gateway.collector.of(identity)
-        [root] = [span for span in spans if not span.parent]
+        begun_here = lambda: [span for span in list(gateway.collector.spans) if not span.parent]
+        [root] = wait_until(begun_here)
+        wait_until(lambda: len(gateway.collector.of(root.trace)) == 5)
+        spans = gateway.collector.of(root.trace)
         trace = Trace.__new__(Trace)
         trace.spans = spans
     calls = trace.below(root.id)
