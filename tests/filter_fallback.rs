@@ -338,3 +338,86 @@ fn a_fallback_gets_the_request_with_what_is_changed_for_it() {
         }
     }
 }
+
+/// The configuration for an Envoy whose retries stay in the first target's cluster.
+fn without_retries(how: &str) -> String {
+    CONFIG.replacen('{', &format!(r#"{{"fallback": "{how}","#), 1)
+}
+
+#[test]
+fn where_envoys_retries_stay_the_gateway_asks_itself_for_the_others() {
+    for (what, response) in failures() {
+        for more in ["", STREAM] {
+            let mut envoy = failing(response.clone());
+            envoy.configure(&without_retries("calls"));
+            let answer = envoy.ask(Request::chat(chat("smart", more)));
+            assert_eq!((answer.status, envoy.tried()), (200, vec!["a", "b"]), "{what}: {response:?}");
+            assert!(answer.text().contains("hello"), "{what}");
+            for (name, value) in [
+                ("x-modelgate-provider", "b"),
+                ("x-modelgate-model", "other"),
+                ("x-modelgate-attempts", "2"),
+                ("x-modelgate-route", "smart"),
+                ("content-type", if more.is_empty() { "application/json" } else { "text/event-stream" }),
+                ("retry-after", ""),
+            ] {
+                assert_eq!(answer.header(name), value, "{what}");
+            }
+            assert_eq!(envoy.logged("orchestration"), "fallback");
+        }
+    }
+}
+
+#[test]
+fn of_all_who_fail_the_last_ones_error_is_the_clients_whoever_asked_it() {
+    for how in ["retries", "calls"] {
+        let mut envoy = Envoy::new(&without_retries(how))
+            .answering("a", Response::error(500, "no"))
+            .answering("b", Response::error(503, "no"))
+            .answering("cluster-of-c", Response::error(429, "no").with("retry-after", "7"));
+        let answer = envoy.ask(Request::chat(chat("smart", "")));
+        assert_eq!((answer.status, answer.header("retry-after")), (429, "7"), "{how}");
+        assert_eq!(envoy.tried(), ["a", "b", "cluster-of-c"], "{how}");
+        answer.error();
+    }
+}
+
+#[test]
+fn envoys_retries_in_the_first_targets_cluster_stay() {
+    for (how, tried) in [("calls", vec!["a", "a", "cluster-of-c"]), ("none", vec!["a", "a"])] {
+        let mut envoy = failing(Response::error(500, "no"));
+        envoy.configure(&without_retries(how));
+        let answer = envoy.ask(Request::chat(chat("stubborn", "")));
+        assert_eq!((answer.status == 200, envoy.tried()), (how == "calls", tried), "{how}");
+        assert_eq!(answer.header("x-modelgate-attempts"), if how == "calls" { "3" } else { "2" });
+    }
+}
+
+#[test]
+fn without_fallback_the_first_targets_error_is_the_clients() {
+    for (what, response) in failures() {
+        let mut envoy = failing(response);
+        envoy.configure(&without_retries("none"));
+        let answer = envoy.ask(Request::chat(chat("smart", "")));
+        assert!(answer.status >= 400, "{what}");
+        answer.error();
+        assert_eq!(envoy.tried(), ["a"], "{what}");
+    }
+}
+
+#[test]
+fn a_bad_request_is_asked_of_nobody_else_by_calls_either() {
+    let mut envoy = failing(Response::error(400, "no"));
+    envoy.configure(&without_retries("calls"));
+    assert_eq!(envoy.ask(Request::chat(chat("smart", ""))).status, 400);
+    assert_eq!(envoy.tried(), ["a"]);
+}
+
+#[test]
+fn where_envoy_has_nobody_to_send_it_to_others_are_asked_by_calls() {
+    let mut envoy =
+        Envoy::new(&without_retries("calls")).answering("b", Response::json(200, completion("hello")));
+    let answer = envoy.ask(Request::chat(chat("smart", "")));
+    assert_eq!((answer.status, envoy.tried()), (200, vec!["b"]));
+    assert_eq!(answer.header("x-modelgate-attempts"), "1");
+}

@@ -94,6 +94,7 @@ pub(super) fn check(
         Some(internal_cluster) => Ok(Config {
             catalog,
             default,
+            fallback: document.fallback,
             internal_cluster,
             default_price,
             auth,

@@ -37,6 +37,7 @@ mod content_rules;
 mod edits;
 mod ensemble;
 mod experiment;
+mod fallback;
 #[cfg(not(target_family = "wasm"))]
 pub mod form;
 mod health;
@@ -74,6 +75,7 @@ pub use content_rules::{Action, AppliesTo, ContentRule};
 pub use edits::Edits;
 pub use ensemble::{Ballot, Combine, Ensemble, Judge, Member};
 pub use experiment::{Arm, By, Experiment};
+pub use fallback::Fallback;
 pub use health::Health;
 pub use limit::{
     Counted, Dimension, Group, Kind, Limit, Limits, Mode, OnContention, OnExceed, Pace, Period, Span, Window,
@@ -101,6 +103,7 @@ pub struct Config {
     catalog: Catalog,
     /// With the catalog's models of it, because a bare name may be one of them.
     default: Option<Offer>,
+    fallback: Fallback,
     internal_cluster: ClusterName,
     auth: Auth,
     limits: Rc<Limits>,
@@ -166,6 +169,11 @@ impl Config {
     /// How those who ask are told apart.
     pub fn auth(&self) -> &Auth {
         &self.auth
+    }
+
+    /// How requests get to the next target.
+    pub fn fallback(&self) -> Fallback {
+        self.fallback
     }
 
     /// Envoy's cluster that leads back to the gateway by way of an internal listener: how it asks something itself.

@@ -11,6 +11,7 @@ use super::content_rules::{Action, AppliesTo};
 use super::edits::{Effort, Tools};
 use super::ensemble::{Rule, VoteBy};
 use super::experiment::By;
+use super::fallback::Fallback;
 #[cfg(not(target_family = "wasm"))]
 use super::form::Form;
 use super::limit::{Dimension, Mode, OnContention, OnExceed, Window};
@@ -31,6 +32,7 @@ map! {
         tools: Entries<Tool> = Default::default(),
         routes: Entries<Route> = Default::default(),
         default_provider: Option<String>,
+        fallback: Fallback = Default::default(),
         internal_cluster: Option<String>,
         auth: Option<Auth>,
         tiers: Entries<Tier> = Default::default(),

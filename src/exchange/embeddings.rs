@@ -27,7 +27,7 @@ pub(super) fn forward(
     let Asking { consumer, request_id, control, .. } = asking;
     let request = Request::read(root)?;
     let asked = request.model.decode();
-    let needs = Needs { lot: &|route, _| lot(route, consumer), ..Needs::NOTHING };
+    let needs = Needs { lot: &|route, _| lot(route, consumer), among: &asking.told.among, ..Needs::NOTHING };
     let mut candidates = route::resolve(config, &asked, consumer, needs).map_err(|refusal| {
         notes::asked(asking.record, config.meant(&asked));
         unresolved(refusal)

@@ -124,7 +124,7 @@ extern "C" fn proxy_on_response_body(number: u32, size: usize, ends: bool) -> Ac
 
 #[unsafe(no_mangle)]
 extern "C" fn proxy_on_response_trailers(number: u32, _: usize) -> Action {
-    act(number, |_| Action::Continue, Provider::on_response_trailers)
+    act(number, |gateway| gateway.on_response_trailers(), Provider::on_response_trailers)
 }
 
 /// The host names the root; whom the answer is for is known by the call's number. A stream may be gone meanwhile.

@@ -3,6 +3,7 @@
 use super::abi::{self, Action, Buffer, Map};
 use super::callers::{self, Caller, Kind};
 use super::conduct::Conducted;
+use super::fallback::{self, Fallback};
 use super::live::{Live, Ticket};
 use super::resume::Resumable;
 use super::token;
@@ -11,6 +12,7 @@ use crate::auth::{Credentials, Denied};
 use crate::cache::{Control, Key};
 use crate::classify::{Classifier, TASK_HEADER, Verdict};
 use crate::config::{Config, Consumer};
+use crate::error::ApiError;
 use crate::exchange::{
     self, About, Asking, CONTENT_RULES, Forward, Head, PREFIX, Reply, Service, Step, Told, Wishes, is_long,
     local_reply,
@@ -46,6 +48,8 @@ pub(super) struct Gateway {
     pub(super) concluded: bool,
     /// Its answer, where that is a stream that would be gone on with.
     pub(super) resumable: Option<Box<Resumable>>,
+    /// Who else is asked if it fails, where Envoy's retries do not see to that.
+    pub(super) fallback: Option<Box<Fallback>>,
     /// The key under which its answer is waited for by others, or it waits for another one's.
     pub(super) flight: Option<Key>,
 }
@@ -97,7 +101,8 @@ impl Gateway {
         Rc::new_cyclic(|itself| {
             let (itself, record) = (itself.clone(), Rc::new(Record::new(abi::now())));
             let (request_id, depth) = (Vec::new(), 0);
-            let (told, ticket, concluded, resumable, flight) = (Told::default(), None, false, None, None);
+            let (told, ticket, concluded) = (Told::default(), None, false);
+            let (resumable, fallback, flight) = (None, None, None);
             let gateway = Self {
                 config,
                 context,
@@ -113,6 +118,7 @@ impl Gateway {
                 ticket,
                 concluded,
                 resumable,
+                fallback,
                 flight,
             };
             RefCell::new(gateway)
@@ -184,7 +190,7 @@ impl Gateway {
                     }
                     log::error!("Envoy refused to forward a request: status {status}");
                     let message = "the gateway could not forward the request";
-                    self.reply(&crate::error::ApiError::new(500, "server_error", message).into())
+                    self.reply(&ApiError::new(500, "server_error", message).into())
                 }
             },
         }
@@ -193,7 +199,7 @@ impl Gateway {
     /// Leaves the plan where the provider role and the router find it.
     fn forward(&mut self, forward: Forward, asked: &[u8]) -> Result<(), abi::Refused> {
         let Forward {
-            plan,
+            mut plan,
             body,
             meter,
             caching,
@@ -216,6 +222,15 @@ impl Gateway {
         let task = verdict.map(|verdict| verdict.task);
         let include_usage = plan.include_usage;
         self.resumable = continues.map(|consumer| Resumable::new(consumer, asked.to_vec(), include_usage));
+        let consumer = match &self.state {
+            State::Asked(consumer, _) | State::Waiting(consumer) | State::Calling(consumer, ..) => {
+                Some(consumer)
+            }
+            // Of what calls have used before, another call would know nothing.
+            _ => None,
+        };
+        let (attempts, fallback) = fallback::divide(&mut plan, self.config.fallback(), consumer, asked);
+        self.fallback = fallback;
         let record = Rc::clone(&self.record);
         let live =
             Live { before, ..Live::new(plan, meter, caching, task, (route, arm, count), trials, record) };
@@ -232,7 +247,7 @@ impl Gateway {
             abi::set_property("body", asked)?;
         }
         // Changing a header also clears the route that was chosen before the plan was known.
-        let retries = plan.targets.len().saturating_sub(1);
+        let retries = attempts.saturating_sub(1);
         abi::set_header(Map::RequestHeaders, "x-envoy-max-retries", retries.to_string().as_bytes())?;
         if let Some(ms) = attempt_ms {
             abi::set_header(Map::RequestHeaders, PER_TRY_TIMEOUT, ms.to_string().as_bytes())?;
@@ -260,6 +275,7 @@ impl Gateway {
         Some(("x-request-id", id.clone()))
     }
 
+    #[inline(never)]
     pub(super) fn reply(&mut self, reply: &Reply) -> Action {
         self.state = State::Replied;
         if reply.status >= 400 {
@@ -404,22 +420,21 @@ impl Gateway {
     }
 
     pub fn on_response_headers(&mut self, ends: bool) -> Action {
+        if self.falls_back() {
+            return Action::Pause;
+        }
         // An attempt that has let its answer go has said all of it.
         let live = self.ticket.as_ref().map(Ticket::live);
         let untold = live.filter(|live| live.answered.get() != Some(true));
         let answered = self.is_answered();
         // What Envoy says by itself has nothing of a cache.
-        let found = untold.filter(|_| answered).map(Live::found).into_iter().flatten();
-        for (name, value) in untold.map(Live::standing).into_iter().flatten().chain(found) {
+        for (name, value) in untold.map(|live| live.told(answered)).unwrap_or_default() {
             set_response_header(name, value.as_bytes());
         }
         if answered {
             return Action::Continue;
         }
-        let status = abi::header(Map::ResponseHeaders, ":status").ok();
-        let status = status.and_then(|status| std::str::from_utf8(&status).ok()?.parse().ok()).unwrap_or(500);
-        let details = abi::property("response\0code_details").unwrap_or_default();
-        let error = local_reply(status, &details);
+        let (error, _) = nobodys();
         self.record.fails(kind_of(error.status));
         let body = error.to_json();
         let length = if ends { 0 } else { body.len() };
@@ -439,6 +454,9 @@ impl Gateway {
     }
 
     pub fn on_response_body(&mut self, size: usize, ends: bool) -> Action {
+        if self.awaits_another() {
+            return Action::Pause;
+        }
         if self.resumable.is_some() {
             return self.watch_stream(size);
         }
@@ -455,6 +473,11 @@ impl Gateway {
         Action::Continue
     }
 
+    /// An answer that is held stays so, however it ends.
+    pub fn on_response_trailers(&self) -> Action {
+        if self.awaits_another() { Action::Pause } else { Action::Continue }
+    }
+
     /// It is over, however that came about; what was told before is not told again.
     pub fn on_log(&mut self) {
         self.conclude();
@@ -462,6 +485,15 @@ impl Gateway {
             flights::end(key, self.context);
         }
     }
+}
+
+/// The error for a response that no provider has given, and Envoy's details of it.
+#[inline(never)]
+pub(super) fn nobodys() -> (ApiError, Vec<u8>) {
+    let status = abi::header(Map::ResponseHeaders, ":status").ok();
+    let status = status.and_then(|status| std::str::from_utf8(&status).ok()?.parse().ok()).unwrap_or(500);
+    let details = abi::property("response\0code_details").unwrap_or_default();
+    (local_reply(status, &details), details)
 }
 
 fn set_response_header(name: &str, value: &[u8]) {

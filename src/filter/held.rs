@@ -55,7 +55,7 @@ impl Gateway {
     /// What the gateway has asked itself is answered, by the call of this number.
     pub fn on_call_response(&mut self, call: u32, is_answered: bool, size: usize) {
         let State::Calling(consumer, _, about) = &self.state else {
-            if !self.on_rest(call, is_answered, size) {
+            if !self.on_rest(call, is_answered, size) && !self.on_fallback(call, is_answered, size) {
                 self.on_part_answered(call, is_answered, size);
             }
             return;

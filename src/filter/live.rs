@@ -105,14 +105,24 @@ impl Live {
         }
     }
 
+    /// What its answer's headers tell of it: how the limits stand that concern it, and of an answer also what was found out about it.
+    #[inline(never)]
+    pub fn told(&self, is_answer: bool) -> Vec<(&'static str, String)> {
+        let mut told = self.standing();
+        if is_answer {
+            told.extend(self.found());
+        }
+        told
+    }
+
     /// How the limits stand that concern it, for its answer's headers.
-    pub fn standing(&self) -> Vec<(&'static str, String)> {
+    fn standing(&self) -> Vec<(&'static str, String)> {
         self.meter.borrow().as_ref().map(|meter| meter.standing()).unwrap_or_default()
     }
 
     /// What was found out about it before it was forwarded, for its answer's headers: what the cache did for it, what kind of
     /// request it is, by which route it was to be tried at whom, and under which name it can be rated.
-    pub fn found(&self) -> impl Iterator<Item = (&'static str, String)> {
+    fn found(&self) -> impl Iterator<Item = (&'static str, String)> {
         let cache =
             self.caching.as_ref().map(|caching| ("x-modelgate-cache", caching.status.as_str().to_owned()));
         let task = self.task.as_ref().map(|task| (TASK_HEADER, task.to_string()));

@@ -9,6 +9,7 @@ mod books;
 mod callers;
 mod conduct;
 mod exports;
+mod fallback;
 mod flights;
 mod gateway;
 mod held;

@@ -40,6 +40,7 @@ impl Provider {
             }
             None => Rc::new(Plan::from_bytes(&bytes).ok_or_else(|| broken("its plan cannot be read"))?),
         };
+        stays(&plan, turn)?;
         let now = books::at_nanos(began);
         let before = self.live.as_ref().and_then(|live| live.before.clone());
         let attempt =
@@ -101,12 +102,8 @@ impl Provider {
     fn release(&mut self, mut release: Release) {
         let is_last = release.outcome != Outcome::Retry;
         if let Some(live) = self.live.as_ref().filter(|_| is_last) {
-            release.headers.extend(
-                live.standing()
-                    .into_iter()
-                    .chain(live.found())
-                    .map(|(name, value)| (name.into(), value.into_bytes().into())),
-            );
+            let told = live.told(true).into_iter();
+            release.headers.extend(told.map(|(name, value)| (name.into(), value.into_bytes().into())));
         }
         if abi::replace_headers(Map::ResponseHeaders, &release.headers).is_err() {
             log::error!("Envoy refused the headers of an answer");
@@ -241,6 +238,24 @@ impl Provider {
         }
         if self.held && !ends { Action::Pause } else { Action::Continue }
     }
+}
+
+/// A retry that Envoy has sent to the first target's cluster again, although it is another one's turn, would give that one's key to
+/// whom it is not for.
+fn stays(plan: &Plan, turn: Turn) -> Result<(), ApiError> {
+    let target = plan.targets.get((turn.attempt as usize).saturating_sub(1));
+    let first = plan.targets.first().map(|first| &*first.cluster);
+    if turn.attempt > 1
+        && target.map(|target| &*target.cluster) != first
+        && let Ok(here) = abi::property("xds\0cluster_name")
+        && first.is_some_and(|first| first.as_bytes() == here)
+    {
+        log::error!(
+            "Envoy does not choose a retry's cluster: refresh_cluster_on_retry (1.39), or `fallback`, is missing"
+        );
+        return Err(broken("its retry came to the wrong provider"));
+    }
+    Ok(())
 }
 
 /// Those headers of the client's request that go on to a provider: the trace it belongs to.

@@ -37,6 +37,27 @@ fn gateway(config: Rc<Config>) -> Role {
     Role::Gateway(config, classifier)
 }
 
+/// Tells how requests get to the next target, where Envoy's retries do not see to that, and where they cannot.
+fn tell_fallback(config: &Config) {
+    if let Some(lack) = config.fallback().lack() {
+        return log::info!("{lack}");
+    }
+    let number = |path| Some(u64::from_le_bytes(abi::property(path).ok()?.try_into().ok()?));
+    let major = number("xds\0node\0user_agent_build_version\0version\0major_number");
+    let minor = number("xds\0node\0user_agent_build_version\0version\0minor_number");
+    if let Some(version) = major.zip(minor)
+        && version < REFRESHES
+    {
+        let (major, minor) = version;
+        log::warn!(
+            "Envoy {major}.{minor} retries in the cluster that has failed: say `fallback: calls` or `none`"
+        );
+    }
+}
+
+/// The Envoy from which on a retry may go to another cluster.
+const REFRESHES: (u64, u64) = (1, 39);
+
 impl Root {
     pub fn new(context: u32) -> Self {
         Self { context, role: RefCell::default() }
@@ -63,6 +84,7 @@ impl Root {
                 let role = make(Rc::new(config));
                 if let Role::Gateway(config, _) = &role {
                     config.warnings().iter().for_each(|warning| log::warn!("{warning}"));
+                    tell_fallback(config);
                     let ticks = config.has_limits()
                         || config.has_waits()
                         || config.health().is_some()

@@ -33,6 +33,7 @@ impl Gateway {
     }
 
     /// Tells the health of its targets how the last attempt has ended, if that has not been said.
+    #[inline(never)]
     pub(super) fn watch(&self) {
         let Some(live) = self.ticket.as_ref().map(Ticket::live) else { return };
         let replaced = matches!(self.state, State::Replaced(_));

@@ -13,7 +13,7 @@ mod record;
 mod tests;
 
 pub use board::{Board, Count, Row, Section};
-pub use metrics::{ALL, CIRCUIT, Kind, LABELS, Metric};
+pub use metrics::{ALL, CIRCUIT, FALLBACKS, Kind, LABELS, Metric};
 pub use pace::Pace;
 pub use record::{Ending, Outcome, Record, Tried};
 

@@ -167,6 +167,16 @@ impl Envoy {
         if let Err(reply) = self.serve(&mut gateway, &mut client, request) {
             self.reply(&mut gateway, &mut client, reply);
         }
+        // An answer that is held waits for somebody else's, which goes to the client past all filters.
+        while client.headers.is_none()
+            && let Some(call) = gateway.call_under_way(false)
+        {
+            let answer = self.called(&call);
+            gateway.answer(call.token, Some(answer));
+            if let Some(Err(reply)) = gateway.conclude() {
+                client.receive(parts_of(reply));
+            }
+        }
         while let Some(call) = gateway.call_under_way(false) {
             world(|world| world.calls.retain(|other| other.token != call.token));
         }
@@ -364,23 +374,27 @@ impl Envoy {
     /// Sends a reply of Envoy's or of a filter's own through the gateway role.
     fn reply(&self, gateway: &mut Filter, client: &mut Client, reply: LocalReply) {
         gateway.know("response\0code_details", reply.details.as_bytes());
-        let mut headers = vec![(":status".to_string(), reply.status.to_string().into_bytes())];
-        headers.extend(reply.headers);
-        let end = reply.body.is_empty();
-        if !end {
-            headers.push(("content-length".to_string(), reply.body.len().to_string().into_bytes()));
-            if header(&headers, "content-type").is_none() {
-                headers.push(("content-type".to_string(), b"text/plain".to_vec()));
-            }
-        }
         client.arrivals.push(Vec::new());
-        let mut parts = vec![Part::Headers(headers, end)];
-        parts.extend((!end).then_some(Part::Data(reply.body, true)));
-        for part in parts {
+        for part in parts_of(reply) {
             let parts = gateway.take(Way::Response, part, self.limits.1);
             client.receive(parts.expect("a reply to a reply"));
         }
     }
+}
+
+fn parts_of(reply: LocalReply) -> Vec<Part> {
+    let mut headers = vec![(":status".to_string(), reply.status.to_string().into_bytes())];
+    headers.extend(reply.headers);
+    let end = reply.body.is_empty();
+    if !end {
+        headers.push(("content-length".to_string(), reply.body.len().to_string().into_bytes()));
+        if header(&headers, "content-type").is_none() {
+            headers.push(("content-type".to_string(), b"text/plain".to_vec()));
+        }
+    }
+    let mut parts = vec![Part::Headers(headers, end)];
+    parts.extend((!end).then_some(Part::Data(reply.body, true)));
+    parts
 }
 
 fn plugin(role: &str, configuration: &str) -> Plugin {

@@ -11,7 +11,7 @@ const PLUGIN: &str = include_str!("advice.yaml");
 #[test]
 fn of_configurations_in_which_nothing_is_wrong_nothing_is_said() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let shipped = ["envoy.yaml", "minimal.yaml", "secure.yaml", "fleet.yaml", "live.yaml"]
+    let shipped = ["envoy.yaml", "compat.yaml", "minimal.yaml", "secure.yaml", "fleet.yaml", "live.yaml"]
         .map(|name| root.join("../../envoy").join(name));
     let here = ["gateway.yaml", "advice.yaml"].map(|name| root.join("tests").join(name));
     for path in shipped.into_iter().chain(here) {
@@ -86,7 +86,7 @@ fn what_is_wrong_with_a_document_is_told_where_it_is() {
                 r#"                    modls:
 "#,
                 &[
-                    r#"a.yaml:41:21: error: modls: unknown key `modls`: expected one of `providers`, `models`, `pricing`, `tools`, `routes`, `default_provider`, `internal_cluster`, `auth`, `tiers`, `consumers`, `limits`, `content_rules`, `cache`, `tasks`, `task_model`, `health`, `bounds`, `timeouts`; nearest: "models", "tools""#,
+                    r#"a.yaml:41:21: error: modls: unknown key `modls`: expected one of `providers`, `models`, `pricing`, `tools`, `routes`, `default_provider`, `fallback`, `internal_cluster`, `auth`, `tiers`, `consumers`, `limits`, `content_rules`, `cache`, `tasks`, `task_model`, `health`, `bounds`, `timeouts`; nearest: "models", "tools""#,
                 ],
             ),
             (

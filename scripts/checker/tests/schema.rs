@@ -67,7 +67,7 @@ fn every_example_is_valid() {
 #[test]
 fn the_shipped_configurations_are_valid_and_are_looked_into() {
     let validator = validator();
-    for name in ["envoy.yaml", "minimal.yaml", "secure.yaml", "fleet.yaml"] {
+    for name in ["envoy.yaml", "compat.yaml", "minimal.yaml", "secure.yaml", "fleet.yaml"] {
         let text = read(&format!("envoy/{name}"));
         let shipped: Value = yaml_serde::from_str(&text).expect("YAML");
         assert!(validator.is_valid(&shipped), "{name}");

@@ -9,6 +9,9 @@ impl Look<'_> {
     /// What in the document has the gateway ask itself, if anything does.
     fn asks_itself(&self) -> Option<(Place, String)> {
         let root = &self.document.root;
+        if root.word("fallback") == Some("calls") {
+            return Some((root.place("fallback"), "fallback".to_owned()));
+        }
         for path in [["cache", "embedder"], ["task_model", "model"]] {
             if root.at(&path).is_some() {
                 let section = root.get(path[0])?;

@@ -141,7 +141,8 @@ impl Look<'_> {
     }
 
     fn retries(&mut self, policy: &Node, path: &str) {
-        if policy.get("refresh_cluster_on_retry").and_then(|flag| flag.flag()) != Some(true) {
+        let stays = matches!(self.document.root.word("fallback"), Some("calls" | "none"));
+        if !stays && policy.get("refresh_cluster_on_retry").and_then(|flag| flag.flag()) != Some(true) {
             let at = policy.place("refresh_cluster_on_retry");
             let expected = "true: otherwise a retry goes to the target that has failed";
             self.findings.error(at, &format!("{path}.refresh_cluster_on_retry"), "it is not true", expected);
