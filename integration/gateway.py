@@ -15,6 +15,7 @@ import render
 
 ROOT = pathlib.Path(__file__).parent.parent
 SHIPPED = ROOT / "envoy" / "envoy.yaml"
+COMPAT = ROOT / "envoy" / "compat.yaml"
 SECURE = ROOT / "envoy" / "secure.yaml"
 
 # What Envoy and the SDK write to the log when a VM has trapped.
@@ -24,7 +25,7 @@ TRAPS = ("panicked at", "Uncaught RuntimeError", "already borrowed", "wasm_fail_
 class Gateway:
     """One running gateway, and clients for it."""
 
-    def __init__(self, document, directory, edit=None, concurrency=2, environment=None, shipped=SHIPPED, services=None):
+    def __init__(self, document, directory, edit=None, concurrency=2, environment=None, shipped=SHIPPED, services=None, binary=None):
         config = render.load(shipped)
         render.listen(config, 0, 0)
         render.use_wasm(config, os.environ["WASM"])
@@ -35,7 +36,12 @@ class Gateway:
         self.config_path = os.path.join(directory, "envoy.yaml")
         render.save(config, self.config_path)
         self.envoy = process.Envoy(
-            self.config_path, str(directory), concurrency=concurrency, environment=environment, components="wasm:info"
+            self.config_path,
+            str(directory),
+            concurrency=concurrency,
+            binary=binary,
+            environment=environment,
+            components="wasm:info",
         )
         self.origin = self.envoy.origin
         self.http = httpx2.Client(base_url=self.origin, timeout=30)
