@@ -104,6 +104,8 @@ pub struct Auth {
     pub(super) consumers: Index<Rc<Consumer>>,
     pub(super) tiers: Index<Rc<Tier>>,
     pub(super) default_tier: Rc<Tier>,
+    /// Whether one of the consumers is an admin.
+    pub(super) has_admin: bool,
 }
 
 impl Auth {
@@ -129,7 +131,7 @@ impl Auth {
 
     /// Whether anybody may see how the gateway is doing.
     pub fn has_admin(&self) -> bool {
-        self.consumers.values().any(|consumer| consumer.admin)
+        self.has_admin
     }
 
     /// The consumer of this name, if the configuration has it.

@@ -77,6 +77,7 @@ impl Check<'_> {
             for (hash, not_after) in keys {
                 auth.keys.add(ApiKey { hash, not_after, consumer: Rc::clone(&consumer) });
             }
+            auth.has_admin |= admin;
             auth.consumers.insert(consumer.name.as_str().into(), consumer);
         }
     }
