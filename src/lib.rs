@@ -1,7 +1,7 @@
 //! modelgate: a multi-model LLM gateway as one proxy-wasm filter for Envoy.
 //!
 //! The design is in `docs/architecture.md`. Modules look only downward: words (`base64`, `json`, `sse`,
-//! `chance`, `chat`, `config`, `embeddings`, `error`, `money`, `names`, `plan`, `schema`, `store`, `time`), policy (`affinity`, `auth`, `bandit`, `cache`, `classify`, `cost`, `estimate`, `health`,
+//! `chance`, `chat`, `config`, `embeddings`, `error`, `fnv`, `money`, `names`, `plan`, `schema`, `store`, `time`), policy (`affinity`, `auth`, `bandit`, `cache`, `classify`, `cost`, `estimate`, `health`,
 //! `observe`, `planning`, `route`, `rules`, `provider`, `quota`, `trim`), flow (`exchange`, `attempt`, `orchestrate`), host (`filter`); only `filter` knows Envoy.
 
 // A panic traps the VM under every request of a worker, so nothing outside of tests may be able to.
@@ -50,4 +50,4 @@ pub mod trim;
 pub use modelgate_config as config;
 pub use modelgate_planning as planning;
 pub use modelgate_schema as schema;
-pub use modelgate_words::{chance, json, money, names, time};
+pub use modelgate_words::{chance, fnv, json, money, names, time};

@@ -14,6 +14,7 @@ const WORDS: &[&str] = &[
     "digest",
     "embeddings",
     "error",
+    "fnv",
     "json",
     "money",
     "names",

@@ -6,6 +6,7 @@ use super::consumer::{Auth, Consumer};
 use super::pattern::{Builder, Program};
 use super::shape::words;
 use super::{Model, raw};
+use crate::fnv;
 use crate::names::{self, RegionName, RouteName, RuleName};
 use std::ops::RangeInclusive;
 use std::rc::Rc;
@@ -265,16 +266,11 @@ impl Check<'_> {
     }
 }
 
-/// FNV-1a (draft-eastlake-fnv) over all that makes a rule do what it does.
+/// A hash of all that makes a rule do what it does.
 fn mark(raw: &raw::ContentRule) -> u64 {
-    let mut mark = 0xcbf2_9ce4_8422_2325_u64;
-    let mut add = |byte: u8| mark = (mark ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-    [raw.applies_to as u8, raw.action as u8].into_iter().for_each(&mut add);
-    raw.window.unwrap_or(WINDOW).to_le_bytes().into_iter().for_each(&mut add);
-    let mut say = |text: &String| {
-        text.bytes().for_each(&mut add);
-        add(0xFF);
-    };
+    let mut mark = fnv::of(&[raw.applies_to as u8, raw.action as u8]);
+    mark = fnv::extend(mark, &raw.window.unwrap_or(WINDOW).to_le_bytes());
+    let mut say = |text: &String| mark = fnv::extend(fnv::extend(mark, text.as_bytes()), &[0xFF]);
     say(&raw.name);
     raw.replacement.iter().for_each(&mut say);
     for list in [&raw.keywords, &raw.patterns] {

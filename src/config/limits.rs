@@ -5,6 +5,7 @@ use super::check::{Check, within};
 use super::consumer::Auth;
 use super::limit::{Counted, Dimension, Group, Kind, Limit, Limits, Pace, Period, Span, Window};
 use super::raw;
+use crate::fnv;
 use crate::money::NanoUsd;
 use crate::names::{self, BadName, ConsumerName, LimitName, ModelName, TierName};
 use std::ops::RangeInclusive;
@@ -239,12 +240,11 @@ impl Check<'_> {
     }
 }
 
-/// FNV-1a (draft-eastlake-fnv) over what makes a limit the same one after a change of the configuration.
+/// A hash of what makes a limit the same one after a change of the configuration.
 fn id(name: &LimitName, kind: Kind) -> u64 {
     let window = kind.window().map_or("", Window::as_str);
     let text = [name.as_str(), kind.as_str(), window].join(" ");
-    text.bytes()
-        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+    fnv::of(text.as_bytes())
 }
 
 #[cfg(test)]

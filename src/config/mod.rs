@@ -22,7 +22,7 @@
 
 #[cfg(test)]
 use crate as config;
-use modelgate_words::{json, money, names, time};
+use modelgate_words::{fnv, json, money, names, time};
 
 mod ability;
 mod agent;

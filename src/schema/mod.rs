@@ -21,7 +21,7 @@
     )
 )]
 
-use modelgate_words::{chance, json, names};
+use modelgate_words::{chance, fnv, json, names};
 
 mod check;
 mod found;

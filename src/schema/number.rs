@@ -1,6 +1,7 @@
 //! Numbers as they are written, compared without rounding: `1.0` is `1`, `1e2` is `100`, and a number of a thousand digits is
 //! told from its neighbour.
 
+use crate::fnv::join;
 use std::cmp::Ordering;
 
 /// Divisors have at most so many digits, so that a remainder and one more digit fit 64 bits.
@@ -90,7 +91,7 @@ impl<'a> Number<'a> {
     /// A hash that is the same for numbers that are.
     pub fn hash(self, seed: u64) -> u64 {
         let start = seed ^ u64::from(self.negative) ^ self.scale.unsigned_abs().rotate_left(1);
-        self.digits().fold(start, super::same::join)
+        self.digits().fold(start, join)
     }
 }
 

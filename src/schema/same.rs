@@ -4,13 +4,9 @@ use super::Undecided;
 use super::check::Checker;
 use super::number::Number;
 use crate::chance::mixed;
+use crate::fnv::{self, join};
 use crate::json::{Kind, Piece, Value, pieces};
 use std::cmp::Ordering;
-
-/// A hash with one more number in it (FNV-1a).
-pub(super) fn join(hash: u64, number: u64) -> u64 {
-    (hash ^ number).wrapping_mul(0x100_0000_01b3)
-}
 
 impl Checker<'_> {
     /// Whether two values are the same.
@@ -95,13 +91,10 @@ impl Checker<'_> {
             let mut hash = seed;
             for piece in pieces(value.text().unwrap_or_default().as_bytes()) {
                 match piece {
-                    Piece::Plain(plain) => {
-                        hash = plain.iter().fold(hash, |hash, byte| join(hash, u64::from(*byte)));
-                    }
+                    Piece::Plain(plain) => hash = fnv::extend(hash, plain),
                     Piece::Escaped(character) => {
                         let mut buffer = [0; 4];
-                        let plain = character.encode_utf8(&mut buffer).bytes();
-                        hash = plain.fold(hash, |hash, byte| join(hash, byte.into()));
+                        hash = fnv::extend(hash, character.encode_utf8(&mut buffer).as_bytes());
                     }
                 }
             }

@@ -17,6 +17,7 @@
 )]
 
 pub mod chance;
+pub mod fnv;
 pub mod json;
 pub mod money;
 pub mod names;

@@ -8,6 +8,7 @@
 use super::lexicon;
 use super::vector::Vector;
 use super::words::{Weight, Word, Words};
+use crate::fnv;
 
 /// So that rarely two of a question's features meet in one place.
 const DIMENSIONS: usize = 256;
@@ -81,7 +82,7 @@ struct Feature(u64);
 
 impl Feature {
     fn of(kind: u8) -> Self {
-        Self(0xcbf2_9ce4_8422_2325).bytes(&[kind])
+        Self(fnv::of(&[kind]))
     }
 
     fn with(self, text: &str) -> Self {
@@ -89,11 +90,7 @@ impl Feature {
     }
 
     fn bytes(self, bytes: &[u8]) -> Self {
-        Self(
-            bytes
-                .iter()
-                .fold(self.0, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)),
-        )
+        Self(fnv::extend(self.0, bytes))
     }
 
     fn hash(self) -> u64 {

@@ -4,6 +4,7 @@
 //! So an id of the provider's own is marked as such when it is shown, and only a marked one goes
 //! back to it.
 
+use crate::fnv;
 use crate::json::Text;
 
 /// What marks an id that the provider gave.
@@ -24,18 +25,13 @@ pub(super) fn native<'t>(id: &'t Text<'_>) -> Option<&'t [u8]> {
 /// An id for a call that has none: the same whenever the same answer is read, different for every
 /// other call. `answer` is something of the answer that no other answer has.
 pub(super) fn made(answer: u64, candidate: u32, call: u32) -> String {
-    let place = hash(answer, &candidate.to_le_bytes());
-    format!("call_{:016x}", hash(place, &call.to_le_bytes()))
+    let place = fnv::extend(answer, &candidate.to_le_bytes());
+    format!("call_{:016x}", fnv::extend(place, &call.to_le_bytes()))
 }
 
 /// What an answer is known by: its id, or else its text.
 pub(super) fn fingerprint(answer: &[u8]) -> u64 {
-    hash(0xcbf2_9ce4_8422_2325, answer)
-}
-
-/// FNV-1a, going on from `state`: spreads well enough for ids and needs no table.
-fn hash(state: u64, bytes: &[u8]) -> u64 {
-    bytes.iter().fold(state, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
+    fnv::of(answer)
 }
 
 #[cfg(test)]

@@ -4,8 +4,8 @@
 //! call the same one, repeat id and name or send them empty, send whole calls, no ids, arguments as
 //! an object, or `{}` before the real arguments. So a fragment is matched by whatever it has.
 
-use super::fnv;
 use crate::chat::{Delta, Event};
+use crate::fnv;
 use crate::json::{Kind, Text, Value};
 use crate::provider::Emit;
 
@@ -238,5 +238,5 @@ fn as_text(arguments: Value<'_>) -> Option<Text<'_>> {
 
 /// An id for a call that has none or another call's: unique over all answers, as far as theirs are.
 fn made_up(place: &Place<'_>, number: u32) -> String {
-    format!("call_{:016x}{:02x}{number:02x}", fnv(place.answer), place.choice)
+    format!("call_{:016x}{:02x}{number:02x}", fnv::of(place.answer), place.choice)
 }

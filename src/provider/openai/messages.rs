@@ -7,6 +7,7 @@
 use super::quirks::{Quirks, Reasoning};
 use super::request::{has_cached_parts, without};
 use crate::chat::{Content, Message, Request, Role};
+use crate::fnv;
 use crate::json::{self, Object, Text, Value};
 use std::borrow::Cow;
 
@@ -236,7 +237,7 @@ fn nine(id: Option<&Text<'_>>) -> String {
     if id.len() == 9 && id.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
         return id.into_owned();
     }
-    let mut hash = super::fnv(id.as_bytes());
+    let mut hash = fnv::of(id.as_bytes());
     let digit = |_| {
         let digit = char::from_digit(u32::try_from(hash % 36).unwrap_or(0), 36).unwrap_or('0');
         hash /= 36;

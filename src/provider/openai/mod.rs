@@ -87,10 +87,3 @@ impl Adapter for OpenAi {
         error::read(status, body)
     }
 }
-
-/// FNV-1a: a number that is the same for the same bytes.
-fn fnv(bytes: &[u8]) -> u64 {
-    bytes
-        .iter()
-        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3))
-}
