@@ -1,7 +1,7 @@
 //! The facts of a request, and what numbers they make.
 
 use super::metrics::*;
-use super::{Labels, Pace, Tell};
+use super::{Pace, Tell};
 use crate::chat::Usage;
 use crate::config::Consumer;
 use crate::money::NanoUsd;
@@ -213,7 +213,7 @@ impl Record {
         let asked = asked.as_deref().unwrap_or_default();
         let last = ending.attempts.last();
         let (provider, model) = last.map_or(("", ""), |last| (last.provider, last.model.unwrap_or(UNLISTED)));
-        let genai = [
+        let genai @ [operation, provider, named, model] = [
             ("gen_ai_operation_name", operation),
             ("gen_ai_provider_name", provider),
             ("gen_ai_request_model", asked),
@@ -229,7 +229,7 @@ impl Record {
         };
         let outcome = ending.outcome.as_str();
         let origin = if self.is_internal.get() { "gateway" } else { "client" };
-        let of_request = with(&genai, [("origin", origin), ("outcome", outcome)]);
+        let of_request = [operation, provider, named, model, ("origin", origin), ("outcome", outcome)];
         tell(&REQUESTS, &of_request, 1);
         if !self.is_internal.get() {
             let of_consumer = [("consumer", consumer), ("tier", tier), ("outcome", outcome)];
@@ -237,13 +237,13 @@ impl Record {
             self.tell_story((asked, outcome), tell);
         }
         if let Some(kind) = self.error.get().filter(|_| ending.outcome == Outcome::Error) {
-            tell(&ERRORS, &with(&genai, [("kind", kind)]), 1);
+            tell(&ERRORS, &[operation, provider, named, model, ("kind", kind)], 1);
         }
         if ending.outcome == Outcome::Broken {
             tell(&BREAKS, &genai, 1);
         }
         self.tell_times(&genai, ending, tell);
-        tell_attempts(ending.attempts, &genai, (consumer, tier), tell);
+        tell_attempts(ending.attempts, [operation, named], (consumer, tier), tell);
         for (limit, decision) in &*self.limits.borrow() {
             tell(&LIMITS, &[("limit", limit), ("decision", decision)], 1);
         }
@@ -303,21 +303,21 @@ impl Record {
 /// What each attempt has come to.
 fn tell_attempts(
     attempts: &[Tried<'_>],
-    genai: &[(&'static str, &str); 4],
+    [operation, named]: [(&'static str, &str); 2],
     (consumer, tier): (&str, &str),
     tell: Tell<'_>,
 ) {
+    let (consumer, tier) = (("consumer", consumer), ("tier", tier));
     let mut before: Option<&Tried<'_>> = None;
     for tried in attempts {
         let model = tried.model.unwrap_or(UNLISTED);
-        let of_model = [("gen_ai_provider_name", tried.provider), ("gen_ai_response_model", model)];
-        tell(&ATTEMPTS, &with(&of_model, [("outcome", tried.outcome)]), 1);
+        let [by, of] = [("gen_ai_provider_name", tried.provider), ("gen_ai_response_model", model)];
+        tell(&ATTEMPTS, &[by, of, ("outcome", tried.outcome)], 1);
         if let Some(failed) = before {
             let from = failed.model.unwrap_or(UNLISTED);
             tell(&FALLBACKS, &[("from", from), ("to", model), ("reason", failed.outcome)], 1);
         }
         before = Some(tried);
-        let of_consumer = [("consumer", consumer), ("tier", tier), ("gen_ai_response_model", model)];
         if let Some(usage) = tried.usage {
             let reasoning = usage.reasoning.unwrap_or_default();
             let cached = usage.cached.unwrap_or_default();
@@ -328,24 +328,14 @@ fn tell_attempts(
                 ("reasoning", reasoning),
             ];
             for (direction, tokens) in directions.into_iter().filter(|(_, tokens)| *tokens > 0) {
-                tell(&TOKENS, &with(&of_consumer, [("direction", direction)]), tokens);
+                tell(&TOKENS, &[consumer, tier, of, ("direction", direction)], tokens);
             }
-            let [operation, _, asked, _] = *genai;
-            let of_model = with(&of_model, [operation, asked]);
             for (kind, tokens) in [("input", usage.prompt), ("output", usage.completion)] {
-                tell(&TOKEN_USAGE, &with(&of_model, [("gen_ai_token_type", kind)]), tokens);
+                tell(&TOKEN_USAGE, &[by, of, operation, named, ("gen_ai_token_type", kind)], tokens);
             }
         }
         if let Some(cost) = tried.cost.map(|cost| cost.nanos()).filter(|nanos| *nanos > 0) {
-            tell(&COST, &of_consumer, cost);
+            tell(&COST, &[consumer, tier, of], cost);
         }
     }
-}
-
-/// These labels, and those.
-fn with<'a, const N: usize>(
-    labels: Labels<'a>,
-    more: [(&'static str, &'a str); N],
-) -> Vec<(&'static str, &'a str)> {
-    labels.iter().copied().chain(more).collect()
 }
