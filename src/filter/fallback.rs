@@ -124,7 +124,7 @@ impl Gateway {
             };
             if let Ok(call) = self.send(&outgoing, &fallback.consumer) {
                 let labels = [("from", &*last.name), ("to", &*next.name), ("reason", kind_of(status))];
-                self.tell_metric(&FALLBACKS, &labels, 1);
+                self.tell(abi::now(), &|tell| tell(&FALLBACKS, &labels, 1));
                 fallback.asked = fallback.asked.saturating_add(1);
                 fallback.call = Some(call);
                 break;

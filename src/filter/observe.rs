@@ -9,7 +9,7 @@ use crate::attempt::{Spent, Stage};
 use crate::chat::Usage;
 use crate::config::{Config, Named};
 use crate::exchange::Statement;
-use crate::observe::{Ending, Labels, Metric, Outcome, Tried, kind_of};
+use crate::observe::{Ending, Outcome, Tell, Tried, kind_of};
 
 impl Gateway {
     /// The request is over, or all of its answer is there. A span of a trace is closed before `on_log`, and has what was told by then.
@@ -51,17 +51,21 @@ impl Gateway {
             self.record.fails(attempts.last().map_or("server_error", |last| last.outcome));
         }
         let ending = Ending { now: abi::now(), outcome, attempts: &attempts };
-        self.record.tell(&ending, &mut |metric, labels, value| self.tell_metric(metric, labels, value));
+        self.tell(ending.now, &|tell| self.record.tell(&ending, tell));
         self.tell_log();
     }
 
-    /// Tells a number, to the page as well where there is one.
-    #[inline(never)]
-    pub(super) fn tell_metric(&self, metric: &'static Metric, labels: Labels<'_>, value: u64) {
-        metrics::tell(metric, labels, value);
-        if self.config.auth().has_admin() {
-            books::with(|books| books.memory.note(metric, labels, value, books.now));
+    /// Has numbers told at this time, in nanoseconds; to the page as well where there is one.
+    pub(super) fn tell(&self, now: u64, what: &dyn Fn(Tell<'_>)) {
+        if !self.config.auth().has_admin() {
+            return what(&mut metrics::tell);
         }
+        books::at(books::at_nanos(now), |books| {
+            what(&mut |metric, labels, value| {
+                metrics::tell(metric, labels, value);
+                books.memory.note(metric, labels, value, books.now);
+            });
+        });
     }
 
     fn outcome(&self, live: Option<&Live>) -> Outcome {

@@ -158,7 +158,7 @@ impl Board {
     pub fn take(&mut self, metric: &'static Metric, labels: Labels<'_>, value: u64, now: Timestamp) {
         let label = |name| labels.iter().find(|(label, _)| *label == name).map_or("", |(_, value)| *value);
         let seconds = now.millis() / 1_000;
-        let minute = (seconds / 60).to_string();
+        let minute = || (seconds / 60).to_string();
         let mut add = |section, name: &str, counts: &[(usize, u64)]| {
             if let Some(row) = self.row(section, name) {
                 row.at = seconds;
@@ -169,7 +169,7 @@ impl Board {
         let counted = [(Count::Requests as usize, 1), (Count::Failed as usize, failed)];
         let model = label("gen_ai_response_model");
         if *metric == REQUESTS && label("origin") == "client" {
-            add(Section::Minutes, &minute, &counted);
+            add(Section::Minutes, &minute(), &counted);
         } else if *metric == CONSUMER_REQUESTS {
             add(Section::Consumers, label("consumer"), &counted);
         } else if *metric == ATTEMPTS {
@@ -184,7 +184,7 @@ impl Board {
             let rows: [(Section, &str); 3] = [
                 (Section::Models, model),
                 (Section::Consumers, label("consumer")),
-                (Section::Minutes, &minute),
+                (Section::Minutes, &minute()),
             ];
             for (section, name) in rows {
                 add(section, name, &[(what as usize, value)]);
@@ -192,7 +192,7 @@ impl Board {
         } else if *metric == DURATION {
             let bucket = BOUNDS.iter().position(|most| value <= *most).unwrap_or(BOUNDS.len() - 1);
             let counted = [((Count::Times as usize).saturating_add(bucket), 1)];
-            add(Section::Minutes, &minute, &counted);
+            add(Section::Minutes, &minute(), &counted);
             if !model.is_empty() {
                 add(Section::Models, model, &counted);
             }
