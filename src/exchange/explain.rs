@@ -7,12 +7,11 @@ use super::meter::Meter;
 use super::needs::{Asked, Asks};
 use super::order::{Standing, Terms, arrange};
 use super::prepare::fits;
-use super::{Asking, Books, Reply, Step, not_json, room, task, unresolved, wishes};
+use super::{Asking, Books, Reply, Step, not_json, room, status, task, unresolved, wishes};
 use crate::chat::Request;
 use crate::classify::Verdict;
 use crate::config::{Config, Route, Target};
 use crate::error::ApiError;
-use crate::health::Circuit;
 use crate::json::{self, Document, Object, Surrogates, Value};
 use crate::route::{Candidates, thousandths};
 use crate::trim::Trimmed;
@@ -135,14 +134,7 @@ fn explain_target(
     it.string("model", model.name.as_str());
     it.string("provider", model.provider.name.as_str());
     it.number("priority", target.priority);
-    match view.circuit {
-        Circuit::Closed => it.string("circuit", "closed"),
-        Circuit::HalfOpen { .. } => it.string("circuit", "half_open"),
-        Circuit::Open { until } => {
-            it.string("circuit", "open");
-            it.number("open_ms", until.since(books.now));
-        }
-    }
+    status::circuit(it, view.circuit, books.now);
     it.raw("success", thousandths((merits.success * 1_000.0) as u16).as_bytes());
     if let Some(latency) = merits.latency_ms {
         it.number("latency_ms", latency as u64);

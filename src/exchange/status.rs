@@ -11,12 +11,15 @@ use crate::health::{Circuit, Latency};
 use crate::json::{self, Object};
 use crate::money::NanoUsd;
 use crate::observe::{Board, Count, Row, Section};
+use crate::time::Timestamp;
 
 /// `page.html`, compressed by the build.
 const PAGE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/page.html.gz"));
 /// It runs its own script and style and asks nobody but this gateway, and no other page may frame it.
 const POLICY: &str = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'; \
     img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+/// It is kept by nobody on the way.
+const PRIVATE: (&str, &str) = ("cache-control", "no-store");
 
 /// The page.
 pub(super) fn page() -> Reply {
@@ -26,7 +29,7 @@ pub(super) fn page() -> Reply {
         ("x-content-type-options", "nosniff"),
         ("referrer-policy", "no-referrer"),
     ];
-    let headers = headers.into_iter().chain(private()).map(|(name, value)| (name, value.to_owned()));
+    let headers = headers.into_iter().chain([PRIVATE]).map(|(name, value)| (name, value.to_owned()));
     Reply {
         content_type: "text/html; charset=utf-8",
         headers: headers.collect(),
@@ -41,11 +44,6 @@ pub(super) fn refused(denied: Denied) -> Reply {
         *value = "Basic realm=\"modelgate\", charset=\"UTF-8\"".to_owned();
     }
     reply
-}
-
-/// It is kept by nobody on the way.
-fn private() -> [(&'static str, &'static str); 1] {
-    [("cache-control", "no-store")]
 }
 
 /// The same as JSON.
@@ -81,14 +79,7 @@ pub(super) fn status(config: &Config, books: Books<'_>) -> Reply {
                     if let Some(Named::Model(model)) = config.named(name) {
                         it.string("provider", model.provider.name.as_str());
                     }
-                    match view.circuit {
-                        Circuit::Closed => it.string("circuit", "closed"),
-                        Circuit::HalfOpen { .. } => it.string("circuit", "half_open"),
-                        Circuit::Open { until } => {
-                            it.string("circuit", "open");
-                            it.number("open_ms", until.since(books.now));
-                        }
-                    }
+                    circuit(it, view.circuit, books.now);
                     it.number("success_percent", (view.success * 100.0) as u64);
                     latency(it, "first_token_ms", view.first_token);
                     latency(it, "answer_ms", view.total);
@@ -110,8 +101,20 @@ pub(super) fn status(config: &Config, books: Books<'_>) -> Reply {
             it.number("requests", row.count(Count::Requests));
         });
     });
-    let headers = private().map(|(name, value)| (name, value.to_owned()));
-    Reply { content_type: JSON, headers: headers.into(), ..Reply::json(out) }
+    let (name, value) = PRIVATE;
+    Reply { content_type: JSON, headers: vec![(name, value.to_owned())], ..Reply::json(out) }
+}
+
+/// Whether a target is asked, and how long it is not.
+pub(super) fn circuit(it: &mut Object<'_>, circuit: Circuit, now: Timestamp) {
+    match circuit {
+        Circuit::Closed => it.string("circuit", "closed"),
+        Circuit::HalfOpen { .. } => it.string("circuit", "half_open"),
+        Circuit::Open { until } => {
+            it.string("circuit", "open");
+            it.number("open_ms", until.since(now));
+        }
+    }
 }
 
 fn list(it: &mut Object<'_>, name: &str, board: &Board, section: Section, say: fn(&mut Object<'_>, &Row)) {
