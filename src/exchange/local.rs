@@ -1,6 +1,7 @@
 //! What Envoy answers by itself, when no provider did, in OpenAI's words.
 
 use crate::error::{ApiError, Blame};
+use crate::quota::PATIENCE;
 
 /// Envoy's rate limit filter has been told that there is no room for the request.
 const LIMITED: &str = "request_rate_limited";
@@ -75,11 +76,11 @@ pub fn is_limited(details: &[u8]) -> bool {
 }
 
 /// Whether a client does better not to ask again by itself, by the `retry-after` of a reply of Envoy's own: as for the gateway's limits,
-/// if that is longer than a minute.
+/// if that is longer than a client is to have patience.
 #[must_use]
 pub fn is_long(retry_after: &[u8]) -> bool {
     let seconds = std::str::from_utf8(retry_after).ok().and_then(|seconds| seconds.parse::<u64>().ok());
-    seconds.is_some_and(|seconds| seconds > 60)
+    seconds.is_some_and(|seconds| seconds > PATIENCE / 1_000)
 }
 
 #[cfg(test)]

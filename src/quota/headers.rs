@@ -16,7 +16,7 @@ pub type Header = (&'static str, String);
 /// The largest integer that a structured field can say (RFC 9651, section 3.3.1).
 const LARGEST: u64 = 999_999_999_999_999;
 /// A wait that no client's automatic retry should sit out, in milliseconds; OpenAI's SDKs do not wait longer either.
-const PATIENCE: u64 = 60_000;
+pub const PATIENCE: u64 = 60_000;
 
 /// How the limits stand, the tightest first; nothing where there are none.
 #[must_use]

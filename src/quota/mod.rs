@@ -34,7 +34,7 @@ mod window;
 pub use admit::{Refusal, admit};
 pub use denied::{Denied, Retry};
 pub use extend::{Stopped, extend};
-pub use headers::{Header, rate_limit, retry_after};
+pub use headers::{Header, PATIENCE, rate_limit, retry_after};
 pub use holders::{Holder, HolderId};
 pub use settle::{Reservation, Unsettled, release, settle};
 pub use standing::Standing;
