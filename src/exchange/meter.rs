@@ -313,6 +313,13 @@ impl Meter {
         statement
     }
 
+    /// What the attempts have used so far, in their order.
+    #[must_use]
+    pub fn so_far(&self, used: &[Used], books: Books<'_>) -> Usage {
+        let each = used.iter().zip(&self.models).filter_map(|(used, model)| self.usage(used, model, books));
+        each.fold(Usage::default(), |sum, (usage, _)| sum.plus(&usage))
+    }
+
     /// What an attempt at a model has used, and who says so.
     fn usage(&self, used: &Used, model: &Model, books: Books<'_>) -> Option<(Usage, Provenance)> {
         let counts = || calibration(model, family(model), books);

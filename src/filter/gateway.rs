@@ -475,7 +475,7 @@ impl Gateway {
 
     /// An answer that is held stays so, however it ends.
     pub fn on_response_trailers(&self) -> Action {
-        if self.awaits_another() { Action::Pause } else { Action::Continue }
+        if self.awaits_another() || self.awaits_rest() { Action::Pause } else { Action::Continue }
     }
 
     /// It is over, however that came about; what was told before is not told again.

@@ -49,6 +49,11 @@ impl Gateway {
         action
     }
 
+    /// Whether the rest of a stream is waited for.
+    pub(super) fn awaits_rest(&self) -> bool {
+        self.resumable.as_ref().is_some_and(|resumable| matches!(resumable.state, State::Asked { .. }))
+    }
+
     fn look_at(&self, resumable: &mut Resumable, size: usize) -> Action {
         let piece = abi::buffer(Buffer::ResponseBody, 0, size).unwrap_or_default();
         let Some(broken) = resumable.continuation.push(&piece) else { return Action::Continue };
@@ -80,15 +85,14 @@ impl Gateway {
 
     /// The rest of the stream is there, or will not come. Whether it was that that was asked for by this call.
     pub(super) fn on_rest(&mut self, call: u32, is_answered: bool, size: usize) -> bool {
+        let used = self.used_so_far();
         let Some(resumable) = &mut self.resumable else { return false };
         let State::Asked { number, kept, error, .. } = &mut resumable.state else { return false };
         if *number != call {
             return false;
         }
-        let used =
-            self.ticket.as_ref().and_then(|ticket| ticket.live().spent.borrow().last()?.report().usage());
         let answer = received(is_answered, size, Answer::read);
-        let rest = resumable.continuation.rest(&answer, used.unwrap_or_default());
+        let rest = resumable.continuation.rest(&answer, used);
         if rest.is_none() {
             log::warn!("nobody has gone on with a stream that broke");
         }

@@ -5,6 +5,7 @@ use super::books;
 use super::gateway::{Gateway, State};
 use super::live::{Live, Ticket};
 use crate::attempt::{Report, Spent, Stage};
+use crate::chat::Usage;
 use crate::exchange::{Meter, Statement, Used, is_limited, is_unsent, reported};
 use crate::health::Ended;
 use crate::json;
@@ -87,6 +88,19 @@ impl Gateway {
             (Stage::Asked | Stage::Failed, _) => Used::Nothing,
         };
         spent.iter().enumerate().map(used).collect()
+    }
+
+    /// What has been used so far, estimated where providers have not said it and it is counted.
+    pub(super) fn used_so_far(&self) -> Usage {
+        let used = self.used();
+        let Some(ticket) = &self.ticket else { return Usage::default() };
+        match &*ticket.live().meter.borrow() {
+            Some(meter) => books::with(|books| meter.so_far(&used, books)),
+            None => {
+                let Statement { input: prompt, output: completion, .. } = reported(&used);
+                Usage { prompt, completion, ..Usage::default() }
+            }
+        }
     }
 
     /// Whether Envoy had nobody to send the request to, or was not to send it, as far as it says.

@@ -88,6 +88,10 @@ struct Half {
     headers: Option<(Headers, bool)>,
     /// The body, while the filter pauses it.
     body: Option<Vec<u8>>,
+    /// Whether that is all of it.
+    ends: bool,
+    /// The trailers, while the filter pauses them.
+    trailers: Option<Headers>,
 }
 
 impl Filter {
@@ -144,7 +148,7 @@ impl Filter {
                 if body.len() > limit {
                     return Err(too_large(way));
                 }
-                self.half(way).body = Some(body);
+                (self.half(way).body, self.half(way).ends) = (Some(body), end);
                 Ok(Vec::new())
             }
             Part::Trailers(trailers) => {
@@ -160,7 +164,7 @@ impl Filter {
                 })?;
                 let trailers = world(|world| world.enter(context).maps[way.map() + 1].take());
                 if paused {
-                    self.half(way).body = lent;
+                    (self.half(way).body, self.half(way).trailers) = (lent, trailers);
                     return Ok(Vec::new());
                 }
                 let mut parts = self.go_on(way, lent.map(|body| Part::Data(body, false)));
@@ -210,6 +214,27 @@ impl Filter {
         });
         unsafe { proxy_on_http_call_response(self.context, token, sizes.0, sizes.1, 0) };
         world(|world| world.enter(self.context).answer = None);
+    }
+
+    /// Answers a call that was made while a response's body is held, and returns what of that goes on then.
+    pub fn answer_within_response(&mut self, token: u32, answer: (Headers, Vec<u8>)) -> Vec<Part> {
+        let body = self.response.body.take();
+        world(|world| world.enter(self.context).bodies[Way::Response.body()] = body);
+        self.answer(token, Some(answer));
+        let (goes_on, body) = world(|world| {
+            let here = world.enter(self.context);
+            (std::mem::take(&mut here.goes_on), here.bodies[Way::Response.body()].take())
+        });
+        match body {
+            Some(body) if goes_on => {
+                let data = Part::Data(body, self.response.ends);
+                [data].into_iter().chain(self.response.trailers.take().map(Part::Trailers)).collect()
+            }
+            body => {
+                self.response.body = body;
+                Vec::new()
+            }
+        }
     }
 
     /// Calls the VM, with what it may reach; tells whether it pauses.

@@ -67,6 +67,8 @@ pub struct Envoy {
     pub limited: Option<(u16, &'static str, &'static str)>,
     /// Of the calls that are under way, the one that was made last is answered first.
     pub last_first: bool,
+    /// What is called while an answer flows is answered before the next piece of that comes, rather than after all of them.
+    pub answers_at_once: bool,
     requests: usize,
 }
 
@@ -96,6 +98,7 @@ impl Envoy {
             surplus_retries: 0,
             limited: None,
             last_first: false,
+            answers_at_once: false,
             requests: 0,
         }
     }
@@ -177,6 +180,7 @@ impl Envoy {
                 client.receive(parts_of(reply));
             }
         }
+        self.resume(&mut gateway, &mut client);
         while let Some(call) = gateway.call_under_way(false) {
             world(|world| world.calls.retain(|other| other.token != call.token));
         }
@@ -319,8 +323,19 @@ impl Envoy {
         self.respond(response, provider, gateway, client, may_retry)
     }
 
+    /// Has the calls answered by which an answer is held that has begun; the piece that waits is the client's then.
+    fn resume(&mut self, gateway: &mut Filter, client: &mut Client) {
+        while client.headers.is_some()
+            && !client.cut
+            && let Some(call) = gateway.call_under_way(false)
+        {
+            let answer = self.called(&call);
+            client.receive(gateway.answer_within_response(call.token, answer));
+        }
+    }
+
     fn respond(
-        &self,
+        &mut self,
         response: Response,
         provider: &mut Filter,
         gateway: &mut Filter,
@@ -352,6 +367,9 @@ impl Envoy {
                     Ok(parts) => client.receive(parts),
                     Err(reply) => return Attempt::Reply(reply),
                 }
+            }
+            if self.answers_at_once {
+                self.resume(gateway, client);
             }
         }
         match unfinished {
