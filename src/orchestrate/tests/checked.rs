@@ -335,3 +335,21 @@ fn an_ensemble_s_answers_are_good_if_they_fit_and_what_comes_of_it_is_checked() 
     play.answer("d", GOOD);
     assert_eq!(play.replied().1["check"]["attempts"], 2);
 }
+
+#[test]
+fn an_ensemble_s_calls_are_looked_at_unless_the_check_leaves_them_alone() {
+    let parameters = json!({"type": "object", "properties": {"at": {"type": "integer"}}, "required": ["at"], "additionalProperties": false});
+    let ensemble =
+        json!({"ensemble": {"members": [{"model": "a"}, {"model": "b"}], "combine": "first_valid"}});
+    for (tools, winner, outcome) in [(true, r#"{"at":2}"#, "misfit"), (false, r#"{"where":1}"#, "ok")] {
+        let mut play = Play::both(&ensemble, &json!({"tools": tools}), &offers(&parameters));
+        play.receive("a", 200, &called("look", r#"{"where":1}"#));
+        if tools {
+            play.receive("b", 200, &called("look", r#"{"at":"2"}"#));
+        }
+        let Some(End::Reply(Ok(answer))) = &play.end else { panic!("{:?}", play.end) };
+        let arguments = &answer["choices"][0]["message"]["tool_calls"][0]["function"]["arguments"];
+        assert_eq!(arguments, winner, "{answer}");
+        assert_eq!(answer["x_modelgate"]["ensemble"]["members"][0]["outcome"], outcome, "{answer}");
+    }
+}
