@@ -1,11 +1,9 @@
 """Traces as Envoy's OpenTelemetry tracer tells them to a collector: one for each request, with attempts and the gateway's own calls in it."""
 
-import copy
 import pathlib
 import secrets
 
 import pytest
-import yaml
 
 import gateway as gateways
 import render
@@ -19,16 +17,7 @@ TRACING = pathlib.Path(__file__).parent.parent / "envoy" / "monitoring" / "traci
 
 def traced(port):
     """An edit that adds what tracing.yaml has, with the collector at this port."""
-    parts = yaml.safe_load(TRACING.read_text().replace("4318", str(port)))
-
-    def edit(config):
-        config["static_resources"]["clusters"].append(parts["cluster"])
-        for listener in config["static_resources"]["listeners"]:
-            manager = listener["filter_chains"][0]["filters"][0]["typed_config"]
-            manager["tracing"] = copy.deepcopy(parts["tracing"])
-            manager["http_filters"] = [parts["http_filter"], *manager["http_filters"]]
-
-    return edit
+    return lambda config: render.use_tracing(config, render.read(TRACING), "127.0.0.1", port)
 
 
 def document(lane):

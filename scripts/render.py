@@ -171,6 +171,17 @@ def use_services(config, services):
         config["static_resources"]["clusters"].append(cluster)
 
 
+def use_tracing(config, parts, host, port):
+    """Adds what envoy/monitoring/tracing.yaml has (`parts`), with the collector there."""
+    cluster = copy.deepcopy(parts["cluster"])
+    cluster["load_assignment"]["endpoints"][0]["lb_endpoints"][0]["endpoint"]["address"] = socket_address(host, port)
+    config["static_resources"]["clusters"].append(cluster)
+    for listener in config["static_resources"]["listeners"]:
+        manager = listener["filter_chains"][0]["filters"][0]["typed_config"]
+        manager["tracing"] = copy.deepcopy(parts["tracing"])
+        manager["http_filters"] = [parts["http_filter"], *manager["http_filters"]]
+
+
 def provider_clusters(config):
     """The clusters that lead to providers."""
     return [cluster for cluster in config["static_resources"]["clusters"] if leads_to_provider(cluster)]

@@ -8,6 +8,7 @@ import concurrent.futures
 import json
 import pathlib
 import re
+import secrets
 import socket
 import sys
 import time
@@ -128,6 +129,7 @@ def everything_becomes_ready():
     wait_until(lambda: socket.create_connection(("ratelimit", 8081), 2).close() is None, seconds, "the rate limit service")
     wait_until(lambda: get("http://envoy:9901/ready"), seconds, "Envoy")
     wait_until(lambda: get("http://prometheus:9090/-/ready"), seconds, "Prometheus")
+    wait_until(lambda: socket.create_connection(("jaeger", 4318), 2).close() is None, seconds, "Jaeger")
 
 
 def each_provider_answers_whole_and_streamed_and_is_charged_exactly():
@@ -141,6 +143,48 @@ def each_provider_answers_whole_and_streamed_and_is_charged_exactly():
 
 def who_has_no_key_is_refused():
     assert ask("nobody", "openai").status == 401
+
+
+def several_models_make_one_answer_with_one_bill():
+    """Each member is asked, and then somebody judges them; what all of that used is what the client is told."""
+    answers = [ask("several", "together", stream) for stream in (False, True)]
+    for answer in answers:
+        assert answer.status == 200 and not answer.broken, answer
+        assert answer.text in {f"This is {MODELS[name]} from {name}. You said: {answer.asked}" for name in PROVIDERS}, answer
+    assert_charged("several", answers)
+    assert told(answers) == charged("several") == produced("several"), (told(answers), charged("several"), produced("several"))
+    scores = re.findall(r"^modelgate_judge_score_percent_count\{[^}]*\} (\d+)", get("http://envoy:9901/stats/prometheus"), re.M)
+    assert sum(map(int, scores)) == len(answers) * len(PROVIDERS), scores
+    return f"{told(answers)} tokens, {len(answers) * len(PROVIDERS)} judged"
+
+
+def a_request_is_a_trace_with_its_attempts_and_calls():
+    """The client's trace goes on: below its span the request's, below that each call and attempt, with the attributes of generative AI."""
+    kinds = {"openai": 1, "together": len(PROVIDERS)}
+    for model, least in kinds.items():
+        trace, parent = secrets.token_hex(16), secrets.token_hex(8)
+        answer = ask("traced", model, traceparent=f"00-{trace}-{parent}-01")
+        assert answer.status == 200, answer
+
+        def spans():
+            [found] = json.loads(get(f"http://jaeger:16686/api/traces/{trace}"))["data"]
+            below = collections.defaultdict(list)
+            for span in found["spans"]:
+                for of in span["references"]:
+                    below[of["spanID"]].append(span)
+            [root] = below[parent]
+            return (root, below) if len(below[root["spanID"]]) >= least else None
+
+        root, below = wait_until(spans, what=f"the trace of {model}")
+        tags = {tag["key"]: tag["value"] for tag in root["tags"]}
+        assert tags["gen_ai.request.model"] == model and tags["modelgate.consumer"] == "traced", tags
+        answered = [root]
+        if model == "together":
+            answered = below[root["spanID"]]
+            assert all(below[call["spanID"]] for call in answered), "each call has its attempt"
+        for span in answered:
+            assert any(tag["key"] == "gen_ai.usage.output_tokens" and int(tag["value"]) > 0 for tag in span["tags"]), span
+    return f"{len(below) + 1} parents"
 
 
 def a_slow_provider_is_not_waited_for():
@@ -217,6 +261,8 @@ TESTS = [
     everything_becomes_ready,
     each_provider_answers_whole_and_streamed_and_is_charged_exactly,
     who_has_no_key_is_refused,
+    several_models_make_one_answer_with_one_bill,
+    a_request_is_a_trace_with_its_attempts_and_calls,
     a_slow_provider_is_not_waited_for,
     a_killed_provider_is_replaced,
     a_paused_provider_is_replaced,

@@ -36,12 +36,12 @@ class Answer:
 _numbers = itertools.count(1)
 
 
-def ask(consumer, model, stream=False):
+def ask(consumer, model, stream=False, **more_headers):
     text = f"Say {next(_numbers)} of {consumer}"
     body = {"model": model, "messages": [{"role": "user", "content": text}]}
     if stream:
         body |= {"stream": True, "stream_options": {"include_usage": True}}
-    headers = {"content-type": "application/json", "authorization": f"Bearer key-of-{consumer}"}
+    headers = {"content-type": "application/json", "authorization": f"Bearer key-of-{consumer}", **more_headers}
     connection = http.client.HTTPConnection(*GATEWAY, timeout=PATIENCE)
     answer = Answer(text, 0)
     began = time.monotonic()

@@ -17,7 +17,7 @@ import render  # noqa: E402
 # Of each kind of provider: where its API lies, and the model that there is of it. Its answers come in pieces, 40 ms apart.
 PROVIDERS = {"openai": ("/v1", "gpt-5-mini"), "anthropic": ("/v1", "claude-haiku-5-5"), "gemini": ("/v1beta", "gemini-3.8-flash")}
 LANE = "compose"  # the corner of each mock that is the gateway's
-CONSUMERS = ["calm", "slowed", "killed", "paused", "cut-off", "restarted", "envoy", "capped"]  # one for each thing that happens
+CONSUMERS = ["calm", "slowed", "killed", "paused", "cut-off", "restarted", "envoy", "capped", "traced", "several"]  # one for each thing that happens
 CAP = 20  # requests that `capped` may make in a day, at whichever Envoy and however often that is restarted
 FIRST_TOKEN, ANSWER = 3.0, 4.0  # seconds that one attempt may take
 
@@ -33,11 +33,12 @@ def document(shipped):
         name: {"provider": name, "model": f"{model}+delay_chunk=40", "price": {"input": 1, "output": 2}, "max_output_tokens": 64000}
         for name, (_, model) in PROVIDERS.items()
     }
+    models["judge"] = {"provider": "openai", "model": f"{PROVIDERS['openai'][1]}+text=8", "price": {"input": 1, "output": 2}}
     order = lambda first: names[names.index(first) :] + names[: names.index(first)]
     return {
         "providers": providers,
         "models": models,
-        "routes": {f"{first}-first": {"targets": [{"model": name} for name in order(first)]} for first in names},
+        "routes": {f"{first}-first": {"targets": [{"model": name} for name in order(first)]} for first in names} | {"together": together()},
         "auth": shipped["auth"],
         "consumers": {name: {"keys": [{"sha256": hashlib.sha256(f"key-of-{name}".encode()).hexdigest()}]} for name in CONSUMERS},
         "limits": [{"name": "consumer-requests", "per": ["consumer"], "requests": 1_000_000, "window": "day"}],
@@ -46,9 +47,16 @@ def document(shipped):
     }
 
 
+def together():
+    """All of them answer, and another call judges."""
+    ensemble = {"members": [{"model": name} for name in PROVIDERS], "combine": "best_of_n", "judge": {"model": "judge"}}
+    return {"targets": [{"model": name} for name in PROVIDERS], "orchestration": {"ensemble": ensemble}}
+
+
 def envoy():
     config = render.load(ROOT / "envoy" / "fleet.yaml")
     render.use_providers(config, document(render.plugin(config)))
+    render.use_tracing(config, render.read(ROOT / "envoy" / "monitoring" / "tracing.yaml"), "jaeger", 4318)
     # It is Prometheus' and the tests', in their own network, and it is not published.
     config["admin"] = {"address": render.socket_address("0.0.0.0", 9901)}
     manager = render.connection_manager(config)
