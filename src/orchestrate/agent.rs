@@ -92,6 +92,11 @@ impl Mode for Agent {
         self.next(what, commission)
     }
 
+    /// What steps have found is no answer.
+    fn may_do_without(&self) -> bool {
+        false
+    }
+
     fn report(&self, out: &mut Vec<u8>) {
         self.agent.report(out, &|tag, it| {
             if let Some((_, answer)) = self.answers.iter().find(|(other, _)| *other == tag) {

@@ -160,15 +160,19 @@ impl Said {
         }
     }
 
-    /// All that it says, for someone who compares it with others.
+    /// All that it says, for someone who compares it with others: calls without their ids, which are never the same.
     #[must_use]
     pub fn shown(&self) -> String {
-        match &self.calls {
-            Some(calls) => {
-                format!("{}\n{}", self.text, String::from_utf8_lossy(calls)).trim_start().to_owned()
+        let mut shown = self.text.clone();
+        let calls = self.calls.as_ref().and_then(|calls| Document::parse(calls, Surrogates::Lone).ok());
+        for call in calls.iter().flat_map(|calls| [calls.root()].into_iter().chain(calls.root().items())) {
+            let function = call.get("function").unwrap_or(call);
+            let text = |key| function.get(key).and_then(Value::text).map(|text| text.decode().into_owned());
+            if let Some(name) = text("name") {
+                shown.push_str(&["\n", &name, "(", &text("arguments").unwrap_or_default(), ")"].concat());
             }
-            None => self.text.clone(),
         }
+        shown.trim_start().to_owned()
     }
 
     /// Whether nothing about it tells that it is no good answer: it neither declines nor was cut, and

@@ -30,6 +30,10 @@ struct Stage {
     answers: Vec<Answer>,
     /// How sure its answer is, in thousandths, where that was measured.
     sure: Option<u32>,
+    /// Whether it was asked once more without what measures it, because it does not take that.
+    is_unmeasured: bool,
+    /// What was paid to have it judged.
+    judged: Option<NanoUsd>,
     /// Why it is not believed; none if it is, or if nothing is known yet.
     doubt: Option<&'static str>,
     is_believed: bool,
@@ -55,48 +59,54 @@ impl Cascade {
         if is_last {
             return put(&commission.body, true).map_or(Next::Plain, Next::Forward);
         }
-        let measured = match &self.rules.measure {
-            Some(measure) => sure::asked(measure, &commission.body),
-            None => None,
-        };
+        let measured = self.rules.measure.as_ref().and_then(|measure| sure::asked(measure, &commission.body));
         let Some(body) = put(measured.as_deref().unwrap_or(&commission.body), false) else {
             return Next::Plain;
         };
-        let samples = match self.rules.measure {
-            Some(Measure::Samples(samples)) => samples,
-            _ => 1,
-        };
         let tag = u32::try_from(at).unwrap_or(u32::MAX);
         let ask = || Ask { tag, to: To::Models(body.clone()), timeout_ms: member.timeout_ms };
-        Next::Ask((0..samples).map(|_| ask()).collect())
+        Next::Ask((0..self.samples()).map(|_| ask()).collect())
+    }
+
+    /// How often a stage is asked.
+    fn samples(&self) -> usize {
+        match self.rules.measure {
+            Some(Measure::Samples(samples)) => samples as usize,
+            _ => 1,
+        }
+    }
+
+    /// Asks the stage again without probabilities, which not every provider gives.
+    fn ask_unmeasured(&mut self, tag: u32, commission: &Commission) -> Option<Next> {
+        let stage = self.stages.last_mut().filter(|stage| !stage.is_unmeasured)?;
+        stage.is_unmeasured = true;
+        let member = self.rules.stages.get(tag as usize)?;
+        let body = prompt::put_to(&commission.body, &member.model, member.edits.as_deref(), false)?;
+        Some(Next::Ask(vec![Ask { tag, to: To::Models(body), timeout_ms: member.timeout_ms }]))
     }
 
     /// All that the stage was asked for is there.
     fn weigh(&mut self, commission: &Commission) -> Next {
         let rules = Rc::clone(&self.rules);
         let Some(stage) = self.stages.last_mut() else { return Next::Plain };
-        let answers = || stage.answers.iter().filter_map(|answer| answer.said.as_ref().ok());
-        let Some(said) = answers().find(|said| said.is_good()).or(answers().next()) else {
+        let Some((said, alike)) = stage.best(rules.measure.as_ref()) else {
             return self.doubt("failed", commission);
         };
-        if let Some(doubt) = flaw(said, &rules) {
+        if let Some(doubt) = flaw(&stripped(said, rules.measure.as_ref()), &rules) {
             return self.doubt(doubt, commission);
         }
-        stage.sure = match &rules.measure {
+        let sure = match &rules.measure {
             None => Some(1_000),
             Some(Measure::Said) => sure::said(&said.text),
             // Where the provider does not tell, there is nothing that speaks against it.
             Some(Measure::Logprobs) => Some(sure::likelihood(&said.completion).unwrap_or(1_000)),
-            Some(Measure::Samples(_)) => {
-                let shown: Vec<_> = answers().map(Said::shown).collect();
-                let shown: Vec<_> = shown.iter().map(String::as_str).collect();
-                agreement(&shown).iter().copied().max()
-            }
+            Some(Measure::Samples(_)) => alike,
             Some(Measure::Judge(judge)) => {
                 let body = judge::ask(judge, &prompt::conversation(&commission.body), &said.shown());
                 return Next::Ask(vec![Ask { tag: JUDGED, to: To::Models(body), timeout_ms: None }]);
             }
         };
+        stage.sure = sure;
         self.believe(commission)
     }
 
@@ -133,15 +143,41 @@ impl Cascade {
 }
 
 impl Stage {
-    /// The answer that is believed, without what only we have asked for.
-    fn chosen(&self, measure: Option<&Measure>) -> Option<Said> {
-        let answers = || self.answers.iter().filter_map(|answer| answer.said.as_ref().ok());
-        let said = answers().find(|said| said.is_good()).or(answers().next())?;
-        Some(match measure {
-            Some(measure) => sure::stripped(measure, said),
-            None => said.clone(),
-        })
+    /// The answer that stands for the stage: a good one if there is one, of several that which has most in common with the others, with
+    /// how much that is, in thousandths.
+    fn best(&self, measure: Option<&Measure>) -> Option<(&Said, Option<u32>)> {
+        let answers: Vec<_> = self.answers.iter().filter_map(|answer| answer.said.as_ref().ok()).collect();
+        let any_good = answers.iter().any(|said| said.is_good());
+        let counts = |said: &&Said| said.is_good() || !any_good;
+        if !matches!(measure, Some(Measure::Samples(_))) {
+            return answers.into_iter().find(counts).map(|said| (said, None));
+        }
+        let shown: Vec<_> = answers.iter().map(|said| said.shown()).collect();
+        let shown: Vec<_> = shown.iter().map(String::as_str).collect();
+        let alike = answers.into_iter().zip(agreement(&shown)).filter(|(said, _)| counts(said));
+        let mut best: Option<(&Said, Option<u32>)> = None;
+        for (said, alike) in alike {
+            if best.is_none_or(|(_, most)| Some(alike) > most) {
+                best = Some((said, Some(alike)));
+            }
+        }
+        best
     }
+
+    /// The same, without what only we have asked for.
+    fn chosen(&self, measure: Option<&Measure>) -> Option<Said> {
+        self.best(measure).map(|(said, _)| stripped(said, measure))
+    }
+
+    /// What it cost, as far as that was told.
+    fn cost(&self) -> NanoUsd {
+        let answers = self.answers.iter().filter_map(|answer| answer.cost).chain(self.judged);
+        answers.fold(NanoUsd::ZERO, NanoUsd::saturating_add)
+    }
+}
+
+fn stripped(said: &Said, measure: Option<&Measure>) -> Said {
+    measure.map_or_else(|| said.clone(), |measure| sure::stripped(measure, said))
 }
 
 /// What tells by itself that an answer is not to be believed.
@@ -174,12 +210,18 @@ impl Mode for Cascade {
     }
 
     fn take(&mut self, tag: u32, mut answer: Answer, commission: &Commission) -> Next {
-        let samples = match self.rules.measure {
-            Some(Measure::Samples(samples)) => samples as usize,
-            _ => 1,
-        };
+        let samples = self.samples();
+        let refuses = answer.refusal.as_ref().is_some_and(|refusal| refusal.status == 400);
+        if refuses
+            && tag != JUDGED
+            && self.rules.measure == Some(Measure::Logprobs)
+            && let Some(next) = self.ask_unmeasured(tag, commission)
+        {
+            return next;
+        }
         let Some(stage) = self.stages.last_mut() else { return Next::Plain };
         if tag == JUDGED {
+            stage.judged = answer.cost;
             let points = answer.said.ok().and_then(|said| judge::points(&said.text));
             stage.sure = points.map(|points| points / (judge::MOST / 1_000));
             return self.believe(commission);
@@ -195,6 +237,8 @@ impl Mode for Cascade {
     /// The last answer there is is better than none.
     fn conclude(&mut self, _: &Commission) -> Next {
         let measure = self.rules.measure.clone();
+        // One that was not asked any more has nothing to tell.
+        self.stages.pop_if(|stage| stage.answers.is_empty());
         let said = self.stages.iter().rev().find_map(|stage| stage.chosen(measure.as_ref()));
         said.map_or(Next::Plain, |said| Next::Answer(Box::new(said)))
     }
@@ -227,9 +271,7 @@ impl Mode for Cascade {
                 }
             });
             if let Some(instead) = self.instead {
-                let answers = self.stages.iter().flat_map(|stage| &stage.answers);
-                let spent =
-                    answers.filter_map(|answer| answer.cost).fold(NanoUsd::ZERO, NanoUsd::saturating_add);
+                let spent = self.stages.iter().map(Stage::cost).fold(NanoUsd::ZERO, NanoUsd::saturating_add);
                 report.number("saved_usd", instead.saturating_sub(spent));
             }
         });

@@ -77,7 +77,7 @@ impl Ensemble {
         };
         match &self.rules.combine {
             Combine::Vote(ballot) => {
-                let votes: Vec<_> = good().filter_map(|said| vote(ballot, &said.text)).collect();
+                let votes: Vec<_> = good().filter_map(|said| vote(ballot, &said.shown())).collect();
                 votes.iter().any(|voted| votes.iter().filter(|other| *other == voted).count() >= quorum)
             }
             _ => good().count() >= quorum,

@@ -148,6 +148,10 @@ trait Mode {
     fn take(&mut self, tag: u32, answer: Answer, commission: &Commission) -> Next;
     /// What is made of what is there, because nothing more may be asked: it is no [`Next::Ask`].
     fn conclude(&mut self, commission: &Commission) -> Next;
+    /// Whether what is there is an answer, if the model that would make it one may not be asked any more.
+    fn may_do_without(&self) -> bool {
+        true
+    }
     /// Whose answer was of no use, as far as that was not told yet.
     fn blamed(&mut self) -> Option<Rc<str>> {
         None
@@ -274,6 +278,13 @@ impl Orchestration {
             {
                 self.mode.conclude(&self.commission)
             }
+            // A model that would write the answer costs as well, if there is one without it.
+            Next::Forward(body) if (left == 0 || self.is_spent()) && self.mode.may_do_without() => {
+                match self.mode.conclude(&self.commission) {
+                    Next::Answer(said) => Next::Answer(said),
+                    _ => Next::Forward(body),
+                }
+            }
             next => next,
         }
     }
@@ -297,9 +308,12 @@ impl Orchestration {
         self.mode.blamed()
     }
 
+    fn is_spent(&self) -> bool {
+        self.commission.rules.max_cost.zip(self.cost).is_some_and(|(most, spent)| spent >= most)
+    }
+
     fn may_ask_no_more(&self, asks: &[Ask]) -> bool {
-        let spent = self.commission.rules.max_cost.zip(self.cost).is_some_and(|(most, spent)| spent >= most);
-        spent || self.calls.saturating_add(asks.len()) > MOST_CALLS
+        self.is_spent() || self.calls.saturating_add(asks.len()) > MOST_CALLS
     }
 
     /// What was used so far, and for what.

@@ -206,3 +206,105 @@ fn the_last_answer_is_better_than_none_when_time_or_money_is_over() {
     play.fail("a");
     assert_eq!(play.forwarded().0["model"], "several", "the route's own targets answer");
 }
+
+#[test]
+fn of_several_samples_the_answer_is_the_one_that_most_have_given() {
+    let mut play =
+        Play::begin(&cascade(&json!({"by": "samples", "samples": 5})), &says("Capital of France?"));
+    for words in ["Lyon.", "Paris.", "Paris.", "Paris.", "Paris."] {
+        play.say("a", words);
+    }
+    let (text, report) = play.replied();
+    assert_eq!((text, verdicts(report)), ("Paris.", vec!["believed"]));
+}
+
+#[test]
+fn calls_are_the_same_whatever_their_ids_are() {
+    let called = |id: &str, name: &str| {
+        let mut answer = completion("");
+        let call = json!({"id": id, "type": "function", "function": {"name": name, "arguments": "{}"}});
+        answer["choices"][0]["message"] = json!({"role": "assistant", "content": null, "tool_calls": [call]});
+        answer
+    };
+    let mut offers = says("Look.");
+    let function = |name: &str| json!({"type": "function", "function": {"name": name}});
+    offers["tools"] = json!([function("look"), function("see")]);
+    let mut play = Play::begin(&cascade(&json!({"by": "samples", "samples": 3, "threshold": 0.5})), &offers);
+    for (id, name) in [("c1", "see"), ("c2", "look"), ("c3", "look")] {
+        play.receive("a", 200, &called(id, name));
+    }
+    let Some(End::Reply(Ok(body))) = &play.end else { panic!("{:?}", play.end) };
+    assert_eq!(body["choices"][0]["message"]["tool_calls"][0]["id"], "c2");
+}
+
+#[test]
+fn what_only_the_measure_asked_for_is_not_looked_at() {
+    let accept = json!({"by": "said", "min_length": 10, "pattern": "42$"});
+    for (words, verdict) in
+        [("Hm 42\n{\"confidence\": 1}", "too_short"), ("It is surely 42\n{\"confidence\": 1}", "believed")]
+    {
+        let mut play = Play::begin(&cascade(&accept), &says("What is it?"));
+        play.say("a", words);
+        assert_eq!(verdicts(&told(&play))[0], verdict, "{words}");
+    }
+}
+
+#[test]
+fn who_gives_no_probabilities_is_asked_once_more_without() {
+    let mut play = Play::begin(&cascade(&json!({"by": "logprobs"})), &says("Capital of France?"));
+    let refusal = json!({"error": {"code": "unsupported_parameter", "message": "no logprobs"}});
+    play.receive("a", 400, &refusal);
+    assert_eq!((play.asked(), play.open[0].1.get("logprobs")), (vec!["a"], None));
+    play.say("a", "Paris.");
+    assert_eq!(play.replied().0, "Paris.", "nothing speaks against it");
+
+    let mut play = Play::begin(&cascade(&json!({"by": "logprobs"})), &says("Capital of France?"));
+    play.receive("a", 400, &refusal);
+    play.receive("a", 400, &refusal);
+    assert_eq!(play.asked(), ["b"], "once more, not for ever");
+}
+
+#[test]
+fn the_last_stage_is_not_asked_after_the_money_or_the_time_is_spent() {
+    let rule = |key: &str, value: Value| {
+        let stages = json!([{"model": "a"}, {"model": "b"}]);
+        json!({"cascade": {"stages": stages, "accept": {"min_length": 9}}, key: value})
+    };
+    let mut play = Play::begin(&rule("max_cost_usd", json!(0.000_001)), &says("Why?"));
+    play.say("a", "Hm.");
+    let (text, report) = play.replied();
+    assert_eq!((text, verdicts(report)), ("Hm.", vec!["too_short"]), "what there is is better than nothing");
+
+    let mut play = Play::begin(&rule("timeout_ms", json!(1_000)), &says("Why?"));
+    play.now = play.now.after(1_000);
+    play.say("a", "Hm.");
+    assert_eq!(play.replied().0, "Hm.");
+
+    let mut play = Play::begin(&rule("max_cost_usd", json!(0.000_001)), &says("Why?"));
+    play.fail("a");
+    assert_eq!(play.forwarded().0["model"], "b", "where there is nothing somebody has to answer");
+}
+
+#[test]
+fn who_judged_is_paid_out_of_what_was_saved() {
+    let known = |name: &str| Known {
+        name: name.into(),
+        price: Some(Price {
+            input: NanoUsd::new(10_000_000_000),
+            output: NanoUsd::new(20_000_000_000),
+            ..Price::default()
+        }),
+        late_ms: None,
+    };
+    let saved = |accept: &Value, judged: bool| {
+        let mut play = Play::knowing(vec![known("c")], &cascade(accept), &says("Capital of France?"));
+        play.say("a", "Paris.");
+        if judged {
+            play.say("d", "9");
+        }
+        play.replied().1["cascade"]["saved_usd"].as_f64().unwrap()
+    };
+    let without = saved(&json!({}), false);
+    let with = saved(&json!({"by": "judge", "judge": {"model": "d"}}), true);
+    assert!((without - with - 0.000_001).abs() < 1e-12, "{without} and {with}");
+}

@@ -249,3 +249,31 @@ fn what_may_not_be_held_counts_as_failed() {
     let (text, report) = play.replied();
     assert_eq!((text, &report["ensemble"]["members"][1]["outcome"]), ("short", &json!("too_long")));
 }
+
+#[test]
+fn enough_good_answers_are_not_waited_for_in_any_way_of_combining() {
+    for combine in [json!({"combine": "longest"}), json!({"combine": "fuse", "model": "d"})] {
+        let mut rule = ensemble(&combine);
+        rule["ensemble"]["quorum"] = json!(2);
+        let mut play = Play::begin(&rule, &says("Hi"));
+        play.say("c", "Well.");
+        assert!(play.end.is_none());
+        play.say("a", "Hello there.");
+        match &play.end {
+            Some(End::Reply(_)) => assert_eq!(play.replied().0, "Hello there."),
+            _ => assert_eq!(play.forwarded().0["model"], "d"),
+        }
+    }
+}
+
+#[test]
+fn no_model_writes_the_answer_after_the_money_is_spent() {
+    let mut rule = ensemble(&json!({"combine": "fuse", "model": "d"}));
+    rule["max_cost_usd"] = json!(0.000_001);
+    let mut play = Play::begin(&rule, &says("Hi"));
+    for (model, words) in [("a", "Hello."), ("b", "Hello."), ("c", "Bonjour.")] {
+        play.say(model, words);
+    }
+    let (text, report) = play.replied();
+    assert_eq!((text, &report["ensemble"]["combine"]), ("Hello.", &json!("agreement")));
+}
