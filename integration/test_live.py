@@ -14,6 +14,7 @@ import httpx2
 import pytest
 
 import gateway as gateways
+import process
 import render
 from gateway import route, user, wait_until
 
@@ -93,8 +94,7 @@ class Live:
 
     def memory(self):
         """What Envoy has in memory, in KiB."""
-        with open(f"/proc/{self.envoy.pid}/status", encoding="ascii") as status:
-            return next(int(line.split()[1]) for line in status if line.startswith("VmRSS"))
+        return process.resident(self.envoy.pid) // 1024
 
     def machines(self):
         """How many VMs there are."""

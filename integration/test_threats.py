@@ -11,6 +11,7 @@ import time
 
 import pytest
 
+import process
 from gateway import user
 from kinds import KINDS, name_of
 
@@ -174,7 +175,7 @@ def test_clients_that_send_slowly_keep_nobody_waiting(gateway):
 
 def test_what_is_held_for_many_is_given_back(gateway, lane):
     """A hundred bodies of a megabyte that never come to their end are let go with their connections."""
-    before = resident(gateway.envoy.pid)
+    before = process.resident(gateway.envoy.pid)
     for _ in range(2):
         held = []
         for _ in range(50):
@@ -184,12 +185,7 @@ def test_what_is_held_for_many_is_given_back(gateway, lane):
         for connection in held:
             connection.close()
     assert_serves(gateway)
-    assert resident(gateway.envoy.pid) - before < 150_000, "KiB"
-
-
-def resident(pid):
-    with open(f"/proc/{pid}/status", encoding="ascii") as status:
-        return int(re.search(r"VmRSS:\s+(\d+) kB", status.read())[1])
+    assert process.resident(gateway.envoy.pid) - before < 150_000 * 1024
 
 
 # ---- words that want to be something else ----------------------------------------------------------------------------------------

@@ -297,9 +297,9 @@ class Bench:
         case = Case("open streams", "hold", 2, 0, 32)
         target = self.target(case, variant)
         with Streams(self.directory, target, few):
-            before = resident(variant.envoy.pid)
+            before = settled(variant.envoy.pid)
             with Streams(self.directory, target, many):
-                return (resident(variant.envoy.pid) - before) / many
+                return (settled(variant.envoy.pid) - before) / many
 
 
 def cpu(pid):
@@ -307,10 +307,10 @@ def cpu(pid):
     return time.clock_gettime((~pid << 3) | 2) * 1e6
 
 
-def resident(pid):
+def settled(pid):
+    """KiB that a process has in memory once what it was doing is done."""
     time.sleep(0.5)
-    with open(f"/proc/{pid}/status", encoding="ascii") as file:
-        return int(re.search(r"VmRSS:\s+(\d+) kB", file.read()).group(1))
+    return process.resident(pid) // 1024
 
 
 # ---- what is counted ------------------------------------------------------------------------------------------------

@@ -28,6 +28,12 @@ def end_with_parent():
         pass
 
 
+def resident(pid):
+    """A process' resident memory in bytes, as Linux tells it."""
+    with open(f"/proc/{pid}/status", encoding="ascii") as status:
+        return int(re.search(r"VmRSS:\s+(\d+) kB", status.read())[1]) * 1024
+
+
 class Process:
     """A child process that is stopped by its id, and never left behind."""
 

@@ -230,12 +230,6 @@ def maps(node):
 # ---- what is measured -----------------------------------------------------------------------------------------------
 
 
-def resident(pid):
-    """Envoy's resident memory, in bytes."""
-    with open(f"/proc/{pid}/status", encoding="ascii") as file:
-        return int(re.search(r"VmRSS:\s+(\d+) kB", file.read())[1]) * 1024
-
-
 def linear(pid):
     """The linear memories of the VMs in bytes: each lies before addresses that it has reserved to grow into, gigabytes of them."""
     sizes, before = [], None
@@ -314,7 +308,7 @@ class Soak:
         report.rounds += 1
         report.asked += len(asked)
         self.settle()
-        report.resident.append(resident(self.gateway.envoy.pid))
+        report.resident.append(process.resident(self.gateway.envoy.pid))
         report.linear.append(linear(self.gateway.envoy.pid))
         self.check_log()
 
