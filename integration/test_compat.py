@@ -11,7 +11,6 @@ import time
 
 import openai
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 
 import gateway as gateways
 import kinds
@@ -19,6 +18,7 @@ import process
 from gateway import route, user, wait_until
 from kinds import KINDS, NOBODY
 from lanes import Lane
+from series import Series
 
 REFRESHES = (1, 39)  # from here on a retry may go to another cluster
 
@@ -177,7 +177,7 @@ def test_metrics_and_the_access_log(gateway):
     line = line_of(gateway, "openai")
     assert (line["provider"], line["consumer"], line["usage"], line["status"]) == ("openai", "anonymous", "provider", 200)
     assert line["first_token_us"] > 0 and line["cost_usd"] and line["request_id"]
-    families = {one.name: one for one in text_string_to_metric_families(gateway.envoy.get("/stats/prometheus"))}
+    families = Series(gateway.envoy).families
     wanted = {"gen_ai_operation_name": "chat", "gen_ai_response_model": "openai", "origin": "client", "outcome": "ok"}
     found = [sample for sample in families["modelgate_requests"].samples if wanted.items() <= sample.labels.items()]
     assert found and all(";" not in name for name in families)

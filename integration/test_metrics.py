@@ -3,12 +3,12 @@
 import concurrent.futures
 
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 
 import gateway as gateways
 from gateway import route, user, wait_until
 from kinds import NOBODY
 from lanes import Lane
+from series import Series
 
 PRICE = {"input": 3, "output": 15}
 IMAGE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}}
@@ -37,23 +37,6 @@ def document(lane):
         "cache": {"exact": {}},
         "auth": {"anonymous": {"consumer": "acme"}},
     }
-
-
-class Series:
-    """What /stats/prometheus says now."""
-
-    def __init__(self, envoy):
-        text = envoy.get("/stats/prometheus")
-        self.families = {family.name: family for family in text_string_to_metric_families(text)}
-        self.samples = [sample for family in self.families.values() for sample in family.samples]
-
-    def value(self, name, **labels):
-        """The sum of the samples with these labels, whatever others they have."""
-        found = [s for s in self.samples if s.name in (name, f"{name}_total") and labels.items() <= s.labels.items()]
-        return sum(sample.value for sample in found)
-
-    def labels(self, name):
-        return [sample.labels for sample in self.samples if sample.name in (name, f"{name}_total", f"{name}_count")]
 
 
 def make_it_all_happen(gateway, lane):

@@ -17,13 +17,13 @@ import time
 from dataclasses import dataclass, field
 
 import httpx2
-from prometheus_client.parser import text_string_to_metric_families
 
 import gateway as gateways
 from gateway import user
 from lanes import Lane
 import process
 import render
+from series import Series
 
 # Every model that a client or the gateway asks is one of these, with what its provider does. What the first three produce is charged to the
 # token, and nobody leaves or breaks their answers off.
@@ -241,22 +241,6 @@ def linear(pid):
                 sizes.append(begin - before[0])
             before = (begin, end, rights)
     return sum(sizes)
-
-
-class Series:
-    """What /stats/prometheus says now."""
-
-    def __init__(self, envoy):
-        families = text_string_to_metric_families(envoy.get("/stats/prometheus"))
-        self.samples = [sample for family in families for sample in family.samples]
-
-    def by(self, name, label, **labels):
-        """The values of a counter by one of its labels, of the samples that have these others."""
-        sums = collections.Counter()
-        for sample in self.samples:
-            if sample.name in (name, f"{name}_total") and labels.items() <= sample.labels.items():
-                sums[sample.labels.get(label)] += int(sample.value)
-        return +sums
 
 
 @dataclass
