@@ -2,7 +2,6 @@
 
 import json
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import openai
@@ -11,51 +10,32 @@ import yaml
 
 from gateway import user, wait_until
 from kinds import ANYONE
+from server import Server
 
 PRICE = {"input": 1, "output": 2}
 QUERY = {"type": "object", "properties": {"query": {"type": "string"}}, "required": ["query"]}
 
 
-class Service(ThreadingHTTPServer):
+class Service(Server):
     """A tool: it tells what it was asked, and can be slow or say too much."""
 
-    daemon_threads = True
-
     def __init__(self):
-        super().__init__(("127.0.0.1", 0), Handler)
         self.seen = []
         self.release = threading.Event()
-        threading.Thread(target=self.serve_forever, daemon=True).start()
-        self.origin = f"http://127.0.0.1:{self.server_address[1]}"
+        super().__init__(self._answer)
 
-
-class Handler(BaseHTTPRequestHandler):
-    def answer(self):
-        length = int(self.headers.get("content-length") or 0)
-        body = self.rfile.read(length).decode()
-        self.server.seen.append((self.command, self.path, dict(self.headers), body))
-        if self.path.startswith("/slow"):
-            self.server.release.wait(10)
-        text = "x" * 5000 if self.path.startswith("/long") else json.dumps({"found": "Ada Lovelace, 1843"})
-        data = text.encode()
-        self.send_response(200)
-        self.send_header("content-length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-
-    do_GET = do_POST = answer
-
-    def log_message(self, *_):
-        pass
+    def _answer(self, request):
+        self.seen.append(request)
+        if request.path.startswith("/slow"):
+            self.release.wait(10)
+        return b"x" * 5000 if request.path.startswith("/long") else b'{"found": "Ada Lovelace, 1843"}'
 
 
 @pytest.fixture
 def service():
-    server = Service()
-    yield server
-    server.release.set()
-    server.shutdown()
-    server.server_close()
+    with Service() as service:
+        yield service
+        service.release.set()
 
 
 def tool(path, **more):
@@ -144,12 +124,12 @@ def test_a_plan_is_carried_out_by_models_and_tools(start, own_lane, service):
     answer = ask(gateway)
     assert answer.choices[0].message.content == "Ada wrote it."
     assert outcomes(answer) == {"search": "ok", "post": "ok", "read": "ok"}
-    seen = {path: (method, {k.lower(): v for k, v in headers.items()}, body) for method, path, headers, body in service.seen}
-    method, headers, _ = seen["/search?q=a%20%26%20b"]
-    assert method == "GET" and headers["x-token"] == "Bearer secret" and headers["host"] == "searching"
-    method, headers, body = seen["/post"]
-    assert method == "POST" and json.loads(body) == {"query": "a & b"} and headers["host"] == "search.internal"
-    assert not [name for name in headers if "modelgate" in name or name == "authorization"]
+    seen = {request.path: request for request in service.seen}
+    search = seen["/search?q=a%20%26%20b"]
+    assert search.method == "GET" and search.headers["x-token"] == "Bearer secret" and search.headers["host"] == "searching"
+    post = seen["/post"]
+    assert post.method == "POST" and json.loads(post.body) == {"query": "a & b"} and post.headers["host"] == "search.internal"
+    assert not [name for name in post.headers if "modelgate" in name or name == "authorization"]
     calls = {request.provider: request for request in own_lane.received()}
     assert "Ada Lovelace, 1843" in calls["anthropic"].raw and "It says Ada." in calls["gemini"].raw
     used = [request.usage for request in own_lane.received()]
@@ -179,7 +159,7 @@ def test_what_a_plan_may_not_is_mended_or_left_to_the_route(start, own_lane, ser
     answer = ask(gateway)
     assert answer.choices[0].message.content == "The route's own."
     assert answer.model_extra["x_modelgate"]["agent"]["why"] == "invalid_plan"
-    assert [path for _, path, *_ in service.seen] == ["/search?q=a%20%26%20b"]
+    assert [request.path for request in service.seen] == ["/search?q=a%20%26%20b"]
 
 
 def test_a_client_approves_of_a_plan(start, own_lane, service):
@@ -228,5 +208,5 @@ def test_what_the_documentation_shows_runs_as_written(start_gateway, own_lane, s
             said = "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
         else:
             said = client.chat.completions.create(**options).choices[0].message.content
-    assert said == "Ada wrote it." and [path for _, path, *_ in service.seen] == ["/search?q=a%20%26%20b"]
+    assert said == "Ada wrote it." and [request.path for request in service.seen] == ["/search?q=a%20%26%20b"]
     assert own_lane.order() == ["openai", "anthropic", "openai", "anthropic"]

@@ -2,9 +2,7 @@
 
 import copy
 import hashlib
-import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import openai
 import pytest
@@ -16,6 +14,7 @@ import tokens
 from gateway import user, wait_until
 from kinds import ANYONE
 from lanes import Lane
+from server import Server
 from tokens import Elliptic, Rsa, Secret, token, unsigned
 
 SECRET = Secret(b"a secret that the issuer and Envoy share")
@@ -66,35 +65,6 @@ def start(lanes, tmp_path_factory):
             one.assert_healthy()
         finally:
             one.stop()
-
-
-@pytest.fixture
-def start_server():
-    """Starts HTTP servers that have these documents, by their paths."""
-    started = []
-
-    def start(documents):
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self):
-                found = documents.get(self.path)
-                body = (found or "").encode()
-                self.send_response(200 if found else 404)
-                self.send_header("content-length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *_):
-                pass
-
-        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        started.append(server)
-        return server
-
-    yield start
-    for server in started:
-        server.shutdown()
-        server.server_close()
 
 
 @pytest.fixture(scope="module")
@@ -325,10 +295,10 @@ def test_a_public_key_is_no_secret(start):
         assert_refused(ask(gateway, bearer(token(Secret(key.public()), head, sub="carol"))))
 
 
-def test_the_issuers_keys_are_fetched(start, start_server):
+def test_the_issuers_keys_are_fetched(start):
     """With `remote_jwks` as docs/security.md shows it."""
     key = Rsa()
-    issuer = start_server({"/.well-known/jwks.json": tokens.jwks(key)})
+    documents = {"/.well-known/jwks.json": tokens.jwks(key).encode()}
     shown = blocks_of_the_documentation("remote_jwks:")
 
     def edit(config):
@@ -338,13 +308,14 @@ def test_the_issuers_keys_are_fetched(start, start_server):
         provider["remote_jwks"] = shown["remote_jwks"]
         (cluster,) = shown["clusters"]
         (endpoint,) = cluster["load_assignment"]["endpoints"][0]["lb_endpoints"]
-        endpoint["endpoint"]["address"]["socket_address"] = {"address": "127.0.0.1", "port_value": issuer.server_port}
+        endpoint["endpoint"]["address"]["socket_address"] = {"address": "127.0.0.1", "port_value": issuer.port}
         cluster.pop("transport_socket")
         config["static_resources"]["clusters"].append(cluster)
 
-    gateway = start(edit=edit)
-    assert ask(gateway, bearer(token(key, sub="carol"))).status_code == 200
-    assert_refused(ask(gateway, bearer(token(Rsa(), sub="carol"))))
+    with Server(lambda request: documents.get(request.path)) as issuer:
+        gateway = start(edit=edit)
+        assert ask(gateway, bearer(token(key, sub="carol"))).status_code == 200
+        assert_refused(ask(gateway, bearer(token(Rsa(), sub="carol"))))
 
 
 def blocks_of_the_documentation(begin):

@@ -2,11 +2,9 @@
 
 import concurrent.futures
 import gzip
-import http.server
 import json
 import re
 import socket
-import threading
 import time
 
 import pytest
@@ -14,6 +12,7 @@ import pytest
 import process
 from gateway import user
 from kinds import KINDS, name_of
+from server import Server
 
 GOOD = {"model": name_of("openai"), "messages": user("hello")}
 
@@ -78,42 +77,14 @@ def test_a_models_name_leads_to_no_other_path(gateway, lane, kind, model):
 # ---- addresses -----------------------------------------------------------------------------------------------------------
 
 
-class Bait:
-    """A server that nobody should ask."""
-
-    def __init__(self):
-        self.asked = asked = []
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_GET(self):
-                asked.append(self.path)
-                self.send_response(200)
-                self.end_headers()
-
-            def log_message(self, *_):
-                pass
-
-        self._server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
-        self._thread = threading.Thread(target=self._server.serve_forever)
-        self._thread.start()
-
-    def close(self):
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
-
-
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_gateway_fetches_nothing_that_a_message_points_at(gateway, kind):
-    bait = Bait()
-    try:
-        image = {"type": "image_url", "image_url": {"url": f"{bait.url}/latest/meta-data/"}}
-        text = {"type": "text", "text": f"Look at {bait.url}/text"}
+    asked = []
+    with Server(lambda request: asked.append(request)) as bait:
+        image = {"type": "image_url", "image_url": {"url": f"{bait.origin}/latest/meta-data/"}}
+        text = {"type": "text", "text": f"Look at {bait.origin}/text"}
         gateway.post({"model": name_of(kind), "messages": [{"role": "user", "content": [text, image]}]})
-        assert bait.asked == []
-    finally:
-        bait.close()
+        assert asked == []
 
 
 # ---- logs ------------------------------------------------------------------------------------------------------------------

@@ -2,8 +2,6 @@
 
 import json
 import ssl
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 import trustme
@@ -11,6 +9,7 @@ import trustme
 import render
 from gateway import user
 from kinds import ANYONE
+from server import Server
 
 ANSWER = {
     "id": "chatcmpl-1",
@@ -36,39 +35,21 @@ def start_provider(authority):
     """Starts OpenAI-like servers on TLS with a certificate for the names given; `.names` are the names that clients
     have sent, `.port` is the port."""
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_POST(self):
-            self.rfile.read(int(self.headers["content-length"]))
-            body = json.dumps(ANSWER).encode()
-            self.send_response(200)
-            self.send_header("content-type", "application/json")
-            self.send_header("content-length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_):
-            pass
-
     started = []
 
     def start(*certified):
-        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        server.names = []
+        names = []
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         authority.issue_cert(*certified).configure_cert(context)
-        context.sni_callback = lambda _socket, name, _context: server.names.append(name)
-        server.socket = context.wrap_socket(server.socket, server_side=True)
-        server.port = server.server_port
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        context.sni_callback = lambda _socket, name, _context: names.append(name)
+        server = Server(lambda _: json.dumps(ANSWER).encode(), "application/json", context)
+        server.names = names
         started.append(server)
         return server
 
     yield start
     for server in started:
-        server.shutdown()
-        server.server_close()
+        server.close()
 
 
 def trusting(authority_file):
