@@ -44,6 +44,12 @@ def known_as(kind):
     return {"openai": "gpt", "anthropic": "claude", "gemini": "flash"}.get(kind, name_of(kind))
 
 
+def two_and_none(lane):
+    """Two providers that answer, and `dead`, where nobody listens."""
+    dead = {"vendor": "openai", "base_url": NOBODY, "api_key": "none"}
+    return {"openai": lane.provider("openai"), "anthropic": lane.provider("anthropic"), "dead": dead}
+
+
 def document(lane):
     """One provider of each kind in this lane, and one of each dialect where nobody listens; a route for each pair of
     dialects, the first to be tried first."""

@@ -6,7 +6,7 @@ import pytest
 
 import gateway as gateways
 from gateway import route, user, wait_until
-from kinds import NOBODY
+from kinds import two_and_none
 from lanes import Lane
 from series import Series
 
@@ -16,7 +16,7 @@ IMAGE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw
 
 def document(lane):
     return {
-        "providers": {"openai": lane.provider("openai"), "anthropic": lane.provider("anthropic"), "dead": {"vendor": "openai", "base_url": NOBODY, "api_key": "none"}},
+        "providers": two_and_none(lane),
         "models": {
             "one": {"provider": "openai", "model": "gpt-5.6-luna", "price": PRICE},
             "two": {"provider": "anthropic", "model": "claude-sonnet-5-5", "price": PRICE, "max_output_tokens": 1000},

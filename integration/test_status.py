@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import expect, sync_playwright
 
 from gateway import route, user, wait_until
-from kinds import NOBODY
+from kinds import two_and_none
 
 PRICE = {"input": 3, "output": 15}
 HOSTILE = "<img src=x onerror=alert(1)>"
@@ -26,7 +26,7 @@ def bearer(name):
 
 def document(lane):
     return {
-        "providers": {"openai": lane.provider("openai"), "anthropic": lane.provider("anthropic"), "dead": {"vendor": "openai", "base_url": NOBODY, "api_key": "none"}},
+        "providers": two_and_none(lane),
         "models": {
             "gpt": {"provider": "openai", "model": "gpt-5.6-luna", "price": PRICE},
             "claude": {"provider": "anthropic", "model": "claude-sonnet-5-5", "price": PRICE, "max_output_tokens": 1000},

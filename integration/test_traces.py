@@ -6,9 +6,8 @@ import secrets
 import pytest
 
 import gateway as gateways
-import render
 from gateway import route, user, wait_until
-from kinds import ANYONE, NOBODY
+from kinds import ANYONE, two_and_none
 from lanes import Lane
 from otlp import Receiver
 
@@ -24,7 +23,7 @@ def document(lane):
     price = {"input": 1, "output": 2}
     return {
         "auth": ANYONE,
-        "providers": {"openai": lane.provider("openai"), "anthropic": lane.provider("anthropic"), "dead": {"vendor": "openai", "base_url": NOBODY, "api_key": "none"}},
+        "providers": two_and_none(lane),
         "models": {
             "one": {"provider": "openai", "model": "gpt-4o", "price": price},
             "two": {"provider": "anthropic", "model": "claude-haiku-4-5", "price": price, "max_output_tokens": 100},
