@@ -71,10 +71,11 @@ class Gateway:
                 answer += piece
         return answer
 
-    def access_log(self):
-        """What the access log says from the mark on, a dictionary each."""
+    def access_log(self, kind="request"):
+        """What the access log says from the mark on of each request, or `attempt`, a dictionary each."""
         lines = self.log().splitlines(keepends=True)
-        return [json.loads(line) for line in lines if line.startswith("{") and line.endswith("\n")]
+        said = [json.loads(line) for line in lines if line.startswith("{") and line.endswith("\n")]
+        return [line for line in said if line.get("log", "request") == kind]
 
     def mark(self):
         """From here the log is the next test's."""

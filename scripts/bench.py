@@ -145,7 +145,9 @@ def configuration(upstream, wasm, internal=False):
     render.use_wasm(config, wasm)
     render.use_providers(config, document(upstream))
     for listener in config["static_resources"]["listeners"]:
-        listener["filter_chains"][0]["filters"][0]["typed_config"].pop("access_log", None)
+        manager = listener["filter_chains"][0]["filters"][0]["typed_config"]
+        manager.pop("access_log", None)
+        manager["http_filters"][-1]["typed_config"].pop("upstream_log", None)
     if not internal:
         without_internal(config)
     # No YAML aliases from here: an edit of one cluster or role is its own.

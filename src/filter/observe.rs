@@ -52,7 +52,7 @@ impl Gateway {
         }
         let ending = Ending { now: abi::now(), outcome, attempts: &attempts };
         self.tell(ending.now, &|tell| self.record.tell(&ending, tell));
-        self.tell_log();
+        self.tell_log(outcome);
     }
 
     /// Has numbers told at this time, in nanoseconds; to the page as well where there is one.
@@ -95,13 +95,15 @@ impl Gateway {
         }
     }
 
-    fn tell_log(&self) {
-        let Some(asked) = self.record.asked() else { return };
-        let worked = self.record.worked_us().to_string();
-        let mut told = abi::set_property("overhead_us", worked.as_bytes());
-        // Of what was forwarded it is told before.
-        if self.ticket.is_none() {
-            told = told.and_then(|()| abi::set_property("request_model", asked.as_bytes()));
+    fn tell_log(&self, outcome: Outcome) {
+        let mut told = abi::set_property("outcome", outcome.as_str().as_bytes());
+        if let Some(asked) = self.record.asked() {
+            let worked = self.record.worked_us().to_string();
+            told = told.and_then(|()| abi::set_property("overhead_us", worked.as_bytes()));
+            // Of what was forwarded it is told before.
+            if self.ticket.is_none() {
+                told = told.and_then(|()| abi::set_property("request_model", asked.as_bytes()));
+            }
         }
         if let Some(kind) = self.record.failure() {
             told = told.and_then(|()| abi::set_property("error", kind.as_bytes()));
