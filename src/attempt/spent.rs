@@ -133,7 +133,7 @@ impl Spent {
         }
         let (Some(form), Some(shown)) = (form, piece.shown(bytes)) else { return };
         let mut tally = self.said.get();
-        said(shown, form, |text| tally.push(text));
+        said(shown, form, &mut |text| tally.push(text));
         self.said.set(tally);
     }
 }

@@ -25,17 +25,17 @@ impl Form {
 
 /// Hands over the inside of each string in which `data` holds something that was said: text, reasoning, a refusal, the name
 /// and the arguments of a call. In pieces of JSON that is broken, nothing or less is found.
-pub fn said<'d>(data: &'d [u8], form: Form, mut each: impl FnMut(&'d [u8])) {
+pub fn said<'d>(data: &'d [u8], form: Form, each: &mut dyn FnMut(&'d [u8])) {
     for at in memmem::find_iter(data, form.key()) {
         let after = data.get(at.saturating_add(form.key().len())..).unwrap_or_default().trim_ascii_start();
         if let Some(delta) = after.strip_prefix(b":").map(<[u8]>::trim_ascii_start) {
-            in_delta(delta, &mut each);
+            in_delta(delta, each);
         }
     }
 }
 
 /// The strings of one object, and of those in it.
-fn in_delta<'d>(delta: &'d [u8], each: &mut impl FnMut(&'d [u8])) {
+fn in_delta<'d>(delta: &'d [u8], each: &mut dyn FnMut(&'d [u8])) {
     let (mut rest, mut depth, mut key) = (delta, 0_usize, &b""[..]);
     let mut reasoning: Option<&[u8]> = None;
     while let Some((mark, after)) =
@@ -93,7 +93,7 @@ mod tests {
 
     fn all(data: &str) -> Vec<String> {
         let mut found = Vec::new();
-        said(data.as_bytes(), Form::Chunks, |inside| {
+        said(data.as_bytes(), Form::Chunks, &mut |inside| {
             found.push(String::from_utf8_lossy(inside).into_owned())
         });
         found
@@ -140,9 +140,9 @@ mod tests {
     fn what_a_whole_answer_says_is_in_its_messages() {
         let answer = br#"{"model":"content","choices":[{"index":0,"message":{"role":"assistant","content":"a \"b\"","reasoning_content":"Hm","tool_calls":[{"id":"call_1","type":"function","function":{"name":"look_up","arguments":"{}"}}],"annotations":[{"delta":{"content":"x"}}]},"logprobs":{"content":[]}},{"message":{"content":null,"refusal":"No"}}]}"#;
         let mut found = Vec::new();
-        said(answer, Form::Whole, |inside| found.push(String::from_utf8_lossy(inside).into_owned()));
+        said(answer, Form::Whole, &mut |inside| found.push(String::from_utf8_lossy(inside).into_owned()));
         assert_eq!(found, [r#"a \"b\""#, "Hm", "look_up", "{}", "x", "No"]);
-        said(br#"{"error":{"message":"content"}}"#, Form::Whole, |inside| panic!("{inside:?}"));
+        said(br#"{"error":{"message":"content"}}"#, Form::Whole, &mut |inside| panic!("{inside:?}"));
     }
 
     proptest! {

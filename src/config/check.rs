@@ -87,6 +87,7 @@ pub(super) fn check(
     check.tools_are_for_somebody(&auth);
     let limits = check.limits(&catalog, &auth, document.limits);
     let content_rules = check.content_rules(&catalog, &auth, document.content_rules);
+    let log = check.log(&catalog, &content_rules, &document.log);
     let bounds = check.bounds(document.bounds);
     let timeouts = check.timeouts(document.timeouts);
     let warnings = std::mem::take(&mut check.warnings);
@@ -100,6 +101,7 @@ pub(super) fn check(
             auth,
             limits: Rc::new(limits),
             content_rules,
+            log,
             cache,
             tasks,
             task_model,

@@ -63,6 +63,8 @@ pub enum AppliesTo {
     /// Both.
     #[default]
     Both,
+    /// Neither: only what the access log is told of them.
+    Log,
 }
 
 /// What becomes of what a rule finds.
@@ -74,7 +76,7 @@ pub enum Action {
     Redact,
 }
 
-words! { AppliesTo: "input" => AppliesTo::Input, "output" => AppliesTo::Output, "both" => AppliesTo::Both }
+words! { AppliesTo: "input" => AppliesTo::Input, "output" => AppliesTo::Output, "both" => AppliesTo::Both, "log" => AppliesTo::Log }
 words! { Action: "deny" => Action::Deny, "redact" => Action::Redact }
 
 /// Names that a rule is only for; all if there is none.
@@ -85,14 +87,35 @@ fn has(list: &[Rc<str>], one: Option<&str>) -> bool {
 }
 
 impl ContentRule {
+    /// One by which what this finds is taken out of what is told to the log, however long it is.
+    pub(super) fn of_log(name: RuleName, program: Program) -> Self {
+        let (applies_to, action) = (AppliesTo::Log, Action::Redact);
+        let (replacement, window, mark) = (REPLACEMENT.into(), usize::MAX, 0);
+        let [consumers, tiers, routes, models, regions] = Default::default();
+        Self {
+            name,
+            applies_to,
+            action,
+            replacement,
+            window,
+            program,
+            consumers,
+            tiers,
+            routes,
+            models,
+            regions,
+            mark,
+        }
+    }
+
     /// Whether it looks at what is asked.
     pub fn is_for_input(&self) -> bool {
-        self.applies_to != AppliesTo::Output
+        matches!(self.applies_to, AppliesTo::Input | AppliesTo::Both)
     }
 
     /// Whether it looks at what is answered.
     pub fn is_for_output(&self) -> bool {
-        self.applies_to != AppliesTo::Input
+        matches!(self.applies_to, AppliesTo::Output | AppliesTo::Both)
     }
 
     /// Whether it concerns what this consumer asks of this route, or of no route.

@@ -44,6 +44,7 @@ mod health;
 mod identity;
 mod limit;
 mod limits;
+mod log;
 mod orchestration;
 pub mod pattern;
 mod price;
@@ -80,6 +81,7 @@ pub use health::Health;
 pub use limit::{
     Counted, Dimension, Group, Kind, Limit, Limits, Mode, OnContention, OnExceed, Pace, Period, Span, Window,
 };
+pub use log::Log;
 pub use orchestration::{How, Orchestration, Trigger};
 pub use price::Price;
 pub use problems::{Problem, Problems};
@@ -108,6 +110,7 @@ pub struct Config {
     auth: Auth,
     limits: Rc<Limits>,
     content_rules: Vec<Rc<ContentRule>>,
+    log: Log,
     default_price: Option<Price>,
     cache: Cache,
     tasks: Option<Tasks>,
@@ -189,6 +192,11 @@ impl Config {
     /// What must not be asked or answered, in the order of the document.
     pub fn content_rules(&self) -> &[Rc<ContentRule>] {
         &self.content_rules
+    }
+
+    /// What the access log is told of prompts and answers.
+    pub fn log(&self) -> &Log {
+        &self.log
     }
 
     /// Which kinds of request the configuration has words for; none where kinds of request are not told apart.

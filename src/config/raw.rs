@@ -39,6 +39,7 @@ map! {
         consumers: Option<Entries<Consumer>>,
         limits: Vec<Limit> = Default::default(),
         content_rules: Vec<ContentRule> = Default::default(),
+        log: Log = Default::default(),
         cache: Cache = Default::default(),
         tasks: Option<Entries<Task>>,
         task_model: Option<TaskModel>,
@@ -471,6 +472,15 @@ map! {
         routes: Option<Vec<String>>,
         models: Option<Vec<String>>,
         regions: Option<Vec<String>>,
+    }
+}
+
+map! {
+    #[derive(Default)]
+    Log: "a map with the keys prompt, answer and max_bytes" {
+        prompt: bool = Default::default(),
+        answer: bool = Default::default(),
+        max_bytes: Option<u64>,
     }
 }
 

@@ -9,6 +9,7 @@ mod content;
 mod embedding;
 mod embeddings;
 mod endpoint;
+mod excerpt;
 mod explain;
 mod feedback;
 mod hosts;
@@ -36,6 +37,7 @@ mod wishes;
 
 pub use content::CONTENT_RULES;
 pub use endpoint::Service;
+pub use excerpt::{Excerpt, prompt};
 pub use hosts::CLUSTERS;
 pub use kept::{Caching, Keep};
 pub use local::{is_limited, is_long, is_unsent, local_reply};

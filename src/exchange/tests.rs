@@ -50,6 +50,7 @@ const CONFIG: &str = r#"{
   "timeouts": {"first_token_ms": 3000}
 }"#;
 
+mod excerpt;
 mod strategies;
 
 fn step(body: &str) -> Step {

@@ -14,8 +14,8 @@ use crate::classify::{Classifier, TASK_HEADER, Verdict};
 use crate::config::{Config, Consumer};
 use crate::error::ApiError;
 use crate::exchange::{
-    self, About, Asking, CONTENT_RULES, Forward, Head, PREFIX, Reply, Service, Step, Told, Wishes, is_long,
-    local_reply,
+    self, About, Asking, CONTENT_RULES, Excerpt, Forward, Head, PREFIX, Reply, Service, Step, Told, Wishes,
+    is_long, local_reply,
 };
 use crate::observe::{Record, kind_of};
 use std::cell::RefCell;
@@ -50,6 +50,8 @@ pub(super) struct Gateway {
     pub(super) resumable: Option<Box<Resumable>>,
     /// Who else is asked if it fails, where Envoy's retries do not see to that.
     pub(super) fallback: Option<Box<Fallback>>,
+    /// What of its answer the access log is told, where it is.
+    pub(super) answer: Option<Box<Excerpt>>,
     /// The key under which its answer is waited for by others, or it waits for another one's.
     pub(super) flight: Option<Key>,
 }
@@ -103,6 +105,7 @@ impl Gateway {
             let (request_id, depth) = (Vec::new(), 0);
             let (told, ticket, concluded) = (Told::default(), None, false);
             let (resumable, fallback, flight) = (None, None, None);
+            let answer = Excerpt::of_answer(&config);
             let gateway = Self {
                 config,
                 context,
@@ -119,6 +122,7 @@ impl Gateway {
                 concluded,
                 resumable,
                 fallback,
+                answer,
                 flight,
             };
             RefCell::new(gateway)
@@ -136,6 +140,10 @@ impl Gateway {
     ) -> Action {
         let began = abi::now();
         let body = abi::buffer(Buffer::RequestBody, 0, size).unwrap_or_default();
+        // Whatever waits once is looked at again.
+        if waits {
+            tell_prompt(&body, &self.config);
+        }
         let step = books::at(books::at_nanos(began), |books| {
             let who = || (self.context, self.itself.clone());
             let joins = |key: &Key| waits && flights::join(key, who(), books.now);
@@ -326,6 +334,15 @@ pub(super) fn tell_rules(fired: &str) {
     }
 }
 
+/// Tells the access log what was asked, where it is told.
+fn tell_prompt(body: &[u8], config: &Config) {
+    if let Some(prompt) = exchange::prompt(body, config)
+        && abi::set_property("prompt", &prompt).is_err()
+    {
+        log::error!("Envoy refused to note what was asked");
+    }
+}
+
 /// Tells the access log what kind of request it is.
 fn tell_task(verdict: &Verdict) {
     let told = abi::set_property("task", verdict.task.as_str().as_bytes())
@@ -460,6 +477,7 @@ impl Gateway {
         if self.resumable.is_some() {
             return self.watch_stream(size);
         }
+        self.note_answer(size);
         if ends {
             self.conclude();
         }
@@ -471,6 +489,13 @@ impl Gateway {
             }
         }
         Action::Continue
+    }
+
+    /// A piece of the answer goes to the client.
+    pub(super) fn note_answer(&mut self, size: usize) {
+        if let Some(answer) = &mut self.answer {
+            answer.read(&abi::buffer(Buffer::ResponseBody, 0, size).unwrap_or_default());
+        }
     }
 
     /// An answer that is held stays so, however it ends.

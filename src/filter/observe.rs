@@ -15,6 +15,11 @@ impl Gateway {
     /// The request is over, or all of its answer is there. A span of a trace is closed before `on_log`, and has what was told by then.
     pub(super) fn conclude(&mut self) {
         if !std::mem::replace(&mut self.concluded, true) {
+            if let Some(answer) = self.answer.take().and_then(|answer| answer.into_answer())
+                && abi::set_property("answer", &answer).is_err()
+            {
+                log::error!("Envoy refused to note what was answered");
+            }
             self.watch();
             let statement = self.settle();
             self.observe(&statement);

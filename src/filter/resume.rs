@@ -38,7 +38,11 @@ impl Gateway {
     pub(super) fn watch_stream(&mut self, size: usize) -> Action {
         let Some(mut resumable) = self.resumable.take() else { return Action::Continue };
         let action = match resumable.state {
-            State::Flows => self.look_at(&mut resumable, size),
+            State::Flows => {
+                let action = self.look_at(&mut resumable, size);
+                self.note_answer(abi::ALL);
+                action
+            }
             State::Asked { .. } => Action::Pause,
             State::Over => {
                 put(b"");
@@ -96,7 +100,11 @@ impl Gateway {
         if rest.is_none() {
             log::warn!("nobody has gone on with a stream that broke");
         }
-        put(&[&**kept, rest.as_deref().unwrap_or(error)].concat());
+        let rest = rest.as_deref().unwrap_or(error);
+        if let Some(answer) = &mut self.answer {
+            answer.read(rest);
+        }
+        put(&[&**kept, rest].concat());
         resumable.state = State::Over;
         if abi::continue_response().is_err() {
             log::error!("Envoy refused to let an answer go that was held");

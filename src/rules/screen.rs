@@ -13,6 +13,8 @@ type Found = VecDeque<(usize, usize)>;
 #[derive(Debug)]
 pub struct Screen {
     rules: Vec<Rc<ContentRule>>,
+    /// Whether what one finds may end a text; otherwise it is only taken out.
+    denies: bool,
     scratch: RefCell<Scratch>,
     /// Which of them have found something.
     fired: Cell<u64>,
@@ -40,8 +42,18 @@ impl Screen {
     /// That of these rules; none if there is none.
     #[must_use]
     pub fn of(rules: Vec<Rc<ContentRule>>) -> Option<Rc<Self>> {
+        Self::with(rules, true)
+    }
+
+    /// That of these rules, none of which denies.
+    #[must_use]
+    pub fn redacting(rules: Vec<Rc<ContentRule>>) -> Option<Rc<Self>> {
+        Self::with(rules, false)
+    }
+
+    fn with(rules: Vec<Rc<ContentRule>>, denies: bool) -> Option<Rc<Self>> {
         let nodes = rules.iter().map(|rule| rule.program.nodes.len()).max()?;
-        Some(Rc::new(Self { rules, scratch: RefCell::new(Scratch::new(nodes)), fired: Cell::new(0) }))
+        Some(Rc::new(Self { rules, denies, scratch: RefCell::new(Scratch::new(nodes)), fired: Cell::new(0) }))
     }
 
     /// The rules.
@@ -137,7 +149,7 @@ impl Screened {
             }
             if has_found {
                 screen.fired.set(screen.fired.get() | bit(at));
-                if rule.action == Action::Deny {
+                if rule.action == Action::Deny && screen.denies {
                     return Err(Fired(rule.name.shared()));
                 }
             }

@@ -92,7 +92,7 @@ fn mistakes_are_told_with_place_and_reason() {
         ),
         (
             json!({"applies_to": "in"}),
-            ".applies_to: unknown value `in`: expected one of `input`, `output`, `both`",
+            ".applies_to: unknown value `in`: expected one of `input`, `output`, `both`, `log`",
         ),
         (json!({"window": 8}), ".window: 8: expected a whole number from 16 to 65536"),
         (
