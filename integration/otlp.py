@@ -1,5 +1,7 @@
 """A receiver of OpenTelemetry's traces (OTLP over HTTP), which keeps the spans."""
 
+import collections
+
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from server import Server
@@ -16,11 +18,11 @@ class Span:
 
 
 class Receiver(Server):
-    """Listens on a free port until it is closed."""
+    """Listens as a server does; of very many spans it keeps the last."""
 
-    def __init__(self):
-        self.spans = []
-        super().__init__(self._take)
+    def __init__(self, address=("127.0.0.1", 0)):
+        self.spans = collections.deque(maxlen=50_000)
+        super().__init__(self._take, address=address)
 
     def _take(self, request):
         message = ExportTraceServiceRequest.FromString(request.body)

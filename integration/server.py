@@ -16,10 +16,10 @@ class Request:
 
 
 class Server:
-    """Listens on a free port until it is closed. `answer` is given each request, and gives the answer's body, or None for a 404;
+    """Listens until it is closed, on a free port if no address is given. `answer` is given each request, and gives the answer's body, or None for a 404;
     `context` is for TLS."""
 
-    def __init__(self, answer, content_type=None, context=None):
+    def __init__(self, answer, content_type=None, context=None, address=("127.0.0.1", 0)):
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
@@ -38,7 +38,7 @@ class Server:
             def log_message(self, *_):
                 pass
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = ThreadingHTTPServer(address, Handler)
         self.port = self._server.server_port
         self.origin = f"http://127.0.0.1:{self.port}"
         if context:
