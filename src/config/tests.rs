@@ -259,7 +259,7 @@ fn a_document_of_the_wrong_shape_is_refused_where_it_is_wrong() {
         (
             json!({"provider": {}}),
             "provider: unknown key `provider`: expected one of `providers`, `models`, `pricing`, `tools`, `routes`, \
-             `default_provider`, `fallback`, `internal_cluster`, `auth`, `tiers`, `consumers`, `limits`, `content_rules`, `cache`, `tasks`, `task_model`, `health`, `bounds`, `timeouts`; nearest: \"providers\""
+             `default_provider`, `fallback`, `internal_cluster`, `auth`, `tiers`, `consumers`, `limits`, `content_rules`, `log`, `cache`, `tasks`, `task_model`, `health`, `bounds`, `timeouts`; nearest: \"providers\""
                 .to_owned(),
         ),
         (
