@@ -205,7 +205,7 @@ fn tally(bencher: Bencher<'_, '_>) {
     bencher.bench_local(|| {
         let mut tally = Tally::default();
         for chunk in black_box(&chunks) {
-            said(chunk, Form::Chunks, |text| tally.push(text));
+            said(chunk, Form::Chunks, &mut |text| tally.push(text));
         }
         tally
     });

@@ -225,7 +225,7 @@ fn what_was_delivered_of_a_cut_stream_is_counted_as_documented() {
             let mut tally = Tally::default();
             for delta in String::from_utf8_lossy(&delivered).split_inclusive(' ') {
                 let chunk = json!({"choices": [{"index": 0, "delta": {"content": delta}}]}).to_string();
-                said(chunk.as_bytes(), Form::Chunks, |text| tally.push(text));
+                said(chunk.as_bytes(), Form::Chunks, &mut |text| tally.push(text));
             }
             (calibration.tokens(&tally.makeup()), cut.min(tokens.len()) as u64)
         });

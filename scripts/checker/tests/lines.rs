@@ -86,7 +86,7 @@ fn what_is_wrong_with_a_document_is_told_where_it_is() {
                 r#"                    modls:
 "#,
                 &[
-                    r#"a.yaml:41:21: error: modls: unknown key `modls`: expected one of `providers`, `models`, `pricing`, `tools`, `routes`, `default_provider`, `fallback`, `internal_cluster`, `auth`, `tiers`, `consumers`, `limits`, `content_rules`, `cache`, `tasks`, `task_model`, `health`, `bounds`, `timeouts`; nearest: "models", "tools""#,
+                    r#"a.yaml:41:21: error: modls: unknown key `modls`: expected one of `providers`, `models`, `pricing`, `tools`, `routes`, `default_provider`, `fallback`, `internal_cluster`, `auth`, `tiers`, `consumers`, `limits`, `content_rules`, `log`, `cache`, `tasks`, `task_model`, `health`, `bounds`, `timeouts`; nearest: "models", "tools""#,
                 ],
             ),
             (

@@ -68,7 +68,7 @@ fn a_prompt_is_the_texts_of_its_messages() {
     let of = |role: &str, text: &str| (role.to_owned(), text.to_owned());
     assert_eq!(
         read(prompt(body.to_string().as_bytes(), &all())),
-        [of("system", "Be \"brief\".\n"), of("user", "What is this?"), of("assistant", ""), of("", "😀")]
+        [of("system", "Be \"brief\".\n"), of("user", "What is this?"), of("", "😀")]
     );
     for (input, text) in [(json!("one"), "one"), (json!(["one", "two"]), "onetwo"), (json!([1, 2]), "")] {
         let body = json!({"input": input}).to_string();
