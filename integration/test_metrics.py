@@ -1,6 +1,8 @@
 """What the gateway tells of itself in a real Envoy: the series at /stats/prometheus, with their labels, from real requests."""
 
 import concurrent.futures
+import pathlib
+import re
 
 import pytest
 
@@ -26,6 +28,7 @@ def document(lane):
         "routes": {
             "fallback": route("gone", "two"),
             "seeing": route("blind", "one"),
+            "tried": {**route("one"), "experiment": {"arms": {arm: {"share": 50} for arm in ("new", "old")}}},
             "judged": {
                 **route("one", "two"),
                 "orchestration": {
@@ -60,6 +63,7 @@ def make_it_all_happen(gateway, lane):
     assert "error" in ask("one", stream=True).text
     lane.script("openai", {"text": "answer a"}, {"text": "7"}, {"text": "9"})
     assert ask("judged").status_code == 200
+    assert ask("tried").status_code == 200
 
 
 @pytest.fixture(scope="module")
@@ -82,6 +86,53 @@ def complete(series):
     return series if counted and counted == timed else None
 
 
+ONE = {"gen_ai_operation_name": "chat", "gen_ai_provider_name": "openai", "gen_ai_request_model": "one", "gen_ai_response_model": "one"}
+ACME = {"consumer": "acme", "tier": "default"}
+
+# Of each metric: a series of it, by its labels, and what that is in the end; of a histogram, how many were measured.
+EXPECTED = {
+    "gen_ai.client.token.usage": ({**ONE, "gen_ai_token_type": "output"}, 8),
+    "gen_ai.server.request.duration_milliseconds": ({**ONE}, 7),
+    "gen_ai.server.time_to_first_token_milliseconds": ({**ONE}, 1),
+    "gen_ai.server.time_per_output_token_microseconds": ({**ONE}, 1),
+    "modelgate.inter_token_jitter_microseconds": ({**ONE}, 1),
+    "modelgate.overhead_microseconds": ({}, 19),
+    "modelgate.requests": ({**ONE, "origin": "client", "outcome": "ok"}, 4),
+    "modelgate.consumer_requests": ({**ACME, "outcome": "broken"}, 1),
+    "modelgate.errors": ({"gen_ai_request_model": "blind", "kind": "rate_limited"}, 1),
+    "modelgate.tokens": ({**ACME, "gen_ai_response_model": "two", "direction": "input"}, None),
+    "modelgate.cost_nano_usd": ({**ACME, "gen_ai_response_model": "two"}, None),
+    "modelgate.attempts": ({"gen_ai_provider_name": "dead", "gen_ai_response_model": "gone", "outcome": "no_response"}, 1),
+    "modelgate.fallbacks": ({"from": "gone", "to": "two", "reason": "no_response"}, 1),
+    "modelgate.stream_breaks": ({**ONE}, 1),
+    "modelgate.cache": ({"result": "hit", "gen_ai_request_model": "two"}, 1),
+    "modelgate.cache_saved_tokens": ({"result": "hit", "gen_ai_request_model": "two"}, None),
+    "modelgate.limit_decisions": ({"limit": "few", "decision": "refused"}, 1),
+    "modelgate.limit_used_percent": ({"limit": "few", "unit": "requests", "consumer": "acme"}, 100),
+    "modelgate.plan_exclusions": ({"model": "blind", "reason": "ability"}, 1),
+    "modelgate.experiment_requests": ({"route": "tried", "outcome": "ok"}, 1),
+    "modelgate.orchestrations": ({"route": "judged", "mode": "ensemble", "outcome": "ok"}, 1),
+    "modelgate.judge_score_percent": ({"route": "judged"}, 2),
+    "modelgate.circuit_state": ({"gen_ai_response_model": "one"}, 0),
+}
+
+
+def test_every_metric_is_expected_here():
+    page = (pathlib.Path(__file__).parent.parent / "docs" / "metrics.md").read_text()
+    assert set(re.findall(r"^\| `([a-z_.]+)` \| (?:counter|gauge|histogram) ", page, re.M)) == set(EXPECTED)
+
+
+@pytest.mark.parametrize("metric", EXPECTED)
+def test_each_metric_is_what_has_happened(seen, metric):
+    labels, expected = EXPECTED[metric]
+    wait_until(lambda: Series(seen[0].envoy).labels("modelgate_circuit_state"))
+    series = Series(seen[0].envoy)
+    name = metric.replace(".", "_")
+    value = series.value(f"{name}_count" if series.families[name].type == "histogram" else name, **labels)
+    assert [set(found) for found in series.labels(name) if labels.items() <= found.items()], "it has these labels"
+    assert value == expected if expected is not None else value > 0, value
+
+
 def test_requests_are_counted_by_operation_provider_and_models(seen):
     series = seen[1]
     of_one = {"gen_ai_operation_name": "chat", "gen_ai_provider_name": "openai", "gen_ai_request_model": "one", "gen_ai_response_model": "one"}
@@ -90,7 +141,7 @@ def test_requests_are_counted_by_operation_provider_and_models(seen):
     assert series.value("modelgate_stream_breaks", **of_one) == 1
     assert series.value("modelgate_requests", gen_ai_request_model="fallback", gen_ai_response_model="two", outcome="ok") == 1
     assert series.value("modelgate_errors", gen_ai_request_model="unlisted", kind="not_found") == 1
-    assert series.value("modelgate_consumer_requests", consumer="acme", tier="default", outcome="ok") == 12
+    assert series.value("modelgate_consumer_requests", consumer="acme", tier="default", outcome="ok") == 13
 
 
 def test_what_answers_take_is_in_histograms(seen):
