@@ -83,7 +83,10 @@ impl Excerpt {
         if !self.is_cut {
             _ = self.said.finish(&mut self.out);
         }
-        let end = self.out.floor_char_boundary(self.most);
+        let mut end = self.out.len().min(self.most);
+        while !self.out.is_char_boundary(end) {
+            end = end.saturating_sub(1);
+        }
         self.is_cut |= end < self.out.len();
         self.out.truncate(end);
         if self.is_cut {
