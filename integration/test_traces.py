@@ -6,6 +6,7 @@ import secrets
 import pytest
 
 import gateway as gateways
+import render
 from gateway import route, user, wait_until
 from kinds import ANYONE, two_and_none
 from lanes import Lane
