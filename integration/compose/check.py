@@ -52,6 +52,12 @@ def produced(consumer):
     return tokens
 
 
+def judged():
+    """How many answers a judge has graded; Envoy tells histograms every few seconds."""
+    lines = re.findall(r"^modelgate_judge_score_percent_count\{[^}]*\} (\d+)", get("http://envoy:9901/stats/prometheus"), re.M)
+    return sum(map(int, lines))
+
+
 def told(answers):
     return sum(answer.tokens for answer in answers)
 
@@ -153,8 +159,7 @@ def several_models_make_one_answer_with_one_bill():
         assert answer.text in {f"This is {MODELS[name]} from {name}. You said: {answer.asked}" for name in PROVIDERS}, answer
     assert_charged("several", answers)
     assert told(answers) == charged("several") == produced("several"), (told(answers), charged("several"), produced("several"))
-    scores = re.findall(r"^modelgate_judge_score_percent_count\{[^}]*\} (\d+)", get("http://envoy:9901/stats/prometheus"), re.M)
-    assert sum(map(int, scores)) == len(answers) * len(PROVIDERS), scores
+    wait_until(lambda: judged() == len(answers) * len(PROVIDERS), what="the judge's scores")
     return f"{told(answers)} tokens, {len(answers) * len(PROVIDERS)} judged"
 
 
