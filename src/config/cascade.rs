@@ -28,6 +28,17 @@ pub struct Cascade {
     pub threshold: Score,
 }
 
+impl Cascade {
+    /// How often a stage is asked.
+    #[must_use]
+    pub fn samples(&self) -> usize {
+        match self.measure {
+            Some(Measure::Samples(samples)) => samples as usize,
+            _ => 1,
+        }
+    }
+}
+
 /// How it is told how sure an answer is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Measure {

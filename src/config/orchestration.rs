@@ -3,7 +3,7 @@
 
 use super::catalog::Catalog;
 use super::check::Check;
-use super::{Agent, Cascade, Checked, Ensemble, Measure, Race, raw};
+use super::{Agent, Cascade, Checked, Ensemble, Race, raw};
 use crate::money::NanoUsd;
 use crate::names::{self, TaskName, TierName};
 use std::ops::RangeInclusive;
@@ -71,12 +71,8 @@ impl How {
         match self {
             Self::Ensemble(ensemble) => ensemble.members.iter().map(|member| &*member.model).collect(),
             Self::Cascade(cascade) => {
-                let samples = match cascade.measure {
-                    Some(Measure::Samples(samples)) => samples as usize,
-                    _ => 1,
-                };
                 let first = cascade.stages.first().map(|stage| &*stage.model);
-                first.into_iter().cycle().take(samples).collect()
+                first.into_iter().cycle().take(cascade.samples()).collect()
             }
             Self::Race(race) => race.targets.iter().map(|target| &*target.model).collect(),
             Self::Checked(_) => Vec::new(),

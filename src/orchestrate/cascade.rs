@@ -54,25 +54,15 @@ impl Cascade {
         let Some(member) = self.rules.stages.get(at) else { return Next::Plain };
         self.stages.push(Stage::default());
         let is_last = self.rules.stages.len() == self.stages.len();
-        let put =
-            |body: &[u8], streams| prompt::put_to(body, &member.model, member.edits.as_deref(), streams);
         if is_last {
-            return put(&commission.body, true).map_or(Next::Plain, Next::Forward);
+            let body = prompt::put_to(&commission.body, &member.model, member.edits.as_deref(), true);
+            return body.map_or(Next::Plain, Next::Forward);
         }
         let measured = self.rules.measure.as_ref().and_then(|measure| sure::asked(measure, &commission.body));
-        let Some(body) = put(measured.as_deref().unwrap_or(&commission.body), false) else {
-            return Next::Plain;
-        };
         let tag = u32::try_from(at).unwrap_or(u32::MAX);
-        let ask = || Ask { tag, to: To::Models(body.clone()), timeout_ms: member.timeout_ms };
-        Next::Ask((0..self.samples()).map(|_| ask()).collect())
-    }
-
-    /// How often a stage is asked.
-    fn samples(&self) -> usize {
-        match self.rules.measure {
-            Some(Measure::Samples(samples)) => samples as usize,
-            _ => 1,
+        match Ask::of(tag, member, measured.as_deref().unwrap_or(&commission.body)) {
+            Some(ask) => Next::Ask(vec![ask; self.rules.samples()]),
+            None => Next::Plain,
         }
     }
 
@@ -80,9 +70,8 @@ impl Cascade {
     fn ask_unmeasured(&mut self, tag: u32, commission: &Commission) -> Option<Next> {
         let stage = self.stages.last_mut().filter(|stage| !stage.is_unmeasured)?;
         stage.is_unmeasured = true;
-        let member = self.rules.stages.get(tag as usize)?;
-        let body = prompt::put_to(&commission.body, &member.model, member.edits.as_deref(), false)?;
-        Some(Next::Ask(vec![Ask { tag, to: To::Models(body), timeout_ms: member.timeout_ms }]))
+        let ask = Ask::of(tag, self.rules.stages.get(tag as usize)?, &commission.body)?;
+        Some(Next::Ask(vec![ask]))
     }
 
     /// All that the stage was asked for is there.
@@ -210,7 +199,7 @@ impl Mode for Cascade {
     }
 
     fn take(&mut self, tag: u32, mut answer: Answer, commission: &Commission) -> Next {
-        let samples = self.samples();
+        let samples = self.rules.samples();
         let refuses = answer.refusal.as_ref().is_some_and(|refusal| refusal.status == 400);
         if refuses
             && tag != JUDGED

@@ -234,8 +234,7 @@ impl Mode for Ensemble {
         let mut asks = Vec::with_capacity(rules.members.len());
         for (tag, member) in (0..).zip(&rules.members) {
             self.seats.push(Seat::default());
-            let body = prompt::put_to(&commission.body, &member.model, member.edits.as_deref(), false);
-            asks.extend(body.map(|body| Ask { tag, to: To::Models(body), timeout_ms: member.timeout_ms }));
+            asks.extend(Ask::of(tag, member, &commission.body));
         }
         Next::Ask(asks)
     }

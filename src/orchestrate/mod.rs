@@ -28,7 +28,7 @@ pub use continuation::{Broken, Continuation};
 pub use finish::Finished;
 
 use crate::chat::{Before, Usage};
-use crate::config::{self, Consumer, How, Price, Tool};
+use crate::config::{self, Consumer, How, Member, Price, Tool};
 use crate::money::NanoUsd;
 use crate::route::Among;
 use crate::time::Timestamp;
@@ -82,7 +82,7 @@ impl Commission {
 }
 
 /// A call.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ask {
     /// Under which its answer comes back.
     pub tag: u32,
@@ -92,8 +92,16 @@ pub struct Ask {
     pub timeout_ms: Option<u32>,
 }
 
+impl Ask {
+    /// This request to a member, with what is changed for it; not streamed.
+    fn of(tag: u32, member: &Member, body: &[u8]) -> Option<Self> {
+        let body = prompt::put_to(body, &member.model, member.edits.as_deref(), false)?;
+        Some(Self { tag, to: To::Models(body), timeout_ms: member.timeout_ms })
+    }
+}
+
 /// Who is asked what.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum To {
     /// The gateway: a chat completion that is not streamed, with this body.
     Models(Vec<u8>),

@@ -1,7 +1,7 @@
 //! A race: several answer the same request, each a while after the one before, and the first good answer counts.
 
 use super::report::report_answer;
-use super::{Answer, Ask, Commission, Mode, Next, To, form, prompt};
+use super::{Answer, Ask, Commission, Mode, Next, To, form};
 use crate::config;
 use crate::json;
 use std::rc::Rc;
@@ -29,8 +29,7 @@ impl Race {
         while let Some(target) = self.rules.targets.get(self.runners.len()) {
             let tag = u32::try_from(self.runners.len()).unwrap_or(0);
             self.runners.push(None);
-            let body = prompt::put_to(&commission.body, &target.model, target.edits.as_deref(), false);
-            asks.extend(body.map(|body| Ask { tag, to: To::Models(body), timeout_ms: target.timeout_ms }));
+            asks.extend(Ask::of(tag, target, &commission.body));
             let late = || commission.late_ms(&target.model).unwrap_or(UNKNOWN_MS);
             let stagger = self.rules.stagger_ms.unwrap_or_else(late);
             let is_last = self.runners.len() == self.rules.targets.len();
