@@ -1,6 +1,6 @@
 //! What was answered to a call.
 
-use super::form::choice_of;
+use super::form::{calls, choice_of, message_of};
 use crate::chat::{FinishReason, Usage};
 use crate::error::ApiError;
 use crate::json::{Document, Surrogates, Value};
@@ -164,10 +164,11 @@ impl Said {
     #[must_use]
     pub fn shown(&self) -> String {
         let mut shown = self.text.clone();
-        let calls = self.calls.as_ref().and_then(|calls| Document::parse(calls, Surrogates::Lone).ok());
-        for call in calls.iter().flat_map(|calls| [calls.root()].into_iter().chain(calls.root().items())) {
-            let function = call.get("function").unwrap_or(call);
-            let text = |key| function.get(key).and_then(Value::text).map(|text| text.decode().into_owned());
+        let document =
+            self.calls.as_ref().and_then(|_| Document::parse(&self.completion, Surrogates::Lone).ok());
+        let message = document.as_ref().and_then(|document| message_of(document.root()));
+        for (_, call) in message.into_iter().flat_map(calls) {
+            let text = |key| call.get(key).and_then(Value::text).map(|text| text.decode().into_owned());
             if let Some(name) = text("name") {
                 shown.push_str(&["\n", &name, "(", &text("arguments").unwrap_or_default(), ")"].concat());
             }
