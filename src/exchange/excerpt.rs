@@ -30,8 +30,17 @@ impl Excerpt {
     #[must_use]
     pub fn of_answer(config: &Config) -> Option<Box<Self>> {
         let log = config.log();
-        let screen = Screen::redacting(log.rules.clone()).filter(|_| log.answer)?;
+        if !log.answer {
+            return None;
+        }
+        let screen = Screen::redacting(log.rules.clone())?;
         Some(Box::new(Self::new(&screen, log.max_bytes)))
+    }
+
+    /// Whether nothing more of the text is told, so that the rest need not be read.
+    #[must_use]
+    pub fn is_cut(&self) -> bool {
+        self.is_cut
     }
 
     fn new(screen: &Rc<Screen>, most: usize) -> Self {

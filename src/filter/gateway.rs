@@ -493,14 +493,14 @@ impl Gateway {
 
     /// A piece of the answer goes to the client.
     pub(super) fn note_answer(&mut self, size: usize) {
-        if let Some(answer) = &mut self.answer {
+        if let Some(answer) = self.answer.as_mut().filter(|answer| !answer.is_cut()) {
             answer.read(&abi::buffer(Buffer::ResponseBody, 0, size).unwrap_or_default());
         }
     }
 
     /// An answer that is held stays so, however it ends.
     pub fn on_response_trailers(&self) -> Action {
-        if self.awaits_another() || self.awaits_rest() { Action::Pause } else { Action::Continue }
+        if self.awaits_another() || self.awaited_rest().is_some() { Action::Pause } else { Action::Continue }
     }
 
     /// It is over, however that came about; what was told before is not told again.

@@ -53,9 +53,12 @@ impl Gateway {
         action
     }
 
-    /// Whether the rest of a stream is waited for.
-    pub(super) fn awaits_rest(&self) -> bool {
-        self.resumable.as_ref().is_some_and(|resumable| matches!(resumable.state, State::Asked { .. }))
+    /// The call by which the rest of a stream is waited for, if it is.
+    pub(super) fn awaited_rest(&self) -> Option<u32> {
+        match self.resumable.as_ref()?.state {
+            State::Asked { number, .. } => Some(number),
+            State::Flows | State::Over => None,
+        }
     }
 
     fn look_at(&self, resumable: &mut Resumable, size: usize) -> Action {
@@ -89,12 +92,12 @@ impl Gateway {
 
     /// The rest of the stream is there, or will not come. Whether it was that that was asked for by this call.
     pub(super) fn on_rest(&mut self, call: u32, is_answered: bool, size: usize) -> bool {
-        let used = self.used_so_far();
-        let Some(resumable) = &mut self.resumable else { return false };
-        let State::Asked { number, kept, error, .. } = &mut resumable.state else { return false };
-        if *number != call {
+        if self.awaited_rest() != Some(call) {
             return false;
         }
+        let used = self.used_so_far();
+        let Some(resumable) = &mut self.resumable else { return false };
+        let State::Asked { kept, error, .. } = &mut resumable.state else { return false };
         let answer = received(is_answered, size, Answer::read);
         let rest = resumable.continuation.rest(&answer, used);
         if rest.is_none() {
