@@ -9,7 +9,6 @@ import re
 import secrets
 
 import pytest
-import yaml
 
 import gateway as gateways
 import render

@@ -58,7 +58,7 @@ def test_every_model_and_target_is_there(each):
 
 
 def test_both_roles_share_one_configuration_and_one_vm():
-    for name in ("compat.yaml", "envoy.yaml", "fleet.yaml", "live.yaml", "minimal.yaml", "secure.yaml"):
+    for name in render.SHIPPED:
         config = render.load(FOLDER / name)
         for cluster in render.provider_clusters(config):
             filters = cluster["typed_extension_protocol_options"][render.HTTP_OPTIONS]["http_filters"]

@@ -15,6 +15,8 @@ import yaml
 
 HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 CLUSTER_ACTION = "type.googleapis.com/envoy.extensions.router.cluster_specifiers.matcher.v3.ClusterAction"
+# The files of envoy/ that Envoy is started with.
+SHIPPED = ("compat.yaml", "envoy.yaml", "fleet.yaml", "live.yaml", "minimal.yaml", "secure.yaml")
 PLACEHOLDER = "YOUR-"  # a base URL that carries this waits to be filled in
 
 NO_KEY = "no-key"  # what is sent where a base URL was given without a key: some servers insist on one, whatever it is

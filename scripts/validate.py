@@ -13,7 +13,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
 def main():
-    for name in ("compat.yaml", "envoy.yaml", "fleet.yaml", "live.yaml", "minimal.yaml", "secure.yaml"):
+    for name in render.SHIPPED:
         config = render.load(os.path.join(ROOT, "envoy", name))
         render.use_wasm(config, os.environ["WASM"])
         keys = render.gateway(config)["vm_config"]["environment_variables"]["host_env_keys"]
